@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dataset.h - preference pairs from JSON lines (schema/preference.md):
+ *   {"prompt":"...","chosen":"...","rejected":"...","user":"...","context":"..."}
+ * user and context are optional. A text may be replaced by a vector:
+ * [0.1, ...] or {"embedding": [...]} or {"embedding": "<base64 float32>"}.
+ * Plain or gzip-compressed files.
+ *
+ * Equal texts are kept once: people judge the same statements over and over.
+ */
+#ifndef MICRO_DATA_DATASET_H
+#define MICRO_DATA_DATASET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/digest.h"
+#include "core/base/err.h"
+#include "core/encode/encoder.h"
+#include "core/encode/features.h"
+
+#define DATASET_NONE UINT32_MAX
+#define DATASET_MAX_LINE (64u << 20) /* bytes; a longer line is refused */
+
+/*
+ * Pairs ready for training or evaluation: features of each distinct response
+ * text and prompt text, and per pair which rows it is made of.
+ */
+struct dataset {
+	struct features phi; /* [n distinct response texts, dim] */
+	struct features psi; /* [n distinct router texts, dim] */
+	size_t n_pairs;
+	uint32_t *chosen;    /* [n_pairs]: row of phi */
+	uint32_t *rejected;  /* [n_pairs]: row of phi */
+	uint32_t *prompt;    /* [n_pairs]: row of psi */
+	uint32_t *user;      /* [n_pairs]: index of user_names, or DATASET_NONE */
+	uint32_t *context;   /* [n_pairs]: index of context_names, or DATASET_NONE */
+	char **user_names;   /* [n_users], in order of first appearance */
+	size_t n_users;
+	char **context_names; /* [n_contexts], in order of first appearance */
+	size_t n_contexts;
+	char sha256[DIGEST_HEX_LEN + 1]; /* of the uncompressed bytes */
+};
+
+/**
+ * dataset_read(path, encoder, template_phi, template_psi, dataset_out, err):
+ * read all pairs and encode their texts. Unknown fields are ignored (trainers'
+ * files have many); a fault names path, line, column or JSON pointer, and what
+ * would be right. An empty file is STATUS_INVALID_VALUE. A file has either texts
+ * or vectors, not both; vectors stand for phi and psi themselves and a missing
+ * prompt vector is an error, a missing prompt text is the empty text.
+ * On error nothing is owned. dataset_free() releases.
+ */
+enum status dataset_read(const char *path, const struct encoder *encoder,
+			 const char *template_phi, const char *template_psi,
+			 struct dataset *dataset_out, struct err *err);
+
+/** dataset_free(dataset): a zeroed dataset is allowed. */
+void dataset_free(struct dataset *dataset);
+
+/**
+ * dataset_by_user(dataset, order_out, start_out, err): pairs grouped by user,
+ * file order kept within each: user u has order_out[start_out[u] ..
+ * start_out[u+1]). Pairs without a user are each a user of their own, after the
+ * named ones. Both arrays are new (mem_free()); n_groups_out = number of groups.
+ */
+enum status dataset_by_user(const struct dataset *dataset, uint32_t **order_out,
+			    size_t **start_out, size_t *n_groups_out,
+			    struct err *err);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * features.h - feature vectors phi(x,a) and psi(c,x), dense or sparse.
+ *
+ * A language model's hidden state is dense; a hashed text has about a hundred
+ * non-zeros in thousands of dimensions. Both go through the same functions with
+ * the same results, and the sparse ones cost what their non-zeros cost.
+ */
+#ifndef MICRO_ENCODE_FEATURES_H
+#define MICRO_ENCODE_FEATURES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+
+/* One vector; a view that owns nothing. */
+struct feature_row {
+	size_t dim;
+	size_t n_values;       /* dense: dim; sparse: number of non-zeros */
+	const uint32_t *index; /* [n_values], ascending, < dim; NULL: dense */
+	const float *value;    /* [n_values] */
+};
+
+/*
+ * A growing matrix [n_rows, dim].
+ * Invariants: 1. sparse: start[0] = 0, start[n_rows] = number of values.
+ *             2. every value is finite.
+ */
+struct features {
+	size_t dim;
+	size_t n_rows;
+	bool sparse;
+	float *value;    /* dense: [n_rows, dim]; sparse: [start[n_rows]] */
+	uint32_t *index; /* sparse: [start[n_rows]]; dense: NULL */
+	size_t *start;   /* sparse: [n_rows + 1]; dense: NULL */
+	size_t capacity_rows;
+	size_t capacity_values;
+};
+
+/** features_init(f, dim, sparse): an empty matrix; features_free() releases it. */
+void features_init(struct features *f, size_t dim, bool sparse);
+
+/** features_free(f): releases the rows; f may be initialized again. */
+void features_free(struct features *f);
+
+/**
+ * features_append(f, row, err): add a row, converting between dense and sparse
+ * as f needs. Errors: STATUS_WRONG_DIMENSION, STATUS_NOT_FINITE, STATUS_NO_MEMORY;
+ * f is unchanged then.
+ */
+enum status features_append(struct features *f, struct feature_row row,
+			    struct err *err);
+
+/** features_row(f, i): a view of row i < n_rows, valid until the next append. */
+struct feature_row features_row(const struct features *f, size_t i);
+
+/** feature_row_dense(x, dim): a view of a dense vector. */
+struct feature_row feature_row_dense(const float *x, size_t dim);
+
+/** feature_row_times(row, a, m, out): out [m] = row * a [dim, m]. */
+void feature_row_times(struct feature_row row, const float *a, size_t m,
+		       float *out);
+
+/** feature_row_add_outer(row, d, a, m): a [dim, m] += row^T * d [m]. */
+void feature_row_add_outer(struct feature_row row, const float *d, size_t m,
+			   float *a);
+
+/** feature_row_copy(row, out): out [dim], dense. */
+void feature_row_copy(struct feature_row row, float *out);
+
+#endif

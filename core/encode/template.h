@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * template.h - which text goes into phi and psi: a string with the placeholders
+ * {context}, {prompt} and {response}; "{{" and "}}" stand for braces. Templates
+ * live in the model file, so training and serving render the same bytes.
+ */
+#ifndef MICRO_ENCODE_TEMPLATE_H
+#define MICRO_ENCODE_TEMPLATE_H
+
+#include <stdbool.h>
+
+#include "core/base/err.h"
+#include "core/encode/encoder.h"
+
+/* hash: the prompt's words would cancel in the difference of two responses */
+#define TEMPLATE_DEFAULT_PHI "{response}"
+#define TEMPLATE_DEFAULT_PSI "{context}\n{prompt}"
+
+struct template_fields {
+	struct text context;  /* len 0: absent */
+	struct text prompt;   /* len 0: absent */
+	struct text response; /* len 0: absent */
+};
+
+/**
+ * template_check(template, allow_response, err): STATUS_INVALID_VALUE with the
+ * offset if it has an unknown placeholder or a single brace, or {response}
+ * where there is none (psi).
+ */
+enum status template_check(const char *template, bool allow_response,
+			   struct err *err);
+
+/** template_uses(template, placeholder): e.g. template_uses(t, "{prompt}"). */
+bool template_uses(const char *template, const char *placeholder);
+
+/**
+ * template_render(template, fields, text_out, err): a new string, its length in
+ * text_out->len; the caller frees text_out->bytes with mem_free(). The template
+ * has passed template_check().
+ */
+enum status template_render(const char *template,
+			    const struct template_fields *fields,
+			    struct text *text_out, struct err *err);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * linalg.h - dense linear algebra on row-major float arrays. linalg.c is the
+ * only file that calls CBLAS. Nothing here allocates or fails; all functions
+ * are thread-safe as long as outputs are not shared.
+ */
+#ifndef MICRO_MATH_LINALG_H
+#define MICRO_MATH_LINALG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/**
+ * linalg_set_threads(n): number of threads that one call may use. Process-wide;
+ * call before other threads start. The server uses 1, the trainer --threads.
+ */
+void linalg_set_threads(int n);
+
+/** linalg_version(): name and version of the BLAS library; static. */
+const char *linalg_version(void);
+
+/** linalg_vecmat(x, a, n, m, y): y [m] = x [n] * a [n, m]. */
+void linalg_vecmat(const float *x, const float *a, size_t n, size_t m, float *y);
+
+/**
+ * linalg_matmul(ta, tb, m, n, k, alpha, a, b, beta, c):
+ * c [m, n] = alpha * op(a) op(b) + beta * c with op(a) [m, k], op(b) [k, n];
+ * ta: a is stored [k, m]; tb: b is stored [n, k].
+ */
+void linalg_matmul(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,
+		   const float *a, const float *b, float beta, float *c);
+
+/** linalg_axpy(n, alpha, x, y): y [n] += alpha * x [n]. */
+void linalg_axpy(size_t n, float alpha, const float *x, float *y);
+
+/** linalg_dot(x, y, n): sum x_i y_i in double precision. */
+double linalg_dot(const float *x, const float *y, size_t n);
+
+/** linalg_cosine(x, y, n): cosine similarity; 0 if either is the zero vector. */
+double linalg_cosine(const float *x, const float *y, size_t n);
+
+#endif

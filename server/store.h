@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store.h - what the service needs of a database of users' states. SQLite is
+ * the embedded implementation (store_sqlite.c); another one fits behind the same
+ * table of functions without touching the service.
+ *
+ * Promises of every implementation:
+ *  1. What store_apply() reports as done is durable: it survives kill -9 and
+ *     power loss.
+ *  2. The event and the weights it changes are one transaction.
+ *  3. An event id is applied once per user; a repeat gives the first answer.
+ *  4. Reads see everything that was applied before they began.
+ */
+#ifndef MICRO_SERVER_STORE_H
+#define MICRO_SERVER_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+
+#define STORE_MAX_ID 256      /* bytes of a user, context or event id */
+#define STORE_DIGEST_LEN 16
+
+struct store; /* opaque */
+
+/*
+ * One learning step. Strings and arrays belong to the caller and live until the
+ * operation is done. context "" is none: only the user's overall state learns.
+ */
+struct store_feedback {
+	const char *user;
+	const char *context;
+	const char *event_id;
+	const char *model_id;
+	int64_t time_us;            /* microseconds since 1970 */
+	size_t n_heads;
+	const double *loss;         /* [n_heads]: L_k */
+	double temperature, strength, drift; /* of the Hedge step */
+	const float *logits;        /* [n_heads]: router logits of the prompt, for the answer */
+	const bool *mask;           /* [n_heads] or NULL */
+	unsigned char digest[STORE_DIGEST_LEN]; /* of what was sent: an id reused for something else is refused */
+	const char *input;          /* the pair as a line of schema/preference.md, kept if not NULL */
+	/* the answer */
+	double *weights_out;        /* [n_heads]: softmax(g + s) after this step */
+	uint64_t updates_out;       /* learning steps of this user and context so far */
+	bool duplicate_out;         /* this id was applied before; the answer is the first one */
+};
+
+struct store_delete {
+	const char *user;
+	uint64_t states_out; /* rows deleted */
+	uint64_t events_out;
+};
+
+enum store_op_kind { STORE_FEEDBACK, STORE_DELETE_USER };
+
+struct store_op {
+	enum store_op_kind kind;
+	union {
+		struct store_feedback feedback;
+		struct store_delete delete_user;
+	};
+	struct err err; /* outcome of this operation; code STATUS_OK if done */
+};
+
+/* A user's state in one context under one model. */
+struct store_state {
+	char *context;       /* "" is the overall state */
+	char *model_id;
+	uint64_t updates;
+	int64_t updated_us;
+	size_t n_heads;
+	double *log_weight;  /* [n_heads] */
+};
+
+struct store_user {
+	struct store_state *states; /* [n_states], ordered by context, then model */
+	size_t n_states;
+	uint64_t n_events;
+};
+
+struct store_ops {
+	enum status (*apply)(struct store *store, struct store_op *ops,
+			     size_t n_ops, struct err *err);
+	enum status (*read_state)(struct store *store, const char *user,
+				  const char *context, const char *model_id,
+				  size_t n_heads, double *log_weight_out,
+				  uint64_t *updates_out, struct err *err);
+	enum status (*read_user)(struct store *store, const char *user,
+				 struct store_user *user_out, struct err *err);
+	enum status (*check)(struct store *store, struct err *err);
+	void (*close)(struct store *store);
+};
+
+struct store {
+	const struct store_ops *ops;
+};
+
+/**
+ * store_apply(store, ops, n_ops, err): one transaction for all; each op's own
+ * outcome is in its err (an op that fails by itself, such as STATUS_EVENT_ID_REUSED,
+ * leaves the others alone). If the transaction fails, nothing is applied, every
+ * op's err and the return value say why: STATUS_STATE_BUSY, STATUS_STATE_FULL,
+ * STATUS_STATE_CORRUPT, STATUS_IO. One thread at a time.
+ */
+enum status store_apply(struct store *store, struct store_op *ops, size_t n_ops,
+			struct err *err);
+
+/**
+ * store_read_state(store, user, context, model_id, n_heads, log_weight_out,
+ * updates_out, err): the log-weights to score with: those of (user, context);
+ * if there are none, the user's overall ones; if there are none, all zero,
+ * updates 0. updates_out counts the steps of the row that was used. Any thread.
+ */
+enum status store_read_state(struct store *store, const char *user,
+			     const char *context, const char *model_id,
+			     size_t n_heads, double *log_weight_out,
+			     uint64_t *updates_out, struct err *err);
+
+/** store_read_user(store, user, user_out, err): all states; STATUS_NOT_FOUND if
+ * neither state nor event is there. store_user_free() releases. Any thread. */
+enum status store_read_user(struct store *store, const char *user,
+			    struct store_user *user_out, struct err *err);
+
+/** store_user_free(user): a zeroed user is allowed. */
+void store_user_free(struct store_user *user);
+
+/** store_check(store, err): can it be read and written now? For /readyz. Any thread. */
+enum status store_check(struct store *store, struct err *err);
+
+/** store_close(store): NULL does nothing. */
+void store_close(struct store *store);
+
+struct store_sqlite_options {
+	const char *path;
+	int64_t busy_timeout_ms;
+	size_t n_readers;   /* read connections */
+	bool check;         /* PRAGMA quick_check at start */
+};
+
+/**
+ * store_sqlite_open(options, store_out, err): create or open a database of
+ * schema/sqlite.sql: WAL, synchronous=FULL, secure_delete, all pragmas read back.
+ * Refused with a message that says what it is and what would be right: another
+ * application's database, a newer or older schema, a corrupted or unreadable file.
+ */
+enum status store_sqlite_open(const struct store_sqlite_options *options,
+			      struct store **store_out, struct err *err);
+
+#endif

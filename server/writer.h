@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * writer.h - the one thread that writes to the store: it takes whatever has
+ * gathered in its queue, applies it in one transaction (group commit), then
+ * tells each submitter. An idle writer commits at once: no added delay.
+ */
+#ifndef MICRO_SERVER_WRITER_H
+#define MICRO_SERVER_WRITER_H
+
+#include <stddef.h>
+
+#include "core/base/err.h"
+#include "server/store.h"
+
+struct writer; /* opaque */
+
+/** Called on the writer thread once op is durable or has failed (op->err says which). */
+typedef void writer_done_fn(void *context, struct store_op *op);
+
+struct writer_job {
+	struct store_op *op;      /* the caller's; lives until done is called */
+	writer_done_fn *done;
+	void *context;
+	struct writer_job *next;  /* the writer's */
+};
+
+struct writer_stats {
+	size_t queued;          /* jobs waiting now */
+	size_t capacity;
+	unsigned long long commits; /* transactions */
+	unsigned long long ops;     /* operations in them */
+	unsigned long long failed_commits;
+};
+
+/** writer_start(store, capacity, max_batch, writer_out, err): starts the thread. */
+enum status writer_start(struct store *store, size_t capacity, size_t max_batch,
+			 struct writer **writer_out, struct err *err);
+
+/**
+ * writer_submit(writer, job, err): never blocks. The caller owns job, which
+ * lives until done is called (exactly once). STATUS_OVERLOADED when the queue is
+ * full, STATUS_SHUTTING_DOWN after writer_stop() began; done is not called then.
+ */
+enum status writer_submit(struct writer *writer, struct writer_job *job,
+			  struct err *err);
+
+/** writer_stats(writer, stats_out): a consistent snapshot. */
+void writer_stats(struct writer *writer, struct writer_stats *stats_out);
+
+/** writer_stop(writer): finishes what is queued, joins the thread, frees; NULL does nothing. */
+void writer_stop(struct writer *writer);
+
+#endif
