@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/encode/features.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/math/linalg.h"
+#include "core/math/logmath.h"
+
+void features_init(struct features *f, size_t dim, bool sparse)
+{
+	*f = (struct features){.dim = dim, .sparse = sparse};
+}
+
+void features_free(struct features *f)
+{
+	mem_free(f->value);
+	mem_free(f->index);
+	mem_free(f->start);
+	features_init(f, f->dim, f->sparse);
+}
+
+static size_t values_used(const struct features *f)
+{
+	if (!f->sparse)
+		return f->n_rows * f->dim;
+	return f->n_rows == 0 ? 0 : f->start[f->n_rows];
+}
+
+static enum status reserve_rows(struct features *f, struct err *err)
+{
+	if (!f->sparse || f->n_rows < f->capacity_rows)
+		return STATUS_OK;
+
+	size_t capacity = f->capacity_rows == 0 ? 16 : 2 * f->capacity_rows;
+	size_t n_used = f->start == NULL ? 0 : f->n_rows + 1;
+	size_t *start = mem_grow(f->start, n_used, capacity + 1, sizeof(*start));
+
+	if (start == NULL)
+		return err_no_memory(err, "feature rows");
+	if (n_used == 0)
+		start[0] = 0;
+	f->start = start;
+	f->capacity_rows = capacity;
+	return STATUS_OK;
+}
+
+static enum status reserve_values(struct features *f, size_t n_more, struct err *err)
+{
+	size_t n_used = values_used(f);
+
+	if (n_used + n_more <= f->capacity_values)
+		return STATUS_OK;
+
+	size_t capacity = 2 * f->capacity_values;
+	if (capacity < n_used + n_more)
+		capacity = n_used + n_more;
+	float *value = mem_grow(f->value, n_used, capacity, sizeof(*value));
+	if (value == NULL)
+		return err_no_memory(err, "feature values");
+	f->value = value;
+	if (f->sparse) {
+		uint32_t *index = mem_grow(f->index, n_used, capacity, sizeof(*index));
+		if (index == NULL)
+			return err_no_memory(err, "feature indices");
+		f->index = index;
+	}
+	f->capacity_values = capacity;
+	return STATUS_OK;
+}
+
+static void append_sparse(struct features *f, struct feature_row row)
+{
+	size_t at = f->start[f->n_rows];
+
+	for (size_t j = 0; j < row.n_values; j++) {
+		if (row.value[j] == 0)
+			continue;
+		f->value[at] = row.value[j];
+		f->index[at] = row.index == NULL ? (uint32_t)j : row.index[j];
+		at++;
+	}
+	f->start[f->n_rows + 1] = at;
+}
+
+enum status features_append(struct features *f, struct feature_row row, struct err *err)
+{
+	size_t bad;
+	enum status status;
+
+	if (row.dim != f->dim)
+		return err_set(err, STATUS_WRONG_DIMENSION, "vector of %zu numbers, want %zu",
+			       row.dim, f->dim);
+	if (!all_finite_f(row.value, row.n_values, &bad))
+		return err_set(err, STATUS_NOT_FINITE, "number %zu of the vector is not finite",
+			       bad);
+	status = reserve_rows(f, err);
+	if (status == STATUS_OK)
+		status = reserve_values(f, f->sparse ? row.n_values : f->dim, err);
+	if (status != STATUS_OK)
+		return status;
+	if (f->sparse)
+		append_sparse(f, row);
+	else
+		feature_row_copy(row, f->value + f->n_rows * f->dim);
+	f->n_rows++;
+	return STATUS_OK;
+}
+
+struct feature_row features_row(const struct features *f, size_t i)
+{
+	assert(i < f->n_rows);
+	if (!f->sparse)
+		return feature_row_dense(f->value + i * f->dim, f->dim);
+	return (struct feature_row){
+	    .dim = f->dim,
+	    .n_values = f->start[i + 1] - f->start[i],
+	    .index = f->index + f->start[i],
+	    .value = f->value + f->start[i],
+	};
+}
+
+struct feature_row feature_row_dense(const float *x, size_t dim)
+{
+	return (struct feature_row){.dim = dim, .n_values = dim, .value = x};
+}
+
+void feature_row_times(struct feature_row row, const float *a, size_t m, float *out)
+{
+	if (row.index == NULL) {
+		linalg_vecmat(row.value, a, row.dim, m, out);
+		return;
+	}
+	memset(out, 0, m * sizeof(*out));
+	for (size_t j = 0; j < row.n_values; j++) {
+		const float *restrict a_row = a + row.index[j] * m;
+		float x = row.value[j];
+
+		for (size_t k = 0; k < m; k++)
+			out[k] += x * a_row[k];
+	}
+}
+
+void feature_row_add_outer(struct feature_row row, const float *d, size_t m, float *a)
+{
+	for (size_t j = 0; j < row.n_values; j++) {
+		float *restrict a_row = a + (row.index == NULL ? j : row.index[j]) * m;
+		float x = row.value[j];
+
+		for (size_t k = 0; k < m; k++)
+			a_row[k] += x * d[k];
+	}
+}
+
+void feature_row_copy(struct feature_row row, float *out)
+{
+	if (row.index == NULL) {
+		memcpy(out, row.value, row.dim * sizeof(*out));
+		return;
+	}
+	memset(out, 0, row.dim * sizeof(*out));
+	for (size_t j = 0; j < row.n_values; j++)
+		out[row.index[j]] = row.value[j];
+}

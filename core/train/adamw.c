@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/train/adamw.h"
+
+#include <math.h>
+
+#include "core/base/mem.h"
+
+enum status adamw_init(struct adamw *opt, size_t n_params, double weight_decay, struct err *err)
+{
+	*opt = (struct adamw){
+	    .n_params = n_params,
+	    .beta1 = 0.9,
+	    .beta2 = 0.999,
+	    .epsilon = 1e-8,
+	    .weight_decay = weight_decay,
+	};
+	opt->mean = mem_array(n_params, sizeof(*opt->mean));
+	opt->variance = mem_array(n_params, sizeof(*opt->variance));
+	if (opt->mean == NULL || opt->variance == NULL) {
+		adamw_free(opt);
+		return err_no_memory(err, "optimizer");
+	}
+	return STATUS_OK;
+}
+
+void adamw_free(struct adamw *opt)
+{
+	mem_free(opt->mean);
+	mem_free(opt->variance);
+	*opt = (struct adamw){0};
+}
+
+/*
+ * m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2
+ * x <- x - lr (m_hat / (sqrt(v_hat) + eps) + decay x)
+ * The bias corrections are folded into the step size and epsilon.
+ */
+void adamw_step(struct adamw *opt, double learning_rate, float *grad, float *params)
+{
+	opt->step++;
+
+	double correct1 = 1 - pow(opt->beta1, (double)opt->step);
+	double correct2 = sqrt(1 - pow(opt->beta2, (double)opt->step));
+	float step = (float)(learning_rate * correct2 / correct1);
+	float epsilon = (float)(opt->epsilon * correct2);
+	float keep = (float)(1 - learning_rate * opt->weight_decay);
+	float b1 = (float)opt->beta1, b2 = (float)opt->beta2;
+	float *restrict mean = opt->mean;
+	float *restrict variance = opt->variance;
+	float *restrict g = grad;
+	float *restrict x = params;
+
+	for (size_t i = 0; i < opt->n_params; i++) {
+		mean[i] = b1 * mean[i] + (1 - b1) * g[i];
+		variance[i] = b2 * variance[i] + (1 - b2) * g[i] * g[i];
+		x[i] = keep * x[i] - step * mean[i] / (sqrtf(variance[i]) + epsilon);
+		g[i] = 0;
+	}
+}
