@@ -20,7 +20,7 @@
 
 #include "core/base/err.h"
 
-#define STORE_MAX_ID 256      /* bytes of a user, context or event id */
+#define STORE_MAX_ID	 256 /* bytes of a user, context or event id */
 #define STORE_DIGEST_LEN 16
 
 struct store; /* opaque */
@@ -34,18 +34,19 @@ struct store_feedback {
 	const char *context;
 	const char *event_id;
 	const char *model_id;
-	int64_t time_us;            /* microseconds since 1970 */
+	int64_t time_us; /* microseconds since 1970 */
 	size_t n_heads;
-	const double *loss;         /* [n_heads]: L_k */
+	const double *loss;		     /* [n_heads]: L_k */
 	double temperature, strength, drift; /* of the Hedge step */
-	const float *logits;        /* [n_heads]: router logits of the prompt, for the answer */
-	const bool *mask;           /* [n_heads] or NULL */
-	unsigned char digest[STORE_DIGEST_LEN]; /* of what was sent: an id reused for something else is refused */
-	const char *input;          /* the pair as a line of schema/preference.md, kept if not NULL */
+	const float *logits; /* [n_heads]: router logits of the prompt, for the answer */
+	const bool *mask;    /* [n_heads] or NULL */
+	unsigned char digest[STORE_DIGEST_LEN]; /* of what was sent: an id reused for something else
+						   is refused */
+	const char *input; /* the pair as a line of schema/preference.md, kept if not NULL */
 	/* the answer */
-	double *weights_out;        /* [n_heads]: softmax(g + s) after this step */
-	uint64_t updates_out;       /* learning steps of this user and context so far */
-	bool duplicate_out;         /* this id was applied before; the answer is the first one */
+	double *weights_out;  /* [n_heads]: softmax(g + s) after this step */
+	uint64_t updates_out; /* learning steps of this user and context so far */
+	bool duplicate_out;   /* this id was applied before; the answer is the first one */
 };
 
 struct store_delete {
@@ -67,12 +68,12 @@ struct store_op {
 
 /* A user's state in one context under one model. */
 struct store_state {
-	char *context;       /* "" is the overall state */
+	char *context; /* "" is the overall state */
 	char *model_id;
 	uint64_t updates;
 	int64_t updated_us;
 	size_t n_heads;
-	double *log_weight;  /* [n_heads] */
+	double *log_weight; /* [n_heads] */
 };
 
 struct store_user {
@@ -82,14 +83,13 @@ struct store_user {
 };
 
 struct store_ops {
-	enum status (*apply)(struct store *store, struct store_op *ops,
-			     size_t n_ops, struct err *err);
-	enum status (*read_state)(struct store *store, const char *user,
-				  const char *context, const char *model_id,
-				  size_t n_heads, double *log_weight_out,
+	enum status (*apply)(struct store *store, struct store_op *ops, size_t n_ops,
+			     struct err *err);
+	enum status (*read_state)(struct store *store, const char *user, const char *context,
+				  const char *model_id, size_t n_heads, double *log_weight_out,
 				  uint64_t *updates_out, struct err *err);
-	enum status (*read_user)(struct store *store, const char *user,
-				 struct store_user *user_out, struct err *err);
+	enum status (*read_user)(struct store *store, const char *user, struct store_user *user_out,
+				 struct err *err);
 	enum status (*check)(struct store *store, struct err *err);
 	void (*close)(struct store *store);
 };
@@ -105,8 +105,7 @@ struct store {
  * op's err and the return value say why: STATUS_STATE_BUSY, STATUS_STATE_FULL,
  * STATUS_STATE_CORRUPT, STATUS_IO. One thread at a time.
  */
-enum status store_apply(struct store *store, struct store_op *ops, size_t n_ops,
-			struct err *err);
+enum status store_apply(struct store *store, struct store_op *ops, size_t n_ops, struct err *err);
 
 /**
  * store_read_state(store, user, context, model_id, n_heads, log_weight_out,
@@ -114,15 +113,14 @@ enum status store_apply(struct store *store, struct store_op *ops, size_t n_ops,
  * if there are none, the user's overall ones; if there are none, all zero,
  * updates 0. updates_out counts the steps of the row that was used. Any thread.
  */
-enum status store_read_state(struct store *store, const char *user,
-			     const char *context, const char *model_id,
-			     size_t n_heads, double *log_weight_out,
+enum status store_read_state(struct store *store, const char *user, const char *context,
+			     const char *model_id, size_t n_heads, double *log_weight_out,
 			     uint64_t *updates_out, struct err *err);
 
 /** store_read_user(store, user, user_out, err): all states; STATUS_NOT_FOUND if
  * neither state nor event is there. store_user_free() releases. Any thread. */
-enum status store_read_user(struct store *store, const char *user,
-			    struct store_user *user_out, struct err *err);
+enum status store_read_user(struct store *store, const char *user, struct store_user *user_out,
+			    struct err *err);
 
 /** store_user_free(user): a zeroed user is allowed. */
 void store_user_free(struct store_user *user);
@@ -136,8 +134,8 @@ void store_close(struct store *store);
 struct store_sqlite_options {
 	const char *path;
 	int64_t busy_timeout_ms;
-	size_t n_readers;   /* read connections */
-	bool check;         /* PRAGMA quick_check at start */
+	size_t n_readers; /* read connections */
+	bool check;	  /* PRAGMA quick_check at start */
 };
 
 /**
@@ -146,7 +144,7 @@ struct store_sqlite_options {
  * Refused with a message that says what it is and what would be right: another
  * application's database, a newer or older schema, a corrupted or unreadable file.
  */
-enum status store_sqlite_open(const struct store_sqlite_options *options,
-			      struct store **store_out, struct err *err);
+enum status store_sqlite_open(const struct store_sqlite_options *options, struct store **store_out,
+			      struct err *err);
 
 #endif

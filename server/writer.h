@@ -18,17 +18,17 @@ struct writer; /* opaque */
 typedef void writer_done_fn(void *context, struct store_op *op);
 
 struct writer_job {
-	struct store_op *op;      /* the caller's; lives until done is called */
+	struct store_op *op; /* the caller's; lives until done is called */
 	writer_done_fn *done;
 	void *context;
-	struct writer_job *next;  /* the writer's */
+	struct writer_job *next; /* the writer's */
 };
 
 struct writer_stats {
-	size_t queued;          /* jobs waiting now */
+	size_t queued; /* jobs waiting now */
 	size_t capacity;
 	unsigned long long commits; /* transactions */
-	unsigned long long ops;     /* operations in them */
+	unsigned long long ops;	    /* operations in them */
 	unsigned long long failed_commits;
 };
 
@@ -41,8 +41,7 @@ enum status writer_start(struct store *store, size_t capacity, size_t max_batch,
  * lives until done is called (exactly once). STATUS_OVERLOADED when the queue is
  * full, STATUS_SHUTTING_DOWN after writer_stop() began; done is not called then.
  */
-enum status writer_submit(struct writer *writer, struct writer_job *job,
-			  struct err *err);
+enum status writer_submit(struct writer *writer, struct writer_job *job, struct err *err);
 
 /** writer_stats(writer, stats_out): a consistent snapshot. */
 void writer_stats(struct writer *writer, struct writer_stats *stats_out);

@@ -38,7 +38,7 @@ char *base64_encode_floats(const float *x, size_t n);
  * Errors: STATUS_INVALID_BASE64 (a character or the padding is wrong),
  * STATUS_WRONG_DIMENSION (names got and wanted), STATUS_NOT_FINITE (names the index).
  */
-enum status base64_decode_floats(const char *text, size_t len, size_t dim,
-				 float *out, struct err *err);
+enum status base64_decode_floats(const char *text, size_t len, size_t dim, float *out,
+				 struct err *err);
 
 #endif

@@ -14,7 +14,7 @@
 struct err {
 	enum status code;
 	char param[128]; /* JSON pointer of the fault in a request; "" if none */
-	char msg[512];   /* one line; cut, never overrun */
+	char msg[512];	 /* one line; cut, never overrun */
 };
 
 /**
@@ -26,8 +26,7 @@ enum status err_set(struct err *err, enum status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /** err_at(err, code, param, format, ...): err_set with a JSON pointer. */
-enum status err_at(struct err *err, enum status code, const char *param,
-		   const char *format, ...)
+enum status err_at(struct err *err, enum status code, const char *param, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /** err_wrap(err, format, ...): put "format: " before the message; returns err's code. */

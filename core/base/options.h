@@ -20,21 +20,22 @@ enum option_type {
 	OPTION_INT,    /* int64_t */
 	OPTION_SIZE,   /* int64_t bytes; accepts the suffixes K, M, G (powers of 1024) */
 	OPTION_REAL,   /* double */
-	OPTION_FLAG,   /* bool; takes no value on the command line; 0|1|true|false in the environment */
+	OPTION_FLAG, /* bool; takes no value on the command line; 0|1|true|false in the environment
+		      */
 	OPTION_CHOICE, /* int: index in choices */
 };
 
 struct option_spec {
-	const char *name;           /* "listen-port", without dashes */
-	const char *env;            /* "MICROD_LISTEN_PORT", NULL for none */
+	const char *name; /* "listen-port", without dashes */
+	const char *env;  /* "MICROD_LISTEN_PORT", NULL for none */
 	enum option_type type;
-	double min, max;            /* inclusive; ignored for FLAG and CHOICE */
-	const char *default_text;   /* as it would be typed; NULL: required or unset string */
+	double min, max;	  /* inclusive; ignored for FLAG and CHOICE */
+	const char *default_text; /* as it would be typed; NULL: required or unset string */
 	bool required;
 	const char *const *choices; /* CHOICE: NULL-terminated */
-	const char *value_name;     /* "PORT", for --help */
-	const char *help;           /* one sentence; --help adds range, default, environment */
-	size_t offset;              /* of the field in the config struct */
+	const char *value_name;	    /* "PORT", for --help */
+	const char *help;	    /* one sentence; --help adds range, default, environment */
+	size_t offset;		    /* of the field in the config struct */
 };
 
 /**
@@ -46,10 +47,9 @@ struct option_spec {
  * STATUS_USAGE naming the option, the value, and the range or the choices;
  * an unknown option's message names the nearest known one.
  */
-enum status options_parse(const struct option_spec *specs, size_t n_specs,
-			  int argc, char **argv, void *config,
-			  const char **positionals_out,
-			  size_t *n_positionals_out, struct err *err);
+enum status options_parse(const struct option_spec *specs, size_t n_specs, int argc, char **argv,
+			  void *config, const char **positionals_out, size_t *n_positionals_out,
+			  struct err *err);
 
 /** options_help(specs, n_specs, out): the options part of --help, wrapped at 80 columns. */
 void options_help(const struct option_spec *specs, size_t n_specs, FILE *out);

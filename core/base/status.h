@@ -9,46 +9,46 @@
 #define MICRO_BASE_STATUS_H
 
 /* X(name, code, HTTP status) */
-#define STATUS_TABLE(X)                                                        \
-	X(STATUS_OK, "ok", 200)                                                \
-	/* the input cannot be parsed */                                       \
-	X(STATUS_MALFORMED, "malformed", 400)                                  \
-	/* it parses, but its content is wrong */                              \
-	X(STATUS_INVALID_TYPE, "invalid_type", 422)                            \
-	X(STATUS_INVALID_VALUE, "invalid_value", 422)                          \
-	X(STATUS_MISSING_FIELD, "missing_field", 422)                          \
-	X(STATUS_UNKNOWN_FIELD, "unknown_field", 422)                          \
-	X(STATUS_WRONG_DIMENSION, "wrong_dimension", 422)                      \
-	X(STATUS_NOT_FINITE, "not_finite", 422)                                \
-	X(STATUS_INVALID_BASE64, "invalid_base64", 422)                        \
-	X(STATUS_EVENT_ID_REUSED, "event_id_reused", 422)                      \
-	/* HTTP */                                                             \
-	X(STATUS_NOT_FOUND, "not_found", 404)                                  \
-	X(STATUS_METHOD_NOT_ALLOWED, "method_not_allowed", 405)                \
-	X(STATUS_TOO_LARGE, "too_large", 413)                                  \
-	X(STATUS_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415)        \
-	/* resources; what may pass when tried again is 503 */                 \
-	X(STATUS_OVERLOADED, "overloaded", 503)                                \
-	X(STATUS_SHUTTING_DOWN, "shutting_down", 503)                          \
-	X(STATUS_NO_MEMORY, "no_memory", 503)                                  \
-	X(STATUS_STATE_BUSY, "state_busy", 503)                                \
-	X(STATUS_STATE_FULL, "state_full", 507)                                \
-	X(STATUS_STATE_CORRUPT, "state_corrupt", 500)                          \
-	X(STATUS_STATE_SCHEMA, "state_schema", 500)                            \
-	X(STATUS_IO, "io_error", 500)                                          \
-	/* model and encoder files */                                          \
-	X(STATUS_BAD_FILE, "bad_file", 500)                                    \
-	X(STATUS_ENCODER_MISMATCH, "encoder_mismatch", 503)                    \
-	/* programs */                                                         \
-	X(STATUS_USAGE, "usage", 500)                                          \
-	X(STATUS_INTERRUPTED, "interrupted", 503)                              \
+#define STATUS_TABLE(X)                                                                            \
+	X(STATUS_OK, "ok", 200)                                                                    \
+	/* the input cannot be parsed */                                                           \
+	X(STATUS_MALFORMED, "malformed", 400)                                                      \
+	/* it parses, but its content is wrong */                                                  \
+	X(STATUS_INVALID_TYPE, "invalid_type", 422)                                                \
+	X(STATUS_INVALID_VALUE, "invalid_value", 422)                                              \
+	X(STATUS_MISSING_FIELD, "missing_field", 422)                                              \
+	X(STATUS_UNKNOWN_FIELD, "unknown_field", 422)                                              \
+	X(STATUS_WRONG_DIMENSION, "wrong_dimension", 422)                                          \
+	X(STATUS_NOT_FINITE, "not_finite", 422)                                                    \
+	X(STATUS_INVALID_BASE64, "invalid_base64", 422)                                            \
+	X(STATUS_EVENT_ID_REUSED, "event_id_reused", 422)                                          \
+	/* HTTP */                                                                                 \
+	X(STATUS_NOT_FOUND, "not_found", 404)                                                      \
+	X(STATUS_METHOD_NOT_ALLOWED, "method_not_allowed", 405)                                    \
+	X(STATUS_TOO_LARGE, "too_large", 413)                                                      \
+	X(STATUS_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415)                            \
+	/* resources; what may pass when tried again is 503 */                                     \
+	X(STATUS_OVERLOADED, "overloaded", 503)                                                    \
+	X(STATUS_SHUTTING_DOWN, "shutting_down", 503)                                              \
+	X(STATUS_NO_MEMORY, "no_memory", 503)                                                      \
+	X(STATUS_STATE_BUSY, "state_busy", 503)                                                    \
+	X(STATUS_STATE_FULL, "state_full", 507)                                                    \
+	X(STATUS_STATE_CORRUPT, "state_corrupt", 500)                                              \
+	X(STATUS_STATE_SCHEMA, "state_schema", 500)                                                \
+	X(STATUS_IO, "io_error", 500)                                                              \
+	/* model and encoder files */                                                              \
+	X(STATUS_BAD_FILE, "bad_file", 500)                                                        \
+	X(STATUS_ENCODER_MISMATCH, "encoder_mismatch", 503)                                        \
+	/* programs */                                                                             \
+	X(STATUS_USAGE, "usage", 500)                                                              \
+	X(STATUS_INTERRUPTED, "interrupted", 503)                                                  \
 	X(STATUS_INTERNAL, "internal", 500)
 
 enum status {
 #define STATUS_ENUM(name, code, http) name,
 	STATUS_TABLE(STATUS_ENUM)
 #undef STATUS_ENUM
-	N_STATUSES
+	    N_STATUSES
 };
 
 /** status_code(status): the machine code, such as "wrong_dimension"; static. */

@@ -20,7 +20,7 @@
 #include "core/encode/encoder.h"
 #include "core/encode/features.h"
 
-#define DATASET_NONE UINT32_MAX
+#define DATASET_NONE	 UINT32_MAX
 #define DATASET_MAX_LINE (64u << 20) /* bytes; a longer line is refused */
 
 /*
@@ -31,12 +31,12 @@ struct dataset {
 	struct features phi; /* [n distinct response texts, dim] */
 	struct features psi; /* [n distinct router texts, dim] */
 	size_t n_pairs;
-	uint32_t *chosen;    /* [n_pairs]: row of phi */
-	uint32_t *rejected;  /* [n_pairs]: row of phi */
-	uint32_t *prompt;    /* [n_pairs]: row of psi */
-	uint32_t *user;      /* [n_pairs]: index of user_names, or DATASET_NONE */
-	uint32_t *context;   /* [n_pairs]: index of context_names, or DATASET_NONE */
-	char **user_names;   /* [n_users], in order of first appearance */
+	uint32_t *chosen;   /* [n_pairs]: row of phi */
+	uint32_t *rejected; /* [n_pairs]: row of phi */
+	uint32_t *prompt;   /* [n_pairs]: row of psi */
+	uint32_t *user;	    /* [n_pairs]: index of user_names, or DATASET_NONE */
+	uint32_t *context;  /* [n_pairs]: index of context_names, or DATASET_NONE */
+	char **user_names;  /* [n_users], in order of first appearance */
 	size_t n_users;
 	char **context_names; /* [n_contexts], in order of first appearance */
 	size_t n_contexts;
@@ -52,9 +52,8 @@ struct dataset {
  * prompt vector is an error, a missing prompt text is the empty text.
  * On error nothing is owned. dataset_free() releases.
  */
-enum status dataset_read(const char *path, const struct encoder *encoder,
-			 const char *template_phi, const char *template_psi,
-			 struct dataset *dataset_out, struct err *err);
+enum status dataset_read(const char *path, const struct encoder *encoder, const char *template_phi,
+			 const char *template_psi, struct dataset *dataset_out, struct err *err);
 
 /** dataset_free(dataset): a zeroed dataset is allowed. */
 void dataset_free(struct dataset *dataset);
@@ -65,8 +64,7 @@ void dataset_free(struct dataset *dataset);
  * start_out[u+1]). Pairs without a user are each a user of their own, after the
  * named ones. Both arrays are new (mem_free()); n_groups_out = number of groups.
  */
-enum status dataset_by_user(const struct dataset *dataset, uint32_t **order_out,
-			    size_t **start_out, size_t *n_groups_out,
-			    struct err *err);
+enum status dataset_by_user(const struct dataset *dataset, uint32_t **order_out, size_t **start_out,
+			    size_t *n_groups_out, struct err *err);
 
 #endif

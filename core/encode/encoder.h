@@ -14,8 +14,8 @@
 #include "core/base/err.h"
 #include "core/encode/features.h"
 
-#define ENCODER_MIN_DIM 1
-#define ENCODER_MAX_DIM 1048576
+#define ENCODER_MIN_DIM	     1
+#define ENCODER_MAX_DIM	     1048576
 #define ENCODER_DEFAULT_SPEC "hash:4096"
 
 struct encoder; /* opaque; immutable after opening, any number of threads may share it */
@@ -31,8 +31,7 @@ struct text {
  * "hash:4096". The caller closes it. Errors: STATUS_INVALID_VALUE naming the
  * spec and what would be right, STATUS_NO_MEMORY.
  */
-enum status encoder_open(const char *spec, struct encoder **encoder_out,
-			 struct err *err);
+enum status encoder_open(const char *spec, struct encoder **encoder_out, struct err *err);
 
 /** encoder_close(encoder): NULL does nothing. */
 void encoder_close(struct encoder *encoder);
@@ -56,8 +55,7 @@ bool encoder_reads_text(const struct encoder *encoder);
  * Texts must be valid UTF-8 (STATUS_MALFORMED otherwise). On error out keeps
  * the rows it had before the call.
  */
-enum status encoder_encode(const struct encoder *encoder,
-			   const struct text *texts, size_t n_texts,
+enum status encoder_encode(const struct encoder *encoder, const struct text *texts, size_t n_texts,
 			   struct features *out, struct err *err);
 
 /**
@@ -65,7 +63,6 @@ enum status encoder_encode(const struct encoder *encoder,
  * fixed probe text. A model file keeps it, so that training and serving cannot
  * silently disagree about what a vector means. none:D gives the zero vector.
  */
-enum status encoder_fingerprint(const struct encoder *encoder, float *vector_out,
-				struct err *err);
+enum status encoder_fingerprint(const struct encoder *encoder, float *vector_out, struct err *err);
 
 #endif

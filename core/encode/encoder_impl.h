@@ -11,8 +11,8 @@ struct encoder_ops {
 	bool sparse;
 	bool reads_text;
 	/* Append the row of one text; text is valid UTF-8. */
-	enum status (*encode)(const struct encoder *encoder, struct text text,
-			      struct features *out, struct err *err);
+	enum status (*encode)(const struct encoder *encoder, struct text text, struct features *out,
+			      struct err *err);
 };
 
 struct encoder {

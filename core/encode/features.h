@@ -32,9 +32,9 @@ struct features {
 	size_t dim;
 	size_t n_rows;
 	bool sparse;
-	float *value;    /* dense: [n_rows, dim]; sparse: [start[n_rows]] */
+	float *value;	 /* dense: [n_rows, dim]; sparse: [start[n_rows]] */
 	uint32_t *index; /* sparse: [start[n_rows]]; dense: NULL */
-	size_t *start;   /* sparse: [n_rows + 1]; dense: NULL */
+	size_t *start;	 /* sparse: [n_rows + 1]; dense: NULL */
 	size_t capacity_rows;
 	size_t capacity_values;
 };
@@ -50,8 +50,7 @@ void features_free(struct features *f);
  * as f needs. Errors: STATUS_WRONG_DIMENSION, STATUS_NOT_FINITE, STATUS_NO_MEMORY;
  * f is unchanged then.
  */
-enum status features_append(struct features *f, struct feature_row row,
-			    struct err *err);
+enum status features_append(struct features *f, struct feature_row row, struct err *err);
 
 /** features_row(f, i): a view of row i < n_rows, valid until the next append. */
 struct feature_row features_row(const struct features *f, size_t i);
@@ -60,12 +59,10 @@ struct feature_row features_row(const struct features *f, size_t i);
 struct feature_row feature_row_dense(const float *x, size_t dim);
 
 /** feature_row_times(row, a, m, out): out [m] = row * a [dim, m]. */
-void feature_row_times(struct feature_row row, const float *a, size_t m,
-		       float *out);
+void feature_row_times(struct feature_row row, const float *a, size_t m, float *out);
 
 /** feature_row_add_outer(row, d, a, m): a [dim, m] += row^T * d [m]. */
-void feature_row_add_outer(struct feature_row row, const float *d, size_t m,
-			   float *a);
+void feature_row_add_outer(struct feature_row row, const float *d, size_t m, float *a);
 
 /** feature_row_copy(row, out): out [dim], dense. */
 void feature_row_copy(struct feature_row row, float *out);

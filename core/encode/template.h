@@ -27,8 +27,7 @@ struct template_fields {
  * offset if it has an unknown placeholder or a single brace, or {response}
  * where there is none (psi).
  */
-enum status template_check(const char *template, bool allow_response,
-			   struct err *err);
+enum status template_check(const char *template, bool allow_response, struct err *err);
 
 /** template_uses(template, placeholder): e.g. template_uses(t, "{prompt}"). */
 bool template_uses(const char *template, const char *placeholder);
@@ -38,8 +37,7 @@ bool template_uses(const char *template, const char *placeholder);
  * text_out->len; the caller frees text_out->bytes with mem_free(). The template
  * has passed template_check().
  */
-enum status template_render(const char *template,
-			    const struct template_fields *fields,
+enum status template_render(const char *template, const struct template_fields *fields,
 			    struct text *text_out, struct err *err);
 
 #endif

@@ -19,9 +19,9 @@
 
 struct eval_options {
 	size_t shots[EVAL_MAX_SHOTS]; /* ascending numbers of feedbacks */
-	size_t n_shots;               /* 0: no personalization protocol */
-	double temperature;           /* of the Hedge step */
-	double drift;                 /* fixed share, 0: none */
+	size_t n_shots;		      /* 0: no personalization protocol */
+	double temperature;	      /* of the Hedge step */
+	double drift;		      /* fixed share, 0: none */
 };
 
 struct eval_score {
@@ -54,8 +54,8 @@ struct eval_result {
 
 /** eval_run(model, dataset, options, result_out, err): eval_result_free() releases. */
 enum status eval_run(const struct model *model, const struct dataset *dataset,
-		     const struct eval_options *options,
-		     struct eval_result *result_out, struct err *err);
+		     const struct eval_options *options, struct eval_result *result_out,
+		     struct err *err);
 
 /** eval_result_free(result): a zeroed result is allowed. */
 void eval_result_free(struct eval_result *result);

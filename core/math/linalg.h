@@ -27,8 +27,8 @@ void linalg_vecmat(const float *x, const float *a, size_t n, size_t m, float *y)
  * c [m, n] = alpha * op(a) op(b) + beta * c with op(a) [m, k], op(b) [k, n];
  * ta: a is stored [k, m]; tb: b is stored [n, k].
  */
-void linalg_matmul(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,
-		   const float *a, const float *b, float beta, float *c);
+void linalg_matmul(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
+		   const float *b, float beta, float *c);
 
 /** linalg_axpy(n, alpha, x, y): y [n] += alpha * x [n]. */
 void linalg_axpy(size_t n, float alpha, const float *x, float *y);

@@ -26,8 +26,7 @@ struct heads {
 };
 
 /** heads_init(heads, n_heads, dim, err): all zero; heads_free() releases. */
-enum status heads_init(struct heads *heads, size_t n_heads, size_t dim,
-		       struct err *err);
+enum status heads_init(struct heads *heads, size_t n_heads, size_t dim, struct err *err);
 
 /** heads_free(heads): frees the arrays. */
 void heads_free(struct heads *heads);
@@ -36,8 +35,7 @@ void heads_free(struct heads *heads);
 void heads_randomize(struct heads *heads, double scale, struct rng *rng);
 
 /** heads_rewards(heads, phi, reward_out): reward_out [n_heads] = W phi, not centered. */
-void heads_rewards(const struct heads *heads, struct feature_row phi,
-		   float *reward_out);
+void heads_rewards(const struct heads *heads, struct feature_row phi, float *reward_out);
 
 /**
  * heads_similarity(heads, matrix_out): matrix_out [n_heads, n_heads], cosine

@@ -19,8 +19,8 @@ void hedge_start(double *log_weight_out, size_t n_heads)
 		log_weight_out[k] = -log((double)n_heads);
 }
 
-enum status hedge_update(double *log_weight, const double *loss, size_t n_heads,
-			 double temperature, double strength, struct err *err)
+enum status hedge_update(double *log_weight, const double *loss, size_t n_heads, double temperature,
+			 double strength, struct err *err)
 {
 	double step = strength / temperature;
 
@@ -45,6 +45,5 @@ enum status hedge_update(double *log_weight, const double *loss, size_t n_heads,
 void hedge_share(double *log_weight, size_t n_heads, double drift)
 {
 	for (size_t k = 0; k < n_heads; k++)
-		log_weight[k] =
-		    log((1 - drift) * exp(log_weight[k]) + drift / (double)n_heads);
+		log_weight[k] = log((1 - drift) * exp(log_weight[k]) + drift / (double)n_heads);
 }

@@ -13,8 +13,8 @@
 
 /** hedge_losses(reward_chosen, reward_rejected, n_heads, loss_out):
  * L_k = -log sigmoid(r_k(chosen) - r_k(rejected)); loss_out [n_heads]. */
-void hedge_losses(const float *reward_chosen, const float *reward_rejected,
-		  size_t n_heads, double *loss_out);
+void hedge_losses(const float *reward_chosen, const float *reward_rejected, size_t n_heads,
+		  double *loss_out);
 
 /** hedge_start(log_weight_out, n_heads): the uniform start, s_k = -log K. */
 void hedge_start(double *log_weight_out, size_t n_heads);
@@ -26,8 +26,8 @@ void hedge_start(double *log_weight_out, size_t n_heads);
  * STATUS_INVALID_VALUE unless temperature > 0 and strength >= 0; log_weight is
  * unchanged then.
  */
-enum status hedge_update(double *log_weight, const double *loss, size_t n_heads,
-			 double temperature, double strength, struct err *err);
+enum status hedge_update(double *log_weight, const double *loss, size_t n_heads, double temperature,
+			 double strength, struct err *err);
 
 /**
  * hedge_share(log_weight, n_heads, drift): fixed share (Herbster and Warmuth

@@ -15,16 +15,15 @@
  * mask: true takes a head out (its log-weight is -inf), NULL for none; at least
  * one head is not masked. log_weight_out [n_heads].
  */
-void mixture_log_weights(const float *logits, const double *bias,
-			 const bool *mask, size_t n_heads,
+void mixture_log_weights(const float *logits, const double *bias, const bool *mask, size_t n_heads,
 			 double *log_weight_out);
 
 /**
  * mixture_reward(log_weight, reward, center, n_heads):
  *   sum_k w_k (r_k - center_k)
  */
-double mixture_reward(const double *log_weight, const float *reward,
-		      const float *center, size_t n_heads);
+double mixture_reward(const double *log_weight, const float *reward, const float *center,
+		      size_t n_heads);
 
 /**
  * mixture_log_preference(log_weight, reward_a, reward_b, n_heads):

@@ -17,7 +17,7 @@
 #include "core/model/heads.h"
 #include "core/model/router.h"
 
-#define MODEL_FORMAT "micro/1"
+#define MODEL_FORMAT	 "micro/1"
 #define MODEL_MIN_COSINE 0.999
 
 /* A training fact: a __metadata__ entry whose key begins with "train." */
@@ -30,11 +30,11 @@ struct model {
 	struct heads heads;
 	struct router router;
 	char *encoder_spec;
-	float *fingerprint;  /* [dim]: the encoder's vector of the probe text */
+	float *fingerprint; /* [dim]: the encoder's vector of the probe text */
 	char *template_phi;
 	char *template_psi;
-	char **labels;       /* [n_heads]; "head 0", ... by default */
-	bool *mask;          /* [n_heads]; true: taken out for safety */
+	char **labels;		  /* [n_heads]; "head 0", ... by default */
+	bool *mask;		  /* [n_heads]; true: taken out for safety */
 	struct model_fact *facts; /* [n_facts], ordered by key */
 	size_t n_facts;
 	char id[DIGEST_HEX_LEN + 1]; /* SHA-256 of heads and encoder spec */
@@ -45,16 +45,15 @@ struct model {
  * the encoder's spec and fingerprint, default templates, labels, no mask.
  * model_free() releases; on error nothing is owned.
  */
-enum status model_init(struct model *model, size_t n_heads,
-		       enum router_kind kind, size_t n_hidden,
+enum status model_init(struct model *model, size_t n_heads, enum router_kind kind, size_t n_hidden,
 		       const struct encoder *encoder, struct err *err);
 
 /** model_free(model): a zeroed model is allowed. */
 void model_free(struct model *model);
 
 /** model_set_fact(model, key, value, err): add or replace a fact; copies both. */
-enum status model_set_fact(struct model *model, const char *key,
-			   const char *value, struct err *err);
+enum status model_set_fact(struct model *model, const char *key, const char *value,
+			   struct err *err);
 
 /** model_fact(model, key): its value, NULL if there is none. */
 const char *model_fact(const struct model *model, const char *key);
@@ -81,7 +80,7 @@ enum status model_save(struct model *model, const char *path, struct err *err);
  * STATUS_ENCODER_MISMATCH unless dimension and spec agree and the cosine with
  * the model's fingerprint is at least MODEL_MIN_COSINE.
  */
-enum status model_check_encoder(const struct model *model,
-				const struct encoder *encoder, struct err *err);
+enum status model_check_encoder(const struct model *model, const struct encoder *encoder,
+				struct err *err);
 
 #endif

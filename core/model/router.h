@@ -26,22 +26,21 @@ struct router {
 	enum router_kind kind;
 	size_t dim;
 	size_t n_heads;
-	size_t n_hidden;  /* 0 unless mlp */
-	size_t n_params;  /* length of params */
-	float *params;    /* the block; the pointers below point into it */
-	float *first;     /* linear: [dim, n_heads]; mlp: [dim, n_hidden]; static: NULL */
-	float *bias0;     /* mlp: [n_hidden], else NULL */
-	float *weight2;   /* mlp: [n_hidden, n_heads], else NULL */
-	float *bias;      /* [n_heads] */
+	size_t n_hidden; /* 0 unless mlp */
+	size_t n_params; /* length of params */
+	float *params;	 /* the block; the pointers below point into it */
+	float *first;	 /* linear: [dim, n_heads]; mlp: [dim, n_hidden]; static: NULL */
+	float *bias0;	 /* mlp: [n_hidden], else NULL */
+	float *weight2;	 /* mlp: [n_hidden, n_heads], else NULL */
+	float *bias;	 /* [n_heads] */
 };
 
 /** router_kind_name(kind): "static", "linear" or "mlp". */
 const char *router_kind_name(enum router_kind kind);
 
 /** router_init(router, kind, dim, n_heads, n_hidden, err): all zero; router_free() releases. */
-enum status router_init(struct router *router, enum router_kind kind,
-			size_t dim, size_t n_heads, size_t n_hidden,
-			struct err *err);
+enum status router_init(struct router *router, enum router_kind kind, size_t dim, size_t n_heads,
+			size_t n_hidden, struct err *err);
 
 /** router_free(router): frees the block. */
 void router_free(struct router *router);
@@ -56,8 +55,8 @@ void router_randomize(struct router *router, struct rng *rng);
  * router_logits(router, psi, hidden, logits_out): logits_out [n_heads].
  * hidden: scratch [n_hidden], holds relu(W0 psi + b0) afterwards (mlp only).
  */
-void router_logits(const struct router *router, struct feature_row psi,
-		   float *hidden, float *logits_out);
+void router_logits(const struct router *router, struct feature_row psi, float *hidden,
+		   float *logits_out);
 
 /**
  * router_backward(router, psi, hidden, dlogits, scratch, grad): add to
@@ -65,8 +64,7 @@ void router_logits(const struct router *router, struct feature_row psi,
  * whose loss gradient at the logits is dlogits [n_heads]; hidden [n_hidden] as
  * router_logits() left it; scratch [n_hidden].
  */
-void router_backward(const struct router *router, struct feature_row psi,
-		     const float *hidden, const float *dlogits, float *scratch,
-		     float *grad);
+void router_backward(const struct router *router, struct feature_row psi, const float *hidden,
+		     const float *dlogits, float *scratch, float *grad);
 
 #endif

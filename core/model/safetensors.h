@@ -14,18 +14,18 @@
 #include "core/base/err.h"
 
 #define SAFETENSORS_MAX_HEADER 100000000u
-#define SAFETENSORS_MAX_RANK 8
+#define SAFETENSORS_MAX_RANK   8
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_OTHER };
 
 struct tensor {
 	const char *name;
 	enum dtype dtype;
-	const char *dtype_name;             /* as in the file, "F32" */
+	const char *dtype_name; /* as in the file, "F32" */
 	size_t rank;
 	size_t shape[SAFETENSORS_MAX_RANK];
-	size_t n_elements;                  /* product of shape */
-	const unsigned char *data;          /* little-endian, row-major, may be unaligned */
+	size_t n_elements;	   /* product of shape */
+	const unsigned char *data; /* little-endian, row-major, may be unaligned */
 };
 
 struct safetensors; /* an open file or a buffer; opaque */
@@ -36,40 +36,36 @@ struct safetensors; /* an open file or a buffer; opaque */
  * cover the data exactly. Tensors of other dtypes than those of enum dtype are
  * accepted and unreadable. Errors: STATUS_IO, STATUS_BAD_FILE, STATUS_NO_MEMORY.
  */
-enum status safetensors_open(const char *path, struct safetensors **file_out,
-			     struct err *err);
+enum status safetensors_open(const char *path, struct safetensors **file_out, struct err *err);
 
 /** safetensors_parse(bytes, len, file_out, err): the same on memory that outlives file_out. */
-enum status safetensors_parse(const void *bytes, size_t len,
-			      struct safetensors **file_out, struct err *err);
+enum status safetensors_parse(const void *bytes, size_t len, struct safetensors **file_out,
+			      struct err *err);
 
 /** safetensors_close(file): unmaps; NULL does nothing. */
 void safetensors_close(struct safetensors *file);
 
 /** safetensors_find(file, name): NULL if there is none. */
-const struct tensor *safetensors_find(const struct safetensors *file,
-				      const char *name);
+const struct tensor *safetensors_find(const struct safetensors *file, const char *name);
 
 /** safetensors_count(file), safetensors_at(file, i): all tensors, by offset. */
 size_t safetensors_count(const struct safetensors *file);
 const struct tensor *safetensors_at(const struct safetensors *file, size_t i);
 
 /** safetensors_metadata(file, key): a __metadata__ string, NULL if there is none. */
-const char *safetensors_metadata(const struct safetensors *file,
-				 const char *key);
+const char *safetensors_metadata(const struct safetensors *file, const char *key);
 
 /** safetensors_metadata_count(file), safetensors_metadata_at(file, i, key, value): all of it. */
 size_t safetensors_metadata_count(const struct safetensors *file);
-void safetensors_metadata_at(const struct safetensors *file, size_t i,
-			     const char **key_out, const char **value_out);
+void safetensors_metadata_at(const struct safetensors *file, size_t i, const char **key_out,
+			     const char **value_out);
 
 /**
  * tensor_floats(tensor, out, err): its elements as float32 in out [n_elements].
  * Errors: STATUS_BAD_FILE for a dtype other than F32, F16, BF16 or for a value
  * that is not finite (names tensor and index).
  */
-enum status tensor_floats(const struct tensor *tensor, float *out,
-			  struct err *err);
+enum status tensor_floats(const struct tensor *tensor, float *out, struct err *err);
 
 /* What is to be written. */
 struct tensor_spec {
@@ -91,10 +87,8 @@ struct metadata_spec {
  * fsync, rename, fsync of the folder; on any error the old file is as it was
  * and no temporary file is left. Refuses non-finite values.
  */
-enum status safetensors_write(const char *path,
-			      const struct tensor_spec *tensors,
-			      size_t n_tensors,
-			      const struct metadata_spec *metadata,
-			      size_t n_metadata, struct err *err);
+enum status safetensors_write(const char *path, const struct tensor_spec *tensors, size_t n_tensors,
+			      const struct metadata_spec *metadata, size_t n_metadata,
+			      struct err *err);
 
 #endif

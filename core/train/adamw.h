@@ -9,16 +9,15 @@
 
 struct adamw {
 	size_t n_params;
-	float *mean;     /* [n_params], first moment */
-	float *variance; /* [n_params], second moment */
+	float *mean;		      /* [n_params], first moment */
+	float *variance;	      /* [n_params], second moment */
 	double beta1, beta2, epsilon; /* 0.9, 0.999, 1e-8 */
 	double weight_decay;
 	unsigned long step;
 };
 
 /** adamw_init(opt, n_params, weight_decay, err): zero moments; adamw_free() releases. */
-enum status adamw_init(struct adamw *opt, size_t n_params, double weight_decay,
-		       struct err *err);
+enum status adamw_init(struct adamw *opt, size_t n_params, double weight_decay, struct err *err);
 
 /** adamw_free(opt): frees the moments. */
 void adamw_free(struct adamw *opt);
@@ -27,7 +26,6 @@ void adamw_free(struct adamw *opt);
  * adamw_step(opt, learning_rate, grad, params): one step with decoupled weight
  * decay; grad [n_params] is set to zero for the next batch.
  */
-void adamw_step(struct adamw *opt, double learning_rate, float *grad,
-		float *params);
+void adamw_step(struct adamw *opt, double learning_rate, float *grad, float *params);
 
 #endif

@@ -24,30 +24,29 @@ struct train_options {
 	enum router_kind router;
 	size_t n_hidden;
 	size_t epochs;
-	size_t batch;           /* pairs a step */
+	size_t batch; /* pairs a step */
 	double learning_rate;
 	double weight_decay;
-	double alpha;           /* micro: weight of sum_k f_k log f_k, eq. (4) */
-	double init_scale;      /* standard deviation of the heads at the start */
-	double anneal;          /* panel: temperature of the responsibilities at the start */
-	double holdout;         /* fraction of the users (panel) or pairs held out */
+	double alpha;	   /* micro: weight of sum_k f_k log f_k, eq. (4) */
+	double init_scale; /* standard deviation of the heads at the start */
+	double anneal;	   /* panel: temperature of the responsibilities at the start */
+	double holdout;	   /* fraction of the users (panel) or pairs held out */
 	uint64_t seed;
 };
 
 /* What a progress callback sees; rates are the callback's business (it has the clock). */
 struct train_progress {
-	size_t epoch, n_epochs;        /* epoch: 1.. */
+	size_t epoch, n_epochs;		/* epoch: 1.. */
 	size_t pairs_done, pairs_total; /* of the whole training */
 	bool epoch_end;
-	double nll;                    /* mean over the training pairs of this epoch so far */
-	double heldout_nll;            /* at an epoch's end; NaN if nothing is held out */
+	double nll;	    /* mean over the training pairs of this epoch so far */
+	double heldout_nll; /* at an epoch's end; NaN if nothing is held out */
 	double heldout_accuracy;
-	size_t n_heldout;              /* pairs */
+	size_t n_heldout; /* pairs */
 };
 
 /** train_progress_fn(context, progress): false asks training to stop (STATUS_INTERRUPTED). */
-typedef bool train_progress_fn(void *context,
-			       const struct train_progress *progress);
+typedef bool train_progress_fn(void *context, const struct train_progress *progress);
 
 /** objective_name(objective): "auto", "micro" or "panel". */
 const char *objective_name(enum objective objective);
@@ -63,9 +62,8 @@ void train_defaults(enum objective objective, struct train_options *options_out)
  * that do not fit the data), STATUS_NOT_FINITE (diverged; says at which epoch and
  * what to lower), STATUS_INTERRUPTED, STATUS_NO_MEMORY.
  */
-enum status train_run(const struct dataset *dataset,
-		      const struct train_options *options,
-		      train_progress_fn *progress, void *context,
-		      struct model *model, struct err *err);
+enum status train_run(const struct dataset *dataset, const struct train_options *options,
+		      train_progress_fn *progress, void *context, struct model *model,
+		      struct err *err);
 
 #endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * score_table.h - every head's reward for every distinct response of a dataset
+ * and the router's logits for every distinct prompt, computed once: pairs and
+ * users then cost a few additions each.
+ */
+#ifndef MICRO_EVAL_SCORE_TABLE_H
+#define MICRO_EVAL_SCORE_TABLE_H
+
+#include <stddef.h>
+
+#include "core/base/err.h"
+#include "core/data/dataset.h"
+#include "core/model/heads.h"
+#include "core/model/router.h"
+
+struct score_table {
+	size_t n_heads;
+	float *reward; /* [dataset->phi.n_rows, n_heads] */
+	float *logits; /* [dataset->psi.n_rows, n_heads] */
+};
+
+/** score_table_init(table, dataset, n_heads, err): room for the scores; score_table_free(). */
+enum status score_table_init(struct score_table *table, const struct dataset *dataset,
+			     size_t n_heads, struct err *err);
+
+/** score_table_free(table): a zeroed table is allowed. */
+void score_table_free(struct score_table *table);
+
+/**
+ * score_table_fill(table, dataset, heads, router, hidden): compute all entries;
+ * hidden: scratch [router->n_hidden].
+ */
+void score_table_fill(struct score_table *table, const struct dataset *dataset,
+		      const struct heads *heads, const struct router *router, float *hidden);
+
+/** score_table_chosen(table, dataset, i), _rejected, _logits: rows [n_heads] of pair i. */
+const float *score_table_chosen(const struct score_table *table, const struct dataset *dataset,
+				size_t i);
+const float *score_table_rejected(const struct score_table *table, const struct dataset *dataset,
+				  size_t i);
+const float *score_table_logits(const struct score_table *table, const struct dataset *dataset,
+				size_t i);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * panel.c - stage 1 when pairs carry a user: all pairs of a user u share one
+ * latent head z,
+ *
+ *   P(D_u) = sum_k pi_k(u) prod_i p_k,i       log pi(u) = mean_i log f(c_i, x_i)
+ *
+ * which identifies a mixture where single pairs hardly do. Generalized EM
+ * (Dempster, Laird and Rubin 1977) with deterministic annealing (Ueda and Nakano
+ * 1998): once an epoch the E step sets each user's responsibilities
+ *
+ *   q_k(u) proportional to (pi_k prod_i p_k,i)^(1/T)
+ *
+ * then the M step takes gradient steps on pairs in random order:
+ *
+ *   dL/dm_k = -q_k(u) (1 - p_k)      dL/dg_k = f_k - q_k(u)
+ */
+#include <math.h>
+
+#include "core/base/mem.h"
+#include "core/math/logmath.h"
+#include "core/train/trainer.h"
+
+/* part of the epochs in which the temperature falls to 1 */
+#define ANNEAL_PART 0.6
+
+static enum status panel_start(struct trainer *t, struct err *err)
+{
+	t->responsibility = mem_array(t->n_groups, t->n_heads * sizeof(double));
+	if (t->responsibility == NULL)
+		return err_no_memory(err, "responsibilities");
+	return STATUS_OK;
+}
+
+static double temperature_at(const struct train_options *options, size_t epoch)
+{
+	double done = (double)(epoch - 1) / (double)options->epochs;
+
+	return fmax(1, options->anneal * (1 - done / ANNEAL_PART));
+}
+
+/* q(u) from the user's pairs [n_pairs], into responsibility [n_heads] */
+static void user_responsibility(struct trainer *t, const uint32_t *pairs, size_t n_pairs,
+				double temperature, double *responsibility)
+{
+	for (size_t k = 0; k < t->n_heads; k++)
+		responsibility[k] = 0;
+	for (size_t i = 0; i < n_pairs; i++) {
+		const float *logits = score_table_logits(&t->table, t->dataset, pairs[i]);
+		const float *chosen = score_table_chosen(&t->table, t->dataset, pairs[i]);
+		const float *rejected = score_table_rejected(&t->table, t->dataset, pairs[i]);
+
+		for (size_t k = 0; k < t->n_heads; k++)
+			t->joint[k] = logits[k];
+		log_softmax(t->joint, t->n_heads);
+		for (size_t k = 0; k < t->n_heads; k++)
+			responsibility[k] += t->joint[k] / (double)n_pairs +
+					     log_sigmoid((double)chosen[k] - rejected[k]);
+	}
+	for (size_t k = 0; k < t->n_heads; k++)
+		responsibility[k] /= temperature;
+	log_softmax(responsibility, t->n_heads);
+	for (size_t k = 0; k < t->n_heads; k++)
+		responsibility[k] = exp(responsibility[k]);
+}
+
+static void panel_begin_epoch(struct trainer *t, size_t epoch)
+{
+	double temperature = temperature_at(t->options, epoch);
+
+	score_table_fill(&t->table, t->dataset, &t->model->heads, &t->model->router, t->hidden);
+	for (size_t i = t->n_heldout; i < t->n_groups; i++) {
+		size_t user = t->groups[i];
+		size_t begin = t->start[user];
+
+		user_responsibility(t, t->order + begin, t->start[user + 1] - begin, temperature,
+				    t->responsibility + user * t->n_heads);
+	}
+}
+
+/* The NLL reported is the pair's under its user's responsibilities. */
+static double panel_pair_gradient(struct trainer *t, size_t pair)
+{
+	const double *q = t->responsibility + t->group_of[pair] * t->n_heads;
+	double likelihood = 0;
+
+	for (size_t k = 0; k < t->n_heads; k++) {
+		double margin = (double)t->reward_chosen[k] - t->reward_rejected[k];
+		double miss = sigmoid(-margin);
+
+		likelihood += q[k] * (1 - miss);
+		t->dmargin[k] = (float)(-q[k] * miss);
+		t->dlogits[k] = (float)(exp(t->log_weight[k]) - q[k]);
+	}
+	return -log(likelihood);
+}
+
+const struct objective_ops panel_objective = {
+    .by_user = true,
+    .start = panel_start,
+    .begin_epoch = panel_begin_epoch,
+    .pair_gradient = panel_pair_gradient,
+};

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/train/train.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "core/base/mem.h"
+#include "core/math/linalg.h"
+#include "core/math/logmath.h"
+#include "core/train/trainer.h"
+
+const char *objective_name(enum objective objective)
+{
+	static const char *const names[] = {"auto", "micro", "panel"};
+
+	assert((unsigned)objective < N_OBJECTIVES);
+	return names[objective];
+}
+
+void train_defaults(enum objective objective, struct train_options *options_out)
+{
+	*options_out = (struct train_options){
+	    .objective = objective,
+	    .n_heads = 16,
+	    .router = ROUTER_MLP,
+	    .n_hidden = 128,
+	    .epochs = 16,
+	    .batch = 256,
+	    .learning_rate = 0.01,
+	    .weight_decay = 0.01,
+	    .alpha = 0.5,
+	    .init_scale = 0.3,
+	    .anneal = 4,
+	    .holdout = 0.05,
+	    .seed = 1,
+	};
+}
+
+/* A user with several pairs tells which head is theirs; single pairs do not. */
+static enum objective resolve_objective(const struct dataset *dataset, enum objective objective)
+{
+	if (objective != OBJECTIVE_AUTO)
+		return objective;
+	return dataset->n_users > 0 && dataset->n_pairs > dataset->n_users ? OBJECTIVE_PANEL
+									   : OBJECTIVE_MICRO;
+}
+
+static enum status check_inputs(const struct dataset *dataset, const struct train_options *options,
+				const struct model *model, enum objective objective,
+				struct err *err)
+{
+	if (dataset->phi.dim != model->heads.dim)
+		return err_set(err, STATUS_WRONG_DIMENSION,
+			       "data of dimension %zu, but the model has %zu", dataset->phi.dim,
+			       model->heads.dim);
+	if (options->n_heads != model->heads.n_heads)
+		return err_set(err, STATUS_INVALID_VALUE, "%zu heads asked for, the model has %zu",
+			       options->n_heads, model->heads.n_heads);
+	if (objective == OBJECTIVE_PANEL && dataset->n_users == 0)
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "the panel objective needs pairs with a \"user\", and no pair has "
+			       "one; use the objective micro");
+	if (options->epochs < 1 || options->batch < 1)
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "%zu epochs in batches of %zu, want at least 1 of each",
+			       options->epochs, options->batch);
+	if (!(options->holdout >= 0 && options->holdout < 1))
+		return err_set(err, STATUS_INVALID_VALUE, "holdout %g, want 0 <= holdout < 1",
+			       options->holdout);
+	return STATUS_OK;
+}
+
+/* center_k: mean reward of head k over the responses of the training pairs */
+static void set_centers(struct trainer *t)
+{
+	struct heads *heads = &t->model->heads;
+	double *sum = t->joint;
+
+	for (size_t k = 0; k < t->n_heads; k++)
+		sum[k] = 0;
+	for (size_t i = 0; i < t->n_train_pairs; i++) {
+		const float *chosen = score_table_chosen(&t->table, t->dataset, t->train_pairs[i]);
+		const float *rejected =
+		    score_table_rejected(&t->table, t->dataset, t->train_pairs[i]);
+
+		for (size_t k = 0; k < t->n_heads; k++)
+			sum[k] += (double)chosen[k] + rejected[k];
+	}
+	for (size_t k = 0; k < t->n_heads; k++)
+		heads->center[k] = (float)(sum[k] / (2 * (double)t->n_train_pairs));
+}
+
+static enum status set_facts(const struct trainer *t, enum objective objective,
+			     const struct train_progress *last, struct err *err)
+{
+	const struct train_options *o = t->options;
+	char options[512], heldout[160], seed[24];
+	enum status status;
+
+	snprintf(seed, sizeof(seed), "%" PRIu64, o->seed);
+	snprintf(options, sizeof(options),
+		 "{\"heads\":%zu,\"router\":\"%s\",\"hidden\":%zu,\"epochs\":%zu,\"batch\":%zu,"
+		 "\"learning_rate\":%.17g,\"weight_decay\":%.17g,\"alpha\":%.17g,"
+		 "\"init_scale\":%.17g,\"anneal\":%.17g,\"holdout\":%.17g}",
+		 o->n_heads, router_kind_name(o->router), t->model->router.n_hidden, o->epochs,
+		 o->batch, o->learning_rate, o->weight_decay, o->alpha, o->init_scale, o->anneal,
+		 o->holdout);
+	status = model_set_fact(t->model, "train.objective", objective_name(objective), err);
+	if (status == STATUS_OK)
+		status = model_set_fact(t->model, "train.seed", seed, err);
+	if (status == STATUS_OK)
+		status = model_set_fact(t->model, "train.options", options, err);
+	if (status == STATUS_OK)
+		status = model_set_fact(t->model, "train.blas", linalg_version(), err);
+	if (status == STATUS_OK && last->n_heldout > 0) {
+		snprintf(heldout, sizeof(heldout),
+			 "{\"n_pairs\":%zu,\"accuracy\":%.17g,\"nll\":%.17g}", last->n_heldout,
+			 last->heldout_accuracy, last->heldout_nll);
+		status = model_set_fact(t->model, "train.heldout", heldout, err);
+	}
+	return status;
+}
+
+static enum status check_finite(const struct model *model, struct err *err)
+{
+	const struct heads *heads = &model->heads;
+	const struct router *router = &model->router;
+	size_t bad;
+
+	if (!all_finite_f(heads->weight, heads->n_heads * heads->dim, &bad) ||
+	    !all_finite_f(heads->center, heads->n_heads, &bad) ||
+	    !all_finite_f(router->params, router->n_params, &bad))
+		return err_set(err, STATUS_NOT_FINITE,
+			       "training diverged: a weight is not finite; lower the learning "
+			       "rate or the scale of the vectors");
+	return STATUS_OK;
+}
+
+/* All epochs; last_out holds what the end of the last one showed. */
+static enum status run_epochs(struct trainer *t, struct train_progress *last_out, struct err *err)
+{
+	for (size_t epoch = 1; epoch <= t->options->epochs; epoch++) {
+		enum status status = trainer_epoch(t, epoch, err);
+
+		if (status != STATUS_OK)
+			return status;
+		*last_out = t->last;
+		trainer_heldout(t, last_out);
+		last_out->epoch_end = true;
+		if (t->progress != NULL && !t->progress(t->progress_context, last_out))
+			return err_set(err, STATUS_INTERRUPTED, "interrupted after epoch %zu",
+				       epoch);
+	}
+	return STATUS_OK;
+}
+
+enum status train_run(const struct dataset *dataset, const struct train_options *options,
+		      train_progress_fn *progress, void *context, struct model *model,
+		      struct err *err)
+{
+	enum objective objective = resolve_objective(dataset, options->objective);
+	struct trainer t = {
+	    .dataset = dataset,
+	    .options = options,
+	    .objective = objective == OBJECTIVE_PANEL ? &panel_objective : &stage1_objective,
+	    .model = model,
+	    .progress = progress,
+	    .progress_context = context,
+	};
+	struct train_progress last;
+	enum status status = check_inputs(dataset, options, model, objective, err);
+
+	if (status != STATUS_OK)
+		return status;
+	status = trainer_init(&t, err);
+	if (status == STATUS_OK)
+		status = run_epochs(&t, &last, err);
+	if (status == STATUS_OK) {
+		set_centers(&t);
+		status = check_finite(model, err);
+	}
+	if (status == STATUS_OK)
+		status = set_facts(&t, objective, &last, err);
+	if (status == STATUS_OK)
+		model_update_id(model);
+	trainer_free(&t);
+	return status;
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/train/trainer.h"
+
+#include <math.h>
+
+#include "core/base/mem.h"
+#include "core/math/logmath.h"
+#include "core/model/hedge.h"
+#include "core/model/mixture.h"
+
+/* how often a progress callback is called within an epoch */
+#define BATCHES_PER_REPORT 16
+
+static enum status alloc_optimizers(struct trainer *t, struct err *err)
+{
+	size_t n_weights = t->n_heads * t->model->heads.dim;
+	size_t n_params = t->model->router.n_params;
+	enum status status;
+
+	status = adamw_init(&t->heads_opt, n_weights, t->options->weight_decay, err);
+	if (status == STATUS_OK)
+		status = adamw_init(&t->router_opt, n_params, t->options->weight_decay, err);
+	if (status != STATUS_OK)
+		return status;
+	t->heads_grad = mem_array(n_weights, sizeof(float));
+	t->router_grad = mem_array(n_params, sizeof(float));
+	if (t->heads_grad == NULL || t->router_grad == NULL)
+		return err_no_memory(err, "gradients");
+	return STATUS_OK;
+}
+
+static enum status alloc_scratch(struct trainer *t, struct err *err)
+{
+	float **floats[] = {&t->reward_chosen, &t->reward_rejected, &t->logits, &t->dmargin,
+			    &t->dlogits};
+	double **doubles[] = {&t->log_weight, &t->joint, &t->state};
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof(floats) / sizeof(*floats); i++)
+		ok &= (*floats[i] = mem_array(t->n_heads, sizeof(float))) != NULL;
+	for (size_t i = 0; i < sizeof(doubles) / sizeof(*doubles); i++)
+		ok &= (*doubles[i] = mem_array(t->n_heads, sizeof(double))) != NULL;
+	t->hidden = mem_array(t->model->router.n_hidden, sizeof(float));
+	t->hidden_scratch = mem_array(t->model->router.n_hidden, sizeof(float));
+	if (!ok || t->hidden == NULL || t->hidden_scratch == NULL)
+		return err_no_memory(err, "training scratch");
+	return STATUS_OK;
+}
+
+/* Every pair is a group of its own. */
+static enum status group_by_pair(struct trainer *t, struct err *err)
+{
+	size_t n = t->dataset->n_pairs;
+
+	t->order = mem_array(n, sizeof(*t->order));
+	t->start = mem_array(n + 1, sizeof(*t->start));
+	if (t->order == NULL || t->start == NULL)
+		return err_no_memory(err, "groups");
+	for (size_t i = 0; i < n; i++) {
+		t->order[i] = (uint32_t)i;
+		t->start[i + 1] = i + 1;
+	}
+	t->n_groups = n;
+	return STATUS_OK;
+}
+
+/* Hold out whole groups, chosen at random, and list the pairs of the others. */
+static enum status split(struct trainer *t, struct err *err)
+{
+	t->groups = mem_array(t->n_groups, sizeof(*t->groups));
+	t->group_of = mem_array(t->dataset->n_pairs, sizeof(*t->group_of));
+	t->train_pairs = mem_array(t->dataset->n_pairs, sizeof(*t->train_pairs));
+	if (t->groups == NULL || t->group_of == NULL || t->train_pairs == NULL)
+		return err_no_memory(err, "split");
+	for (size_t g = 0; g < t->n_groups; g++)
+		t->groups[g] = (uint32_t)g;
+	rng_shuffle(&t->rng, t->groups, t->n_groups);
+	t->n_heldout = (size_t)(t->options->holdout * (double)t->n_groups);
+	for (size_t i = 0; i < t->n_groups; i++) {
+		uint32_t group = t->groups[i];
+
+		for (size_t j = t->start[group]; j < t->start[group + 1]; j++) {
+			t->group_of[t->order[j]] = group;
+			if (i >= t->n_heldout)
+				t->train_pairs[t->n_train_pairs++] = t->order[j];
+		}
+	}
+	if (t->n_train_pairs == 0)
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "no pair is left to train on: %zu pairs in %zu groups, %g held out",
+			       t->dataset->n_pairs, t->n_groups, t->options->holdout);
+	return STATUS_OK;
+}
+
+enum status trainer_init(struct trainer *t, struct err *err)
+{
+	size_t batch = t->options->batch;
+	enum status status;
+
+	t->n_heads = t->options->n_heads;
+	rng_init(&t->rng, t->options->seed);
+	status = alloc_optimizers(t, err);
+	if (status == STATUS_OK)
+		status = alloc_scratch(t, err);
+	if (status == STATUS_OK)
+		status = score_table_init(&t->table, t->dataset, t->n_heads, err);
+	if (status == STATUS_OK && t->objective->by_user)
+		status = dataset_by_user(t->dataset, &t->order, &t->start, &t->n_groups, err);
+	else if (status == STATUS_OK)
+		status = group_by_pair(t, err);
+	if (status == STATUS_OK)
+		status = split(t, err);
+	if (status == STATUS_OK && t->objective->start != NULL)
+		status = t->objective->start(t, err);
+	if (status != STATUS_OK)
+		return status;
+	t->n_steps = t->options->epochs * ((t->n_train_pairs + batch - 1) / batch);
+	heads_randomize(&t->model->heads, t->options->init_scale, &t->rng);
+	router_randomize(&t->model->router, &t->rng);
+	return STATUS_OK;
+}
+
+void trainer_free(struct trainer *t)
+{
+	adamw_free(&t->heads_opt);
+	adamw_free(&t->router_opt);
+	score_table_free(&t->table);
+	mem_free(t->heads_grad);
+	mem_free(t->router_grad);
+	mem_free(t->order);
+	mem_free(t->start);
+	mem_free(t->groups);
+	mem_free(t->group_of);
+	mem_free(t->train_pairs);
+	mem_free(t->responsibility);
+	mem_free(t->reward_chosen);
+	mem_free(t->reward_rejected);
+	mem_free(t->logits);
+	mem_free(t->dmargin);
+	mem_free(t->dlogits);
+	mem_free(t->log_weight);
+	mem_free(t->joint);
+	mem_free(t->state);
+	mem_free(t->hidden);
+	mem_free(t->hidden_scratch);
+}
+
+/* Rewards of both responses and log f(c,x), into the scratch. */
+static void forward(struct trainer *t, size_t pair)
+{
+	const struct dataset *data = t->dataset;
+
+	heads_rewards(&t->model->heads, features_row(&data->phi, data->chosen[pair]),
+		      t->reward_chosen);
+	heads_rewards(&t->model->heads, features_row(&data->phi, data->rejected[pair]),
+		      t->reward_rejected);
+	router_logits(&t->model->router, features_row(&data->psi, data->prompt[pair]), t->hidden,
+		      t->logits);
+	mixture_log_weights(t->logits, NULL, NULL, t->n_heads, t->log_weight);
+}
+
+/* Add scale times the pair's gradient; dmargin and dlogits are set. */
+static void backward(struct trainer *t, size_t pair, float scale)
+{
+	const struct dataset *data = t->dataset;
+
+	for (size_t k = 0; k < t->n_heads; k++) {
+		t->dmargin[k] *= scale;
+		t->dlogits[k] *= scale;
+	}
+	feature_row_add_outer(features_row(&data->phi, data->chosen[pair]), t->dmargin, t->n_heads,
+			      t->heads_grad);
+	/* m = r(chosen) - r(rejected): the rejected response gets the opposite sign */
+	for (size_t k = 0; k < t->n_heads; k++)
+		t->dmargin[k] = -t->dmargin[k];
+	feature_row_add_outer(features_row(&data->phi, data->rejected[pair]), t->dmargin,
+			      t->n_heads, t->heads_grad);
+	router_backward(&t->model->router, features_row(&data->psi, data->prompt[pair]), t->hidden,
+			t->dlogits, t->hidden_scratch, t->router_grad);
+}
+
+/* One AdamW step; the learning rate falls linearly to zero. */
+static void step(struct trainer *t)
+{
+	double rate = t->options->learning_rate * (1 - (double)t->step / (double)t->n_steps);
+
+	adamw_step(&t->heads_opt, rate, t->heads_grad, t->model->heads.weight);
+	adamw_step(&t->router_opt, rate, t->router_grad, t->model->router.params);
+	t->step++;
+}
+
+static enum status report(struct trainer *t, size_t epoch, size_t pairs_done, double nll_sum,
+			  struct err *err)
+{
+	t->last = (struct train_progress){
+	    .epoch = epoch,
+	    .n_epochs = t->options->epochs,
+	    .pairs_done = (epoch - 1) * t->n_train_pairs + pairs_done,
+	    .pairs_total = t->options->epochs * t->n_train_pairs,
+	    .nll = nll_sum / (double)pairs_done,
+	    .heldout_nll = NAN,
+	    .heldout_accuracy = NAN,
+	};
+
+	if (!isfinite(nll_sum))
+		return err_set(err, STATUS_NOT_FINITE,
+			       "training diverged in epoch %zu: the loss is not finite; lower the "
+			       "learning rate (%g) or the scale of the vectors",
+			       epoch, t->options->learning_rate);
+	if (t->progress != NULL && !t->progress(t->progress_context, &t->last))
+		return err_set(err, STATUS_INTERRUPTED, "interrupted in epoch %zu", epoch);
+	return STATUS_OK;
+}
+
+enum status trainer_epoch(struct trainer *t, size_t epoch, struct err *err)
+{
+	size_t batch = t->options->batch;
+	double nll_sum = 0;
+
+	if (t->objective->begin_epoch != NULL)
+		t->objective->begin_epoch(t, epoch);
+	rng_shuffle(&t->rng, t->train_pairs, t->n_train_pairs);
+	for (size_t begin = 0; begin < t->n_train_pairs; begin += batch) {
+		size_t n = t->n_train_pairs - begin;
+		enum status status;
+
+		if (n > batch)
+			n = batch;
+		for (size_t i = begin; i < begin + n; i++) {
+			forward(t, t->train_pairs[i]);
+			nll_sum += t->objective->pair_gradient(t, t->train_pairs[i]);
+			backward(t, t->train_pairs[i], 1.0f / (float)n);
+		}
+		step(t);
+		if (t->step % BATCHES_PER_REPORT != 0 && begin + n < t->n_train_pairs)
+			continue;
+		status = report(t, epoch, begin + n, nll_sum, err);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+/* log P(chosen > rejected) of a held-out pair under the log-weights in t->state */
+static double heldout_log_preference(struct trainer *t, size_t pair)
+{
+	mixture_log_weights(score_table_logits(&t->table, t->dataset, pair), t->state, NULL,
+			    t->n_heads, t->log_weight);
+	return mixture_log_preference(
+	    t->log_weight, score_table_chosen(&t->table, t->dataset, pair),
+	    score_table_rejected(&t->table, t->dataset, pair), t->n_heads);
+}
+
+void trainer_heldout(struct trainer *t, struct train_progress *progress)
+{
+	size_t right = 0, n = 0;
+	double nll = 0;
+
+	score_table_fill(&t->table, t->dataset, &t->model->heads, &t->model->router, t->hidden);
+	for (size_t i = 0; i < t->n_heldout; i++) {
+		size_t group = t->groups[i];
+
+		hedge_start(t->state, t->n_heads);
+		for (size_t j = t->start[group]; j < t->start[group + 1]; j++) {
+			size_t pair = t->order[j];
+			double value = heldout_log_preference(t, pair);
+
+			n++;
+			nll -= value;
+			right += value > log(0.5);
+			hedge_losses(score_table_chosen(&t->table, t->dataset, pair),
+				     score_table_rejected(&t->table, t->dataset, pair), t->n_heads,
+				     t->joint);
+			hedge_update(t->state, t->joint, t->n_heads, 1, 1, NULL);
+		}
+	}
+	progress->n_heldout = n;
+	progress->heldout_nll = n > 0 ? nll / (double)n : NAN;
+	progress->heldout_accuracy = n > 0 ? (double)right / (double)n : NAN;
+}

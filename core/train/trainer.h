@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trainer.h - what both objectives of stage 1 share: the loop over shuffled
+ * batches, gradients of heads and router, AdamW, the held-out part. An objective
+ * adds only the gradient of one pair. Private to core/train.
+ */
+#ifndef MICRO_TRAIN_TRAINER_H
+#define MICRO_TRAIN_TRAINER_H
+
+#include "core/base/rng.h"
+#include "core/eval/score_table.h"
+#include "core/train/adamw.h"
+#include "core/train/train.h"
+
+struct trainer;
+
+/* What an objective adds to the loop. */
+struct objective_ops {
+	bool by_user; /* groups are users; otherwise each pair is a group of its own */
+	enum status (*start)(struct trainer *t, struct err *err);
+	void (*begin_epoch)(struct trainer *t, size_t epoch); /* epoch: 1.. */
+	/*
+	 * trainer_forward() has run for this pair: set dmargin [n_heads] and dlogits
+	 * [n_heads], the loss gradients at m_k = r_k(chosen) - r_k(rejected) and at g_k;
+	 * returns the pair's NLL for the progress report.
+	 */
+	double (*pair_gradient)(struct trainer *t, size_t pair);
+};
+
+extern const struct objective_ops stage1_objective; /* stage1.c */
+extern const struct objective_ops panel_objective;  /* panel.c */
+
+struct trainer {
+	const struct dataset *dataset;
+	const struct train_options *options;
+	const struct objective_ops *objective;
+	struct model *model;
+	size_t n_heads;
+	struct rng rng;
+	train_progress_fn *progress; /* may be NULL */
+	void *progress_context;
+
+	struct adamw heads_opt, router_opt;
+	float *heads_grad;	    /* [dim, n_heads] */
+	float *router_grad;	    /* [router.n_params] */
+	size_t step, n_steps;	    /* optimizer steps done and in all, for the schedule */
+	struct train_progress last; /* as last reported */
+
+	/* group g is order[start[g] .. start[g + 1]); groups are held out whole */
+	uint32_t *order; /* [n_pairs] */
+	size_t *start;	 /* [n_groups + 1] */
+	size_t n_groups;
+	uint32_t *groups;      /* [n_groups]: the held-out ones first */
+	size_t n_heldout;      /* groups held out */
+	uint32_t *group_of;    /* [n_pairs] */
+	uint32_t *train_pairs; /* [n_train_pairs], shuffled each epoch */
+	size_t n_train_pairs;
+
+	/* panel: E step, [n_groups, n_heads]; otherwise NULL */
+	double *responsibility;
+	struct score_table table; /* of the whole dataset, for the E step and the held-out part */
+
+	/* scratch of one pair */
+	float *reward_chosen, *reward_rejected; /* [n_heads] */
+	float *logits;				/* [n_heads] */
+	float *dmargin, *dlogits;		/* [n_heads] */
+	double *log_weight, *joint, *state;	/* [n_heads] */
+	float *hidden, *hidden_scratch;		/* [n_hidden] */
+};
+
+/** trainer_init(t, err): t holds its inputs (dataset .. progress_context); memory, split, start. */
+enum status trainer_init(struct trainer *t, struct err *err);
+
+/** trainer_free(t): frees what trainer_init() made. */
+void trainer_free(struct trainer *t);
+
+/** trainer_epoch(t, epoch, err): one pass over the training pairs. */
+enum status trainer_epoch(struct trainer *t, size_t epoch, struct err *err);
+
+/**
+ * trainer_heldout(t, progress): NLL and accuracy of the held-out groups: each pair is
+ * predicted from the router and, when groups are users, from the user's earlier pairs.
+ */
+void trainer_heldout(struct trainer *t, struct train_progress *progress);
+
+#endif
