@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/train/adamw.h"
+
+/* AdamW as Loshchilov and Hutter write it (algorithm 2), in double precision */
+static double reference(double x, const double *g, size_t n, double rate, double decay)
+{
+	double m = 0, v = 0;
+
+	for (size_t t = 1; t <= n; t++) {
+		double m_hat, v_hat;
+
+		m = 0.9 * m + 0.1 * g[t - 1];
+		v = 0.999 * v + 0.001 * g[t - 1] * g[t - 1];
+		m_hat = m / (1 - pow(0.9, (double)t));
+		v_hat = v / (1 - pow(0.999, (double)t));
+		x -= rate * (m_hat / (sqrt(v_hat) + 1e-8) + decay * x);
+	}
+	return x;
+}
+
+START_TEST(steps_follow_the_published_algorithm)
+{
+	const double g[2][5] = {{1, -0.5, 0.25, 3, 1e-4}, {-1e-6, 2e-6, 0, 0, 1e-5}};
+	float params[2] = {0.5f, -2}, grad[2];
+	struct adamw opt;
+
+	ck_assert(adamw_init(&opt, 2, 0.1, NULL) == STATUS_OK);
+	for (size_t t = 0; t < 5; t++) {
+		for (size_t i = 0; i < 2; i++)
+			grad[i] = (float)g[i][t];
+		adamw_step(&opt, 0.01, grad, params);
+	}
+	ck_assert_double_eq_tol(params[0], reference(0.5, g[0], 5, 0.01, 0.1), 1e-6);
+	ck_assert_double_eq_tol(params[1], reference(-2, g[1], 5, 0.01, 0.1), 1e-6);
+	adamw_free(&opt);
+}
+END_TEST
+
+START_TEST(step_clears_the_gradient)
+{
+	float params[1] = {0}, grad[1] = {1};
+	struct adamw opt;
+
+	ck_assert(adamw_init(&opt, 1, 0, NULL) == STATUS_OK);
+	adamw_step(&opt, 0.1, grad, params);
+	ck_assert_float_eq(grad[0], 0);
+	adamw_free(&opt);
+}
+END_TEST
+
+START_TEST(finds_the_minimum_of_a_parabola)
+{
+	float params[2] = {5, -3}, grad[2];
+	struct adamw opt;
+
+	ck_assert(adamw_init(&opt, 2, 0, NULL) == STATUS_OK);
+	for (int t = 0; t < 2000; t++) {
+		grad[0] = 2 * (params[0] - 1);
+		grad[1] = 20 * (params[1] - 2);
+		adamw_step(&opt, 0.02, grad, params);
+	}
+	ck_assert_double_eq_tol(params[0], 1, 1e-2);
+	ck_assert_double_eq_tol(params[1], 2, 1e-2);
+	adamw_free(&opt);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("adamw");
+	TCase *tcase = tcase_create("adamw_step");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(tcase, steps_follow_the_published_algorithm);
+	tcase_add_test(tcase, step_clears_the_gradient);
+	tcase_add_test(tcase, finds_the_minimum_of_a_parabola);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

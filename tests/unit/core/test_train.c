@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/eval/eval.h"
+#include "core/math/logmath.h"
+#include "core/train/trainer.h"
+#include "tests/unit/core/pairs_fixture.h"
+
+#define K 3
+
+/* A trainer with nothing but the scratch that pair_gradient() reads and writes. */
+struct bench {
+	struct trainer t;
+	struct train_options options;
+	float chosen[K], rejected[K], dmargin[K], dlogits[K];
+	double log_weight[K], joint[K], responsibility[K];
+	uint32_t group_of[1];
+};
+
+static void bench_set(struct bench *b, const double *margin, const double *logits)
+{
+	for (size_t k = 0; k < K; k++) {
+		b->chosen[k] = (float)margin[k];
+		b->rejected[k] = 0;
+		b->log_weight[k] = logits[k];
+	}
+	log_softmax(b->log_weight, K);
+	b->t = (struct trainer){
+	    .options = &b->options,
+	    .n_heads = K,
+	    .reward_chosen = b->chosen,
+	    .reward_rejected = b->rejected,
+	    .dmargin = b->dmargin,
+	    .dlogits = b->dlogits,
+	    .log_weight = b->log_weight,
+	    .joint = b->joint,
+	    .responsibility = b->responsibility,
+	    .group_of = b->group_of,
+	};
+}
+
+/* L of MiCRo, eq. (2)-(4), written from the paper, without log space */
+static double micro_loss(const double *margin, const double *logits, double alpha)
+{
+	double norm = 0, likelihood = 0, regularizer = 0;
+
+	for (size_t k = 0; k < K; k++)
+		norm += exp(logits[k]);
+	for (size_t k = 0; k < K; k++) {
+		double f = exp(logits[k]) / norm;
+
+		likelihood += f / (1 + exp(-margin[k]));
+		regularizer += f * log(f);
+	}
+	return -log(likelihood) + alpha * regularizer;
+}
+
+/* the M step's loss for fixed responsibilities q */
+static double panel_loss(const double *margin, const double *logits, const double *q)
+{
+	double norm = 0, loss = 0;
+
+	for (size_t k = 0; k < K; k++)
+		norm += exp(logits[k]);
+	for (size_t k = 0; k < K; k++)
+		loss -= q[k] * (log(1 / (1 + exp(-margin[k]))) + log(exp(logits[k]) / norm));
+	return loss;
+}
+
+static const struct {
+	double margin[K], logits[K], alpha, q[K];
+} gradient_cases[] = {
+    {.margin = {0, 0, 0}, .logits = {0, 0, 0}, .alpha = 0, .q = {1, 0, 0}},
+    {.margin = {1.5, -2, 0.25}, .logits = {0.3, -1, 2}, .alpha = 0.5, .q = {0.2, 0.5, 0.3}},
+    {.margin = {-4, 3, 8}, .logits = {-3, 1, 0}, .alpha = 2, .q = {0.01, 0.98, 0.01}},
+};
+
+static double loss_at(size_t c, const double *margin, const double *logits, bool panel)
+{
+	return panel ? panel_loss(margin, logits, gradient_cases[c].q)
+		     : micro_loss(margin, logits, gradient_cases[c].alpha);
+}
+
+static void check_gradient(size_t c, bool panel)
+{
+	struct bench b = {.options.alpha = gradient_cases[c].alpha};
+	const double h = 1e-5;
+
+	bench_set(&b, gradient_cases[c].margin, gradient_cases[c].logits);
+	memcpy(b.responsibility, gradient_cases[c].q, sizeof(b.responsibility));
+	(panel ? &panel_objective : &stage1_objective)->pair_gradient(&b.t, 0);
+	for (size_t i = 0; i < 2 * K; i++) {
+		double margin[K], logits[K], up, down, slope;
+		double *x = i < K ? &margin[i] : &logits[i - K];
+		double got = i < K ? (double)b.dmargin[i] : (double)b.dlogits[i - K];
+
+		memcpy(margin, gradient_cases[c].margin, sizeof(margin));
+		memcpy(logits, gradient_cases[c].logits, sizeof(logits));
+		*x += h;
+		up = loss_at(c, margin, logits, panel);
+		*x -= 2 * h;
+		down = loss_at(c, margin, logits, panel);
+		slope = (up - down) / (2 * h);
+		ck_assert_msg(fabs(got - slope) <= 1e-5 * (1 + fabs(slope)),
+			      "case %zu, variable %zu: gradient %.9g, finite difference %.9g", c, i,
+			      got, slope);
+	}
+}
+
+START_TEST(stage1_gradient_is_the_loss_slope)
+{
+	check_gradient((size_t)_i, false);
+}
+END_TEST
+
+START_TEST(panel_gradient_is_the_loss_slope)
+{
+	check_gradient((size_t)_i, true);
+}
+END_TEST
+
+START_TEST(stage1_nll_is_the_mixture_nll)
+{
+	struct bench b = {0};
+	const double margin[K] = {1, -1, 0.5}, logits[K] = {0.1, 0.2, 0.3};
+
+	bench_set(&b, margin, logits);
+	ck_assert_double_eq_tol(stage1_objective.pair_gradient(&b.t, 0),
+				micro_loss(margin, logits, 0), 1e-7);
+}
+END_TEST
+
+static void train(const struct dataset *data, const struct train_options *options,
+		  struct model *model)
+{
+	struct err err;
+
+	pairs_model(options->n_heads, options->router, options->n_hidden, model);
+	ck_assert_msg(train_run(data, options, NULL, NULL, model, &err) == STATUS_OK, "%s",
+		      err.msg);
+}
+
+static struct train_options small_options(enum objective objective)
+{
+	struct train_options options;
+
+	train_defaults(objective, &options);
+	options.n_heads = 2;
+	options.router = ROUTER_STATIC;
+	options.batch = 16;
+	options.epochs = 12;
+	options.learning_rate = 0.05;
+	options.holdout = 0.2;
+	return options;
+}
+
+START_TEST(panel_gives_each_taste_a_head)
+{
+	struct train_options options = small_options(OBJECTIVE_PANEL);
+	struct eval_options eval_options = {.shots = {0, 4}, .n_shots = 2, .temperature = 1};
+	struct eval_result result;
+	struct dataset data, fresh;
+	struct model model;
+	struct err err;
+
+	pairs_two_tastes(60, 12, 1, &data);
+	pairs_two_tastes(40, 12, 2, &fresh);
+	train(&data, &options, &model);
+	ck_assert(eval_run(&model, &fresh, &eval_options, &result, &err) == STATUS_OK);
+	ck_assert_msg(fabs(result.shots[0].accuracy - 0.5) < 0.1, "%g", result.shots[0].accuracy);
+	ck_assert_msg(result.shots[1].accuracy > 0.9, "%g", result.shots[1].accuracy);
+	ck_assert_uint_eq(result.shots[1].users, 40);
+	eval_result_free(&result);
+	model_free(&model);
+	dataset_free(&data);
+	dataset_free(&fresh);
+}
+END_TEST
+
+START_TEST(one_head_cannot_serve_opposite_tastes)
+{
+	struct train_options options = small_options(OBJECTIVE_MICRO);
+	struct eval_options eval_options = {.temperature = 1};
+	struct eval_result result;
+	struct dataset data;
+	struct model model;
+	struct err err;
+
+	options.n_heads = 1;
+	pairs_two_tastes(60, 12, 1, &data);
+	train(&data, &options, &model);
+	ck_assert(eval_run(&model, &data, &eval_options, &result, &err) == STATUS_OK);
+	ck_assert_double_eq_tol(result.overall.nll, log(2), 0.03);
+	eval_result_free(&result);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
+/* table of objectives and routers for the seed tests */
+static const struct {
+	enum objective objective;
+	enum router_kind router;
+} seed_cases[] = {
+    {OBJECTIVE_MICRO, ROUTER_STATIC}, {OBJECTIVE_MICRO, ROUTER_LINEAR},
+    {OBJECTIVE_MICRO, ROUTER_MLP},    {OBJECTIVE_PANEL, ROUTER_STATIC},
+    {OBJECTIVE_PANEL, ROUTER_LINEAR}, {OBJECTIVE_PANEL, ROUTER_MLP},
+};
+
+START_TEST(same_seed_gives_the_same_model_and_another_does_not)
+{
+	struct train_options options = small_options(seed_cases[_i].objective);
+	struct model a, b, c;
+	struct dataset data;
+
+	options.router = seed_cases[_i].router;
+	options.n_hidden = 8;
+	options.epochs = 3;
+	pairs_two_tastes(20, 8, 1, &data);
+	train(&data, &options, &a);
+	train(&data, &options, &b);
+	options.seed++;
+	train(&data, &options, &c);
+	ck_assert_mem_eq(a.heads.weight, b.heads.weight, 2 * PAIRS_DIM * sizeof(float));
+	ck_assert_mem_eq(a.router.params, b.router.params, a.router.n_params * sizeof(float));
+	ck_assert_str_eq(a.id, b.id);
+	ck_assert_str_ne(a.id, c.id);
+	ck_assert_str_eq(model_fact(&a, "train.objective"),
+			 objective_name(seed_cases[_i].objective));
+	ck_assert_str_eq(model_fact(&c, "train.seed"), "2");
+	ck_assert_ptr_nonnull(model_fact(&a, "train.heldout"));
+	model_free(&a);
+	model_free(&b);
+	model_free(&c);
+	dataset_free(&data);
+}
+END_TEST
+
+START_TEST(auto_takes_panel_only_when_users_have_several_pairs)
+{
+	struct train_options options = small_options(OBJECTIVE_AUTO);
+	static const size_t per_user[] = {0, 1, 2};
+	static const char *const want[] = {"micro", "micro", "panel"};
+
+	options.epochs = 1;
+	for (size_t i = 0; i < 3; i++) {
+		struct dataset data;
+		struct model model;
+
+		pairs_two_tastes(20, per_user[i], 1, &data);
+		train(&data, &options, &model);
+		ck_assert_msg(strcmp(model_fact(&model, "train.objective"), want[i]) == 0,
+			      "case %zu", i);
+		model_free(&model);
+		dataset_free(&data);
+	}
+}
+END_TEST
+
+START_TEST(centers_are_the_mean_rewards_of_training_responses)
+{
+	struct train_options options = small_options(OBJECTIVE_MICRO);
+	struct dataset data;
+	struct model model;
+	double sum[2] = {0};
+
+	options.holdout = 0;
+	pairs_two_tastes(30, 0, 1, &data);
+	train(&data, &options, &model);
+	for (size_t i = 0; i < data.phi.n_rows; i++) {
+		float reward[2];
+
+		heads_rewards(&model.heads, features_row(&data.phi, i), reward);
+		for (size_t k = 0; k < 2; k++)
+			sum[k] += (double)reward[k] / (double)data.phi.n_rows;
+	}
+	for (size_t k = 0; k < 2; k++)
+		ck_assert_double_eq_tol(model.heads.center[k], sum[k], 1e-5);
+	ck_assert_ptr_null(model_fact(&model, "train.heldout"));
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
+struct watcher {
+	size_t calls, epoch_ends, stop_after;
+	struct train_progress last;
+};
+
+static bool watch(void *context, const struct train_progress *progress)
+{
+	struct watcher *w = context;
+
+	w->last = *progress;
+	w->calls++;
+	w->epoch_ends += progress->epoch_end;
+	return w->calls != w->stop_after;
+}
+
+START_TEST(progress_reports_every_epoch_and_the_heldout_part)
+{
+	struct train_options options = small_options(OBJECTIVE_PANEL);
+	struct watcher w = {0};
+	struct dataset data;
+	struct model model;
+	struct err err;
+
+	pairs_two_tastes(20, 10, 1, &data);
+	pairs_model(2, ROUTER_STATIC, 0, &model);
+	ck_assert(train_run(&data, &options, watch, &w, &model, &err) == STATUS_OK);
+	ck_assert_uint_eq(w.epoch_ends, options.epochs);
+	ck_assert_uint_eq(w.last.n_heldout, 40); /* 4 of 20 users */
+	ck_assert_uint_eq(w.last.pairs_done, w.last.pairs_total);
+	ck_assert_uint_eq(w.last.pairs_total, 160 * options.epochs);
+	ck_assert(isfinite(w.last.heldout_nll));
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
+START_TEST(stops_when_progress_says_so)
+{
+	struct train_options options = small_options(OBJECTIVE_PANEL);
+	struct watcher w = {.stop_after = 3};
+	struct dataset data;
+	struct model model;
+	struct err err;
+
+	pairs_two_tastes(20, 10, 1, &data);
+	pairs_model(2, ROUTER_STATIC, 0, &model);
+	ck_assert_int_eq(train_run(&data, &options, watch, &w, &model, &err), STATUS_INTERRUPTED);
+	ck_assert_uint_eq(w.calls, 3);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
+static const struct {
+	const char *what;
+	enum objective objective;
+	size_t n_heads, epochs, batch;
+	double holdout, learning_rate;
+	enum status status;
+	const char *message;
+} refusals[] = {
+    {"panel without users", OBJECTIVE_PANEL, 2, 1, 8, 0, 0.1, STATUS_INVALID_VALUE,
+     "the panel objective needs pairs with a \"user\""},
+    {"heads unlike the model", OBJECTIVE_MICRO, 3, 1, 8, 0, 0.1, STATUS_INVALID_VALUE,
+     "3 heads asked for, the model has 2"},
+    {"no epochs", OBJECTIVE_MICRO, 2, 0, 8, 0, 0.1, STATUS_INVALID_VALUE, "0 epochs"},
+    {"no batch", OBJECTIVE_MICRO, 2, 1, 0, 0, 0.1, STATUS_INVALID_VALUE, "batches of 0"},
+    {"all held out", OBJECTIVE_MICRO, 2, 1, 8, 1, 0.1, STATUS_INVALID_VALUE, "holdout 1, want"},
+    {"divergence", OBJECTIVE_MICRO, 2, 9, 8, 0, 1e38, STATUS_NOT_FINITE, "training diverged"},
+};
+
+START_TEST(refuses)
+{
+	struct train_options options = small_options(refusals[_i].objective);
+	struct dataset data;
+	struct model model;
+	struct err err;
+
+	options.n_heads = refusals[_i].n_heads;
+	options.epochs = refusals[_i].epochs;
+	options.batch = refusals[_i].batch;
+	options.holdout = refusals[_i].holdout;
+	options.learning_rate = refusals[_i].learning_rate;
+	pairs_two_tastes(20, 0, 1, &data);
+	pairs_model(2, ROUTER_STATIC, 0, &model);
+	ck_assert_msg(train_run(&data, &options, NULL, NULL, &model, &err) == refusals[_i].status,
+		      "%s", refusals[_i].what);
+	ck_assert_msg(strstr(err.msg, refusals[_i].message) != NULL, "%s: %s", refusals[_i].what,
+		      err.msg);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
+#define N(table) ((int)(sizeof(table) / sizeof(*(table))))
+
+int main(void)
+{
+	Suite *suite = suite_create("train");
+	TCase *gradients = tcase_create("gradients");
+	TCase *run = tcase_create("train_run");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(gradients, stage1_gradient_is_the_loss_slope, 0, N(gradient_cases));
+	tcase_add_loop_test(gradients, panel_gradient_is_the_loss_slope, 0, N(gradient_cases));
+	tcase_add_test(gradients, stage1_nll_is_the_mixture_nll);
+	tcase_add_test(run, panel_gives_each_taste_a_head);
+	tcase_add_test(run, one_head_cannot_serve_opposite_tastes);
+	tcase_add_loop_test(run, same_seed_gives_the_same_model_and_another_does_not, 0,
+			    N(seed_cases));
+	tcase_add_test(run, auto_takes_panel_only_when_users_have_several_pairs);
+	tcase_add_test(run, centers_are_the_mean_rewards_of_training_responses);
+	tcase_add_test(run, progress_reports_every_epoch_and_the_heldout_part);
+	tcase_add_test(run, stops_when_progress_says_so);
+	tcase_add_loop_test(run, refuses, 0, N(refusals));
+	tcase_set_timeout(run, 60);
+	suite_add_tcase(suite, gradients);
+	suite_add_tcase(suite, run);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_train_oom.c - every allocation of training and evaluation fails in turn. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "core/eval/eval.h"
+#include "core/train/train.h"
+#include "tests/unit/core/pairs_fixture.h"
+#include "tests/unit/mem_failing.h"
+
+#define MAX_ALLOCATIONS 500
+
+static const enum objective objectives[] = {OBJECTIVE_MICRO, OBJECTIVE_PANEL};
+
+START_TEST(train_run_survives_any_failed_allocation)
+{
+	struct train_options options;
+	struct dataset data;
+	enum status status = STATUS_NO_MEMORY;
+	long n;
+
+	train_defaults(objectives[_i], &options);
+	options.n_heads = 2;
+	options.n_hidden = 4;
+	options.epochs = 1;
+	pairs_two_tastes(6, 3, 1, &data);
+	for (n = 0; n < MAX_ALLOCATIONS && status != STATUS_OK; n++) {
+		struct model model;
+		struct err err;
+
+		pairs_model(2, ROUTER_MLP, 4, &model);
+		mem_fail_after(n);
+		status = train_run(&data, &options, NULL, NULL, &model, &err);
+		mem_fail_after(-1);
+		ck_assert_msg(status == STATUS_OK || status == STATUS_NO_MEMORY,
+			      "allocation %ld: %s", n, err.msg);
+		model_free(&model);
+	}
+	ck_assert_int_eq(status, STATUS_OK);
+	ck_assert_int_gt(n, 20);
+	dataset_free(&data);
+}
+END_TEST
+
+START_TEST(eval_run_survives_any_failed_allocation)
+{
+	struct eval_options options = {.shots = {1}, .n_shots = 1, .temperature = 1};
+	enum status status = STATUS_NO_MEMORY;
+	struct dataset data;
+	struct model model;
+	long n;
+
+	pairs_two_tastes(6, 3, 1, &data);
+	pairs_model(2, ROUTER_MLP, 4, &model);
+	for (n = 0; n < MAX_ALLOCATIONS && status != STATUS_OK; n++) {
+		struct eval_result result;
+		struct err err;
+
+		mem_fail_after(n);
+		status = eval_run(&model, &data, &options, &result, &err);
+		mem_fail_after(-1);
+		ck_assert_msg(status == STATUS_OK || status == STATUS_NO_MEMORY,
+			      "allocation %ld: %s", n, err.msg);
+		if (status == STATUS_OK)
+			eval_result_free(&result);
+	}
+	ck_assert_int_eq(status, STATUS_OK);
+	ck_assert_int_gt(n, 5);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("train out of memory");
+	TCase *tcase = tcase_create("sweep");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(tcase, train_run_survives_any_failed_allocation, 0,
+			    (int)(sizeof(objectives) / sizeof(*objectives)));
+	tcase_add_test(tcase, eval_run_survives_any_failed_allocation);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
