@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# install-packages.sh [build|test|runtime] - Debian 12 packages; the only list of them.
+#
+#   build    to compile the programs and make the demo (default)
+#   test     build, and what the tests need besides
+#   runtime  the shared libraries alone, for an image that gets finished programs
+#   --list SET prints the names instead of installing
+#
+# Needs no root when everything is there already. Safe to run twice.
+set -euo pipefail
+
+BUILD=(gcc libc6-dev cmake ninja-build pkg-config python3 curl ca-certificates
+	libmicrohttpd-dev libjansson-dev libopenblas-dev libsqlite3-dev zlib1g-dev
+	libsodium-dev libunistring-dev)
+# clang: second compiler, fuzzers (with compiler-rt) and the formatting check
+TEST=("${BUILD[@]}" check clang libclang-rt-dev llvm clang-format)
+# the serial OpenBLAS: the daemon runs BLAS on one thread anyway
+RUNTIME=(libmicrohttpd12 libjansson4 libopenblas0-serial libsqlite3-0 zlib1g
+	libsodium23 libunistring2)
+
+say() { echo "install-packages: $*"; }
+die() { say "$*" >&2; exit 1; }
+
+list=0
+if [ "${1:-}" = --list ]; then list=1; shift; fi
+case ${1:-build} in
+build) wanted=("${BUILD[@]}") ;;
+test) wanted=("${TEST[@]}") ;;
+runtime) wanted=("${RUNTIME[@]}") ;;
+*) die "unknown set '$1', want build, test or runtime" ;;
+esac
+if [ $list = 1 ]; then printf '%s\n' "${wanted[@]}"; exit; fi
+
+command -v dpkg-query >/dev/null || die "this is not Debian; install the likes of: ${wanted[*]}"
+missing=()
+for package in "${wanted[@]}"; do
+	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+	[ "$state" = installed ] || missing+=("$package")
+done
+if [ ${#missing[@]} = 0 ]; then
+	say "all ${#wanted[@]} packages are there"
+	exit
+fi
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+	command -v sudo >/dev/null || die "missing: ${missing[*]}; run as root:
+  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+	as_root=(sudo)
+	[ -t 0 ] || as_root=(sudo -n) # nobody there to type a password
+fi
+apt() {
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get -o DPkg::Lock::Timeout=600 "$@" </dev/null
+}
+say "installing ${missing[*]}"
+{ apt -q update && apt -q install -y --no-install-recommends "${missing[@]}"; } ||
+	die "apt-get failed; by hand, as root:
+  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
