@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# docker build -t microd . && docker run -p 8080:8080 -v micro-state:/var/lib/micro microd
+#
+# Serves the demo model. For your own: -v /path/of/models:/models -e MICROD_MODEL=/models/own.safetensors
+# Every option of microd --help has its MICROD_ variable.
+
+FROM debian:bookworm-slim AS build
+WORKDIR /src
+COPY deploy/install-packages.sh deploy/
+RUN deploy/install-packages.sh build && rm -rf /var/lib/apt/lists/*
+COPY CMakeLists.txt CMakePresets.json ./
+COPY schema schema
+COPY core core
+COPY server server
+RUN cmake --preset release -DMICRO_TESTS=OFF \
+	&& cmake --build --preset release \
+	&& cmake --install build/release --prefix /out --strip
+COPY deploy/demo-data.py deploy/
+RUN deploy/demo-data.py demo \
+	&& mkdir -p /out/share/micro \
+	&& /out/bin/micro-model train --data demo/train.jsonl --out /out/share/micro/demo.safetensors
+
+FROM debian:bookworm-slim
+COPY deploy/install-packages.sh /tmp/
+RUN /tmp/install-packages.sh runtime && rm -rf /var/lib/apt/lists/* /tmp/install-packages.sh
+# a fixed number, so that whoever mounts a folder knows whose it must be
+RUN useradd --system --uid 10001 --home-dir /var/lib/micro --shell /usr/sbin/nologin micro \
+	&& install -d -o micro -g micro -m 0750 /var/lib/micro
+COPY --from=build /out/ /usr/local/
+USER 10001
+ENV MICROD_MODEL=/usr/local/share/micro/demo.safetensors \
+	MICROD_STATE=/var/lib/micro/micro.db \
+	MICROD_LISTEN=0.0.0.0 \
+	MICROD_PORT=8080
+VOLUME /var/lib/micro
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["bash", "-c", \
+	"exec 3<>/dev/tcp/127.0.0.1/$MICROD_PORT && printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [ \"$status\" = 200 ]"]
+ENTRYPOINT ["microd"]
