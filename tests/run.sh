@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh - installs what the tests need (Debian 12), builds, runs every test; safe to run twice.
+#
+#   gcc      release build, all unit, scenario and house tests
+#   clang    release build, all unit tests
+#   asan     AddressSanitizer + UndefinedBehaviorSanitizer, all tests
+#   tsan     ThreadSanitizer: what has threads
+#   fuzz     libFuzzer, each target for FUZZ_SECONDS
+#   docker   builds the image and runs it
+#
+# Environment:
+#   QUICK=1            packages, gcc only
+#   FUZZ_SECONDS=10    per fuzz target
+#   MICRO_WERROR=ON    warnings are errors (CI)
+#   MICRO_SHARED_DATA  folder of the real data sets (../shared/data)
+#   MICRO_BUILD_IMAGE  script that builds and runs images (../shared/build-image.sh)
+#
+# Goes on after a failure, ends with a summary, exit status 0 only if nothing failed. What is
+# skipped is listed with the reason.
+# shellcheck disable=SC2317 # step calls the functions
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+FUZZ_SECONDS=${FUZZ_SECONDS:-10}
+WERROR=${MICRO_WERROR:-OFF}
+JOBS=$(nproc)
+LOGS=build/logs
+export MICRO_SHARED_DATA=${MICRO_SHARED_DATA:-$(realpath -m ../shared/data)}
+export MICRO_BUILD_IMAGE=${MICRO_BUILD_IMAGE:-$(realpath -m ../shared/build-image.sh)}
+
+summary=() skipped=()
+n_steps=0 n_tests=0 n_failed=0
+mkdir -p $LOGS
+
+# step NAME COMMAND... - run it, show and keep its output, note how it ended; 77 is a skip
+step() {
+	local name=$1 log=$LOGS/$1.log begin=$SECONDS status result=Passed
+	shift
+	printf '\n=== %s: %s\n' "$name" "$*"
+	"$@" 2>&1 </dev/null | tee "$log"
+	status=${PIPESTATUS[0]}
+	case $status in
+	0) ;;
+	77) result=Skipped; skipped+=("$name: $(tail -n 1 "$log")") ;;
+	*) result='***Failed' ;;
+	esac
+	n_steps=$((n_steps + 1))
+	summary+=("$(printf '%2d %-12s %-9s %4d s' $n_steps "$name" "$result" $((SECONDS - begin)))")
+	count_tests "$name" "$log" "$status"
+	[ "$status" = 0 ] || [ "$status" = 77 ]
+}
+
+# Add up what ctest says at its end and the reasons of what it skipped; any other step is one test.
+count_tests() { # NAME LOG STATUS
+	local line failed=0
+	if line=$(grep -E '^[0-9]+% tests passed' "$2" | tail -n 1); then
+		n_tests=$((n_tests + ${line##* }))
+		line=${line#*, }
+		failed=${line%% *}
+		while read -r line; do
+			[ -z "$line" ] || skipped+=("$1: $line")
+		done < <(grep '^skipped: ' "$2" | sort -u)
+	else
+		n_tests=$((n_tests + 1))
+	fi
+	if [ "$failed" = 0 ] && [ "$3" != 0 ] && [ "$3" != 77 ]; then failed=1; fi
+	n_failed=$((n_failed + failed))
+}
+
+configure_and_build() { # PRESET FOLDER CMAKE_OPTIONS...
+	local preset=$1 folder=$2
+	shift 2
+	cmake --preset "$preset" -B "$folder" -DMICRO_TESTS=ON -DMICRO_WERROR="$WERROR" "$@" >/dev/null &&
+		cmake --build "$folder" -j "$JOBS"
+}
+
+run_ctest() { # FOLDER CTEST_OPTIONS...
+	local folder=$1
+	shift
+	ctest --test-dir "$folder" -j "$JOBS" --output-on-failure --no-tests=error "$@"
+	local -i status=$?
+	# a skipped test's reason is in ctest's log only
+	grep -hE '^skipped: ' "$folder/Testing/Temporary/LastTest.log" | sort -u
+	return "$status"
+}
+
+# Fuzz every target for FUZZ_SECONDS, as many at once as there are cores.
+fuzz_all() {
+	local targets
+	targets=$(find build/fuzz/tests -maxdepth 1 -name 'fuzz_*' -type f -executable -printf '%f\n')
+	[ -n "$targets" ] || { echo "no fuzz targets"; return 1; }
+	sed 's/^fuzz_//' <<<"$targets" | sort | xargs -P "$JOBS" -I{} tests/fuzz/run.sh {} "$FUZZ_SECONDS"
+}
+
+summarize() {
+	printf '\nSummary\n'
+	printf '  %s\n' "${summary[@]}"
+	if [ ${#skipped[@]} != 0 ]; then
+		printf '\nSkipped\n'
+		printf '  %s\n' "${skipped[@]}"
+	fi
+	printf '\n%d%% tests passed, %d tests failed out of %d\n' \
+		$((100 * (n_tests - n_failed) / n_tests)) $n_failed $n_tests
+	printf '\nTotal time = %d s\n' $SECONDS
+	exit $((n_failed > 0))
+}
+
+step packages deploy/install-packages.sh test || summarize
+step build-gcc configure_and_build release build/gcc -DCMAKE_C_COMPILER=gcc &&
+	step test-gcc run_ctest build/gcc
+[ "${QUICK:-0}" = 0 ] || summarize
+step build-clang configure_and_build release build/clang -DCMAKE_C_COMPILER=clang &&
+	step test-clang run_ctest build/clang -R '^(unit|fuzz)\.'
+step build-asan configure_and_build asan build/asan &&
+	step test-asan run_ctest build/asan
+step build-tsan configure_and_build tsan build/tsan &&
+	step test-tsan run_ctest build/tsan -R '^(unit\.server\.|house\.sanitizer|scenario\.(score|feedback|lifecycle|kill)$)'
+step build-fuzz configure_and_build fuzz build/fuzz &&
+	step fuzz fuzz_all
+step docker tests/docker.sh
+summarize
