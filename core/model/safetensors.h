@@ -15,6 +15,7 @@
 
 #define SAFETENSORS_MAX_HEADER 100000000u
 #define SAFETENSORS_MAX_RANK   8
+#define TENSOR_SHAPE_TEXT      192 /* enough for any shape as text */
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_OTHER };
 
@@ -66,6 +67,9 @@ void safetensors_metadata_at(const struct safetensors *file, size_t i, const cha
  * that is not finite (names tensor and index).
  */
 enum status tensor_floats(const struct tensor *tensor, float *out, struct err *err);
+
+/** tensor_shape_text(shape, rank, text_out): such as "[64, 12]". */
+void tensor_shape_text(const size_t *shape, size_t rank, char text_out[TENSOR_SHAPE_TEXT]);
 
 /* What is to be written. */
 struct tensor_spec {

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* safetensors.c - the strict reader of the safetensors format */
+#include "core/model/safetensors.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "core/base/mem.h"
+#include "core/model/safetensors_impl.h"
+
+/* A tensor and its data_offsets. */
+struct entry {
+	struct tensor tensor;
+	unsigned bits; /* of one number */
+	size_t begin, end;
+};
+
+/*
+ * Invariants: 1. entries are ordered by begin and cover [0, data_len) without gap or overlap.
+ *             2. names and metadata are owned by header.
+ */
+struct safetensors {
+	void *map; /* NULL: the bytes are the caller's */
+	size_t map_len;
+	json_t *header;
+	const unsigned char *data;
+	size_t data_len;
+	struct entry *entries; /* [n_entries] */
+	size_t n_entries;
+	struct metadata_spec *metadata; /* [n_metadata], ordered by key */
+	size_t n_metadata;
+};
+
+static const struct dtype_info {
+	const char *name;
+	unsigned bits;
+	enum dtype dtype;
+} dtypes[] = {
+    {"F32", 32, DTYPE_F32},	 {"F16", 16, DTYPE_F16},      {"BF16", 16, DTYPE_BF16},
+    {"I32", 32, DTYPE_I32},	 {"BOOL", 8, DTYPE_OTHER},    {"U8", 8, DTYPE_OTHER},
+    {"I8", 8, DTYPE_OTHER},	 {"I16", 16, DTYPE_OTHER},    {"U16", 16, DTYPE_OTHER},
+    {"U32", 32, DTYPE_OTHER},	 {"I64", 64, DTYPE_OTHER},    {"U64", 64, DTYPE_OTHER},
+    {"F64", 64, DTYPE_OTHER},	 {"C64", 64, DTYPE_OTHER},    {"F8_E4M3", 8, DTYPE_OTHER},
+    {"F8_E5M2", 8, DTYPE_OTHER}, {"F8_E8M0", 8, DTYPE_OTHER}, {"F6_E2M3", 6, DTYPE_OTHER},
+    {"F6_E3M2", 6, DTYPE_OTHER}, {"F4", 4, DTYPE_OTHER},
+};
+
+#define N_DTYPES (sizeof(dtypes) / sizeof(dtypes[0]))
+
+static enum status parse_dtype(const json_t *value, struct entry *entry, struct err *err)
+{
+	struct tensor *tensor = &entry->tensor;
+	const char *text = json_string_value(value);
+
+	if (text == NULL)
+		return err_set(err, STATUS_BAD_FILE, "%s: dtype is missing or not a string",
+			       tensor->name);
+	for (size_t i = 0; i < N_DTYPES; i++) {
+		if (strcmp(dtypes[i].name, text) == 0) {
+			tensor->dtype = dtypes[i].dtype;
+			tensor->dtype_name = dtypes[i].name;
+			entry->bits = dtypes[i].bits;
+			return STATUS_OK;
+		}
+	}
+	return err_set(err, STATUS_BAD_FILE, "%s: unknown dtype \"%s\"", tensor->name, text);
+}
+
+static enum status parse_shape(const json_t *value, struct tensor *tensor, struct err *err)
+{
+	const char *name = tensor->name;
+
+	if (!json_is_array(value))
+		return err_set(err, STATUS_BAD_FILE, "%s: shape is missing or not an array", name);
+	if (json_array_size(value) > SAFETENSORS_MAX_RANK)
+		return err_set(err, STATUS_BAD_FILE,
+			       "%s: shape has %zu dimensions, want at most %d", name,
+			       json_array_size(value), SAFETENSORS_MAX_RANK);
+	tensor->rank = json_array_size(value);
+	tensor->n_elements = 1;
+	for (size_t i = 0; i < tensor->rank; i++) {
+		const json_t *length = json_array_get(value, i);
+
+		if (!json_is_integer(length) || json_integer_value(length) < 0)
+			return err_set(err, STATUS_BAD_FILE,
+				       "%s: shape[%zu] is not a non-negative integer", name, i);
+		tensor->shape[i] = (size_t)json_integer_value(length);
+		if (!mem_mul(tensor->n_elements, tensor->shape[i], &tensor->n_elements))
+			return err_set(err, STATUS_BAD_FILE, "%s: shape is too large", name);
+	}
+	return STATUS_OK;
+}
+
+static enum status parse_offsets(const json_t *value, size_t data_len, struct entry *entry,
+				 struct err *err)
+{
+	const char *name = entry->tensor.name;
+	const json_t *begin = json_array_get(value, 0);
+	const json_t *end = json_array_get(value, 1);
+	json_int_t b = json_integer_value(begin);
+	json_int_t e = json_integer_value(end);
+
+	if (json_array_size(value) != 2 || !json_is_integer(begin) || !json_is_integer(end))
+		return err_set(err, STATUS_BAD_FILE, "%s: data_offsets is not two integers", name);
+	if (b < 0 || e < b || (uint64_t)e > data_len)
+		return err_set(err, STATUS_BAD_FILE,
+			       "%s: data_offsets [%" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
+			       "], want 0 <= begin <= end <= %zu",
+			       name, b, e, data_len);
+	entry->begin = (size_t)b;
+	entry->end = (size_t)e;
+	return STATUS_OK;
+}
+
+static enum status check_size(const struct entry *entry, struct err *err)
+{
+	const struct tensor *tensor = &entry->tensor;
+	size_t n_bytes = entry->end - entry->begin;
+	char shape[TENSOR_SHAPE_TEXT];
+	size_t n_bits;
+
+	if (mem_mul(tensor->n_elements, entry->bits, &n_bits) && n_bits % 8 == 0 &&
+	    n_bits / 8 == n_bytes)
+		return STATUS_OK;
+	tensor_shape_text(tensor->shape, tensor->rank, shape);
+	return err_set(err, STATUS_BAD_FILE, "%s: %zu bytes of data do not fit dtype %s, shape %s",
+		       tensor->name, n_bytes, tensor->dtype_name, shape);
+}
+
+static enum status parse_entry(const struct safetensors *file, const char *name,
+			       const json_t *value, struct entry *entry, struct err *err)
+{
+	struct tensor *tensor = &entry->tensor;
+	enum status status;
+
+	tensor->name = name;
+	if (!json_is_object(value))
+		return err_set(err, STATUS_BAD_FILE, "%s: not an object", name);
+	status = parse_dtype(json_object_get(value, "dtype"), entry, err);
+	if (status == STATUS_OK)
+		status = parse_shape(json_object_get(value, "shape"), tensor, err);
+	if (status == STATUS_OK)
+		status = parse_offsets(json_object_get(value, "data_offsets"), file->data_len,
+				       entry, err);
+	if (status == STATUS_OK)
+		status = check_size(entry, err);
+	tensor->data = file->data + entry->begin;
+	return status;
+}
+
+/* By begin; an empty tensor before the one that begins at the same byte. */
+static int compare_entries(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->begin != y->begin)
+		return x->begin < y->begin ? -1 : 1;
+	if (x->end != y->end)
+		return x->end < y->end ? -1 : 1;
+	return strcmp(x->tensor.name, y->tensor.name);
+}
+
+static enum status check_coverage(const struct safetensors *file, struct err *err)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < file->n_entries; i++) {
+		const struct entry *entry = &file->entries[i];
+
+		if (entry->begin != at)
+			return err_set(err, STATUS_BAD_FILE,
+				       "%s: data begins at byte %zu, want %zu (%s)",
+				       entry->tensor.name, entry->begin, at,
+				       entry->begin < at ? "overlap" : "gap");
+		at = entry->end;
+	}
+	if (at != file->data_len)
+		return err_set(err, STATUS_BAD_FILE,
+			       "%zu bytes of data, but the tensors end at %zu", file->data_len, at);
+	return STATUS_OK;
+}
+
+static enum status parse_entries(struct safetensors *file, struct err *err)
+{
+	const char *name;
+	json_t *value;
+
+	file->entries = mem_array(json_object_size(file->header), sizeof(*file->entries));
+	if (file->entries == NULL)
+		return err_no_memory(err, "tensor list");
+	json_object_foreach(file->header, name, value)
+	{
+		if (strcmp(name, SAFETENSORS_METADATA) == 0)
+			continue;
+		enum status status =
+		    parse_entry(file, name, value, &file->entries[file->n_entries++], err);
+		if (status != STATUS_OK)
+			return status;
+	}
+	qsort(file->entries, file->n_entries, sizeof(*file->entries), compare_entries);
+	return check_coverage(file, err);
+}
+
+static int compare_metadata(const void *a, const void *b)
+{
+	return strcmp(((const struct metadata_spec *)a)->key,
+		      ((const struct metadata_spec *)b)->key);
+}
+
+static enum status parse_metadata(struct safetensors *file, struct err *err)
+{
+	json_t *metadata = json_object_get(file->header, SAFETENSORS_METADATA);
+	const char *key;
+	json_t *value;
+
+	if (metadata == NULL)
+		return STATUS_OK;
+	if (!json_is_object(metadata))
+		return err_set(err, STATUS_BAD_FILE, SAFETENSORS_METADATA ": not an object");
+	file->metadata = mem_array(json_object_size(metadata), sizeof(*file->metadata));
+	if (file->metadata == NULL)
+		return err_no_memory(err, "metadata");
+	json_object_foreach(metadata, key, value)
+	{
+		if (!json_is_string(value))
+			return err_set(err, STATUS_BAD_FILE,
+				       SAFETENSORS_METADATA ": %s: not a string", key);
+		file->metadata[file->n_metadata++] =
+		    (struct metadata_spec){.key = key, .value = json_string_value(value)};
+	}
+	qsort(file->metadata, file->n_metadata, sizeof(*file->metadata), compare_metadata);
+	return STATUS_OK;
+}
+
+/* The header's JSON; sets file->header, data and data_len. */
+static enum status parse_header(struct safetensors *file, const unsigned char *bytes, size_t len,
+				struct err *err)
+{
+	uint64_t header_len;
+	json_error_t error;
+
+	if (len < SAFETENSORS_LENGTH_BYTES)
+		return err_set(err, STATUS_BAD_FILE,
+			       "%zu bytes, too short for a safetensors file: want at least %d", len,
+			       SAFETENSORS_LENGTH_BYTES);
+	memcpy(&header_len, bytes, SAFETENSORS_LENGTH_BYTES);
+	if (header_len > SAFETENSORS_MAX_HEADER)
+		return err_set(err, STATUS_BAD_FILE, "header of %" PRIu64 " bytes, want at most %u",
+			       header_len, SAFETENSORS_MAX_HEADER);
+	if (header_len > len - SAFETENSORS_LENGTH_BYTES)
+		return err_set(err, STATUS_BAD_FILE,
+			       "header of %" PRIu64 " bytes, but only %zu follow: truncated file",
+			       header_len, len - SAFETENSORS_LENGTH_BYTES);
+	bytes += SAFETENSORS_LENGTH_BYTES;
+	if (header_len == 0 || bytes[0] != '{')
+		return err_set(err, STATUS_BAD_FILE, "header does not begin with '{'");
+	file->header =
+	    json_loadb((const char *)bytes, (size_t)header_len, JSON_REJECT_DUPLICATES, &error);
+	if (file->header == NULL && json_error_code(&error) == json_error_out_of_memory)
+		return err_no_memory(err, "header");
+	if (file->header == NULL)
+		return err_set(err, STATUS_BAD_FILE, "header: line %d, column %d: %s", error.line,
+			       error.column, error.text);
+	file->data = bytes + header_len;
+	file->data_len = len - SAFETENSORS_LENGTH_BYTES - (size_t)header_len;
+	return STATUS_OK;
+}
+
+enum status safetensors_parse(const void *bytes, size_t len, struct safetensors **file_out,
+			      struct err *err)
+{
+	struct safetensors *file = mem_array(1, sizeof(*file));
+	enum status status;
+
+	if (file == NULL)
+		return err_no_memory(err, "safetensors file");
+	status = parse_header(file, bytes, len, err);
+	if (status == STATUS_OK)
+		status = parse_metadata(file, err);
+	if (status == STATUS_OK)
+		status = parse_entries(file, err);
+	if (status != STATUS_OK) {
+		safetensors_close(file);
+		return status;
+	}
+	*file_out = file;
+	return STATUS_OK;
+}
+
+static enum status map_file(int fd, void **map_out, size_t *len_out, struct err *err)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) != 0)
+		return err_errno(err, STATUS_IO, "stat");
+	if (!S_ISREG(info.st_mode))
+		return err_set(err, STATUS_BAD_FILE, "not a regular file");
+	if (info.st_size == 0)
+		return err_set(err, STATUS_BAD_FILE, "empty file");
+	*len_out = (size_t)info.st_size;
+	*map_out = mmap(NULL, *len_out, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (*map_out == MAP_FAILED)
+		return err_errno(err, STATUS_IO, "map");
+	return STATUS_OK;
+}
+
+enum status safetensors_open(const char *path, struct safetensors **file_out, struct err *err)
+{
+	/* O_NONBLOCK: a FIFO is refused, not waited for */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	void *map = NULL;
+	size_t len = 0;
+	enum status status;
+
+	if (fd < 0)
+		return err_errno(err, STATUS_IO, "open");
+	status = map_file(fd, &map, &len, err);
+	close(fd);
+	if (status != STATUS_OK)
+		return status;
+	status = safetensors_parse(map, len, file_out, err);
+	if (status != STATUS_OK) {
+		munmap(map, len);
+		return status;
+	}
+	(*file_out)->map = map;
+	(*file_out)->map_len = len;
+	return STATUS_OK;
+}
+
+void safetensors_close(struct safetensors *file)
+{
+	if (file == NULL)
+		return;
+	if (file->map != NULL)
+		munmap(file->map, file->map_len);
+	json_decref(file->header);
+	mem_free(file->entries);
+	mem_free(file->metadata);
+	mem_free(file);
+}
+
+const struct tensor *safetensors_find(const struct safetensors *file, const char *name)
+{
+	for (size_t i = 0; i < file->n_entries; i++) {
+		if (strcmp(file->entries[i].tensor.name, name) == 0)
+			return &file->entries[i].tensor;
+	}
+	return NULL;
+}
+
+size_t safetensors_count(const struct safetensors *file)
+{
+	return file->n_entries;
+}
+
+const struct tensor *safetensors_at(const struct safetensors *file, size_t i)
+{
+	assert(i < file->n_entries);
+	return &file->entries[i].tensor;
+}
+
+const char *safetensors_metadata(const struct safetensors *file, const char *key)
+{
+	return json_string_value(
+	    json_object_get(json_object_get(file->header, SAFETENSORS_METADATA), key));
+}
+
+size_t safetensors_metadata_count(const struct safetensors *file)
+{
+	return file->n_metadata;
+}
+
+void safetensors_metadata_at(const struct safetensors *file, size_t i, const char **key_out,
+			     const char **value_out)
+{
+	assert(i < file->n_metadata);
+	*key_out = file->metadata[i].key;
+	*value_out = file->metadata[i].value;
+}
