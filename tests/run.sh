@@ -26,8 +26,8 @@ FUZZ_SECONDS=${FUZZ_SECONDS:-10}
 WERROR=${MICRO_WERROR:-OFF}
 JOBS=$(nproc)
 LOGS=build/logs
-export MICRO_SHARED_DATA=${MICRO_SHARED_DATA:-$(realpath -m ../shared/data)}
-export MICRO_BUILD_IMAGE=${MICRO_BUILD_IMAGE:-$(realpath -m ../shared/build-image.sh)}
+export MICRO_SHARED_DATA; MICRO_SHARED_DATA=$(realpath -m "${MICRO_SHARED_DATA:-../shared/data}")
+export MICRO_BUILD_IMAGE; MICRO_BUILD_IMAGE=$(realpath -m "${MICRO_BUILD_IMAGE:-../shared/build-image.sh}")
 
 summary=() skipped=()
 n_steps=0 n_tests=0 n_failed=0
@@ -90,7 +90,7 @@ fuzz_all() {
 	local targets
 	targets=$(find build/fuzz/tests -maxdepth 1 -name 'fuzz_*' -type f -executable -printf '%f\n')
 	[ -n "$targets" ] || { echo "no fuzz targets"; return 1; }
-	sed 's/^fuzz_//' <<<"$targets" | sort | xargs -P "$JOBS" -I{} tests/fuzz/run.sh {} "$FUZZ_SECONDS"
+	sort <<<"${targets//fuzz_/}" | xargs -P "$JOBS" -I{} tests/fuzz/run.sh {} "$FUZZ_SECONDS"
 }
 
 summarize() {

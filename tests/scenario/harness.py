@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -250,3 +251,14 @@ class SharedDaemon(Scenario):
         cls.daemon = Microd(folder, cls.make_model(folder), *cls.OPTIONS)
         cls.addClassCleanup(cls.daemon.finish)
         cls.client = cls.daemon.client
+
+
+def main():
+    """Run the calling file's tests. Exit status 77, for CTest, when all of them were skipped."""
+    result = unittest.main(module="__main__", exit=False, verbosity=2).result
+    for _, reason in result.skipped:
+        print(f"skipped: {reason}")
+    if not result.wasSuccessful():
+        sys.exit(1)
+    if result.testsRun == len(result.skipped):
+        sys.exit(77)

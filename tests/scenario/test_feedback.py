@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""POST /feedback: the closed form of the Hedge step, event ids, contexts, options."""
+import random
+import re
+import uuid
+
+import models
+from harness import Scenario, SharedDaemon, main
+from models import embedding
+
+PSI = [1.0, -0.5, 0.25, 0.0]
+
+
+class Learner:
+    """A user whose state is computed here beside the daemon's."""
+
+    def __init__(self, test, reference, user):
+        self.test, self.reference, self.user = test, reference, user
+        self.state = reference.start()
+        self.updates = 0
+        self.rng = random.Random(user)
+
+    def body(self, **more):
+        self.chosen, self.rejected = (models.random_vector(self.rng) for _ in range(2))
+        return {"user": self.user, "prompt": embedding(PSI), "chosen": embedding(self.chosen),
+                "rejected": embedding(self.rejected)} | more
+
+    def give(self, client, body=None, tau=1.0, strength=1.0, drift=0.0, **more):
+        """One feedback; its answer must be what the closed form says."""
+        body = body or self.body(**more)
+        answer = client.post("/feedback", body)
+        self.test.assertEqual(answer.status, 200, answer)
+        self.state = self.reference.learn(self.state, self.chosen, self.rejected, tau, strength,
+                                          drift)
+        self.updates += 1
+        self.check(answer.json)
+        return answer.json
+
+    def check(self, answer):
+        self.test.assertEqual(answer["updates"], self.updates)
+        self.test.assert_near(answer["weights"], self.reference.weights(PSI, self.state),
+                              what="weights")
+
+
+class Learning(SharedDaemon):
+    @classmethod
+    def make_model(cls, folder):
+        cls.reference = models.write_vector_model(folder / "model.safetensors")
+        return folder / "model.safetensors"
+
+    def learner(self):
+        return Learner(self, self.reference, self.id())
+
+    def test_weights_follow_the_closed_form(self):
+        learner = self.learner()
+        for _ in range(30):
+            answer = learner.give(self.client)
+            self.assertEqual(set(answer), {"user", "context", "id", "model", "weights",
+                                           "updates", "duplicate"})
+            self.assertEqual((answer["user"], answer["context"], answer["duplicate"]),
+                             (learner.user, None, False))
+        stored = self.client.get(f"/users/{learner.user}").json
+        self.assert_near(stored["states"][0]["log_weights"], learner.state)
+
+    def test_score_uses_what_was_learnt(self):
+        learner = self.learner()
+        for _ in range(5):
+            learner.give(self.client)
+        first, second = (models.random_vector(learner.rng) for _ in range(2))
+        body = {"user": learner.user, "prompt": embedding(PSI),
+                "responses": [embedding(first), embedding(second)]}
+        answer = self.client.post("/score", body).json
+        self.assertEqual(answer["updates"], 5)
+        self.assert_near(answer["weights"], self.reference.weights(PSI, learner.state))
+        self.assert_near(answer["rewards"],
+                         self.reference.rewards(PSI, [first, second], learner.state))
+        self.assert_near(answer["preference"],
+                         self.reference.preference(PSI, first, second, learner.state))
+
+    def test_feedback_moves_the_preference_towards_the_choice(self):
+        chosen, rejected = [0.0, 2.0, 0.0, 0.0], [2.0, 0.0, 0.0, 0.0]
+        score = {"user": self.id(), "prompt": embedding(PSI),
+                 "responses": [embedding(chosen), embedding(rejected)]}
+        before = self.client.post("/score", score).json["preference"]
+        self.client.post("/feedback", {"user": self.id(), "prompt": embedding(PSI),
+                                       "chosen": embedding(chosen),
+                                       "rejected": embedding(rejected)})
+        self.assertGreater(self.client.post("/score", score).json["preference"], before)
+
+    def test_users_do_not_touch_each_other(self):
+        learners = [Learner(self, self.reference, f"{self.id()} {i}") for i in range(5)]
+        for _ in range(4):
+            for learner in learners:
+                learner.give(self.client)
+
+    def test_order_of_feedbacks_does_not_matter(self):
+        learner = self.learner()
+        bodies = [learner.body() for _ in range(6)]
+        for user, order in (("forward", bodies), ("backward", bodies[::-1])):
+            for body in order:
+                last = self.client.post("/feedback", body | {"user": self.id() + user}).json
+            learner.state = last["weights"] if user == "forward" else learner.state
+        self.assert_near(last["weights"], learner.state, 1e-12)
+
+    def test_strength_scales_the_step(self):
+        learner = self.learner()
+        for strength in (0.25, 0, 10, 1):
+            learner.give(self.client, strength=strength, body=learner.body(strength=strength))
+
+    def test_id_is_returned_or_made(self):
+        learner = self.learner()
+        self.assertEqual(learner.give(self.client, id="évent 1 / ü")["id"], "évent 1 / ü")
+        made = [learner.give(self.client)["id"] for _ in range(2)]
+        self.assertNotEqual(*made)
+        for text in made:
+            self.assertEqual((uuid.UUID(text).version, str(uuid.UUID(text))), (4, text))
+
+    def test_repeat_of_an_id_changes_nothing(self):
+        learner = self.learner()
+        body = learner.body(id="event-1")
+        first = learner.give(self.client, body)
+        learner.give(self.client)
+        for _ in range(3):
+            again = self.client.post("/feedback", body).json
+            self.assertEqual(again, first | {"duplicate": True})
+        stored = self.client.get(f"/users/{learner.user}").json
+        self.assertEqual((stored["events"], stored["states"][0]["updates"]), (2, 2))
+        self.assert_near(stored["states"][0]["log_weights"], learner.state)
+
+    def test_same_id_of_another_user_is_another_event(self):
+        for user in ("a", "b"):
+            learner = Learner(self, self.reference, f"{self.id()} {user}")
+            self.assertFalse(learner.give(self.client, id="event-1")["duplicate"])
+
+    def test_id_reused_for_something_else_is_refused(self):
+        learner = self.learner()
+        body = learner.body(id="event-1")
+        learner.give(self.client, body)
+        other = {"chosen": body["rejected"], "rejected": body["chosen"]}
+        for change in (other, {"strength": 0.5}, {"context": "work"},
+                       {"prompt": embedding([0.0] * models.DIM)}):
+            answer = self.client.post("/feedback", body | change)
+            self.assert_error(answer, 422, "event_id_reused", "event-1", "/id")
+        self.assertEqual(self.client.get(f"/users/{learner.user}").json["events"], 1)
+
+    def test_context_starts_from_the_overall_state(self):
+        learner = self.learner()
+        for _ in range(3):
+            learner.give(self.client)
+        # what the first feedback in a context learns from, and where it leaves both states
+        work = Learner(self, self.reference, learner.user)
+        work.state = learner.state
+        body = learner.body(context="work")
+        work.chosen, work.rejected = learner.chosen, learner.rejected
+        self.assertEqual(work.give(self.client, body)["context"], "work")
+        learner.state, learner.updates = self.reference.learn(
+            learner.state, learner.chosen, learner.rejected), 4
+        states = {state["context"]: state
+                  for state in self.client.get(f"/users/{learner.user}").json["states"]}
+        self.assertEqual(set(states), {None, "work"})
+        self.assert_near(states["work"]["log_weights"], work.state)
+        self.assert_near(states[None]["log_weights"], learner.state)
+        self.assertEqual((states["work"]["updates"], states[None]["updates"]), (1, 4))
+
+        # from here on the context learns only from its own
+        learner.give(self.client)
+        scored = self.client.post("/score", {
+            "user": learner.user, "context": "work", "prompt": embedding(PSI),
+            "responses": [embedding(PSI)]}).json
+        self.assertEqual(scored["updates"], 1)
+        self.assert_near(scored["weights"], self.reference.weights(PSI, work.state))
+
+    def test_unseen_context_scores_with_the_overall_state(self):
+        learner = self.learner()
+        for _ in range(2):
+            learner.give(self.client)
+        scored = self.client.post("/score", {
+            "user": learner.user, "context": "new", "prompt": embedding(PSI),
+            "responses": [embedding(PSI)]}).json
+        self.assert_near(scored["weights"], self.reference.weights(PSI, learner.state))
+
+    def test_base64_and_v1(self):
+        learner = self.learner()
+        body = learner.body()
+        for field in ("prompt", "chosen", "rejected"):
+            body[field] = embedding(body[field]["embedding"])
+            body[field]["embedding"] = models.floats_base64(body[field]["embedding"])
+        answer = self.client.post("/v1/feedback", body)
+        self.assertEqual(answer.status, 200, answer)
+        learner.state = self.reference.learn(learner.state, learner.chosen, learner.rejected)
+        learner.updates = 1
+        learner.check(answer.json)
+
+
+class Options(Scenario):
+    def learn_with(self, *options, **expected):
+        reference = models.write_vector_model(self.folder / "m")
+        daemon = self.start(self.folder / "m", *options)
+        learner = Learner(self, reference, "ada")
+        for _ in range(6):
+            learner.give(daemon.client, **expected)
+        return daemon
+
+    def test_tau_divides_the_losses(self):
+        self.learn_with("--tau", "0.25", tau=0.25)
+
+    def test_drift_is_a_fixed_share(self):
+        self.learn_with("--drift", "0.125", drift=0.125)
+
+    def test_max_strength_is_a_limit(self):
+        daemon = self.learn_with("--max-strength", "2")
+        learner = Learner(self, None, "bob")
+        answer = daemon.client.post("/feedback", learner.body(strength=2.5))
+        self.assert_error(answer, 422, "invalid_value", "2", "/strength")
+
+    def test_options_come_from_the_environment(self):
+        reference = models.write_vector_model(self.folder / "m")
+        daemon = self.start(self.folder / "m", env={"MICROD_TAU": "0.5"})
+        Learner(self, reference, "ada").give(daemon.client, tau=0.5)
+
+    def test_log_has_no_user_and_no_content(self):
+        models.write_vector_model(self.folder / "m")
+        daemon = self.start(self.folder / "m", "--log-level", "debug")
+        learner = Learner(self, None, "secret-user")
+        answer = daemon.client.post("/feedback", learner.body(context="secret-context",
+                                                              id="secret-event"))
+        daemon.client.get("/users/secret-user")
+        daemon.client.get("/users/secret-stranger")
+        self.assertEqual(answer.status, 200, answer)
+        daemon.stop()
+        self.assertNotIn("secret", daemon.log())
+        for line in daemon.log().splitlines():
+            self.assertTrue(re.match(r"time=\S+Z level=\w+ event=\S+", line), line)
+
+
+if __name__ == "__main__":
+    main()
