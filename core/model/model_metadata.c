@@ -2,12 +2,12 @@
 /* model_metadata.c - what the model file says in words: encoder, templates, labels, mask, facts */
 #include "core/model/model_impl.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 #include <unistr.h>
 
+#include "core/base/jsontext.h"
 #include "core/base/mem.h"
 #include "core/encode/template.h"
 
@@ -211,10 +211,10 @@ enum status model_metadata_read(const struct safetensors *file, struct model *mo
 	return status;
 }
 
-/* JSON text of an array, which is released; free() the text. */
+/* JSON text of an array, which is released. */
 static enum status dump_array(json_t *array, const char *key, char **text_out, struct err *err)
 {
-	*text_out = json_dumps(array, JSON_COMPACT);
+	*text_out = jsontext_dump(array, JSON_COMPACT);
 	json_decref(array);
 	return *text_out == NULL ? err_no_memory(err, key) : STATUS_OK;
 }
@@ -302,6 +302,6 @@ void model_metadata_free(struct model_metadata *metadata)
 {
 	mem_free(metadata->specs);
 	mem_free(metadata->fingerprint);
-	free(metadata->labels);
-	free(metadata->mask);
+	mem_free(metadata->labels);
+	mem_free(metadata->mask);
 }

@@ -9,6 +9,7 @@
 #include <unistr.h>
 
 #include "core/base/atomic_file.h"
+#include "core/base/jsontext.h"
 #include "core/base/mem.h"
 #include "core/math/logmath.h"
 #include "core/model/safetensors_impl.h"
@@ -80,7 +81,7 @@ static json_t *describe_metadata(const struct metadata_spec *metadata, size_t n_
 	return object;
 }
 
-/* The header's text without padding; free() it. NULL without memory. */
+/* The header's text without padding. NULL without memory. */
 static char *header_text(const struct tensor_spec *const *sorted, size_t n_tensors,
 			 const struct metadata_spec *metadata, size_t n_metadata)
 {
@@ -99,7 +100,7 @@ static char *header_text(const struct tensor_spec *const *sorted, size_t n_tenso
 			goto done;
 		at = end;
 	}
-	text = json_dumps(header, JSON_COMPACT | JSON_SORT_KEYS);
+	text = jsontext_dump(header, JSON_COMPACT | JSON_SORT_KEYS);
 done:
 	json_decref(header);
 	return text;
@@ -164,7 +165,7 @@ enum status safetensors_write(const char *path, const struct tensor_spec *tensor
 		status = err_no_memory(err, "header");
 	else
 		status = write_file(path, header, sorted, n_tensors, err);
-	free(header);
+	mem_free(header);
 	mem_free(sorted);
 	return status;
 }
