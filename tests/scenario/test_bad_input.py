@@ -203,7 +203,7 @@ class BadRequests(SharedDaemon):
                                       ("PATCH", "/v1/readyz", "GET, HEAD")):
             with self.subTest(method=method, path=path):
                 answer = self.client.request(method, path)
-                self.assert_error(answer, 405, "method_not_allowed", method)
+                self.assert_error(answer, 405, "method_not_allowed", "takes " + allowed)
                 self.assertEqual(answer.headers["Allow"], allowed)
 
     def test_content_type_that_is_not_json(self):
