@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""README.md keeps its word: its ```sh blocks are run in order, as a reader would run them.
+
+They run in a copy of the repository, on a free port in place of 8080. The second of the two
+commands, tests/run.sh, runs this very test and is therefore not run again. A ```json block after
+a ```sh block is the output that the README promises: same keys, same shapes, numbers to the
+digits that are shown.
+"""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+
+from harness import PATIENCE, ROOT, Scenario, clean_environment, main
+
+NOT_RUN = re.compile(r"^(git clone |cd \w|tests/run\.sh$|docker )")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+GENERATED = re.compile(r"^(model|id)$")  # differs with compiler and time
+
+
+def blocks(text):
+    return [(match[1], match[2]) for match in BLOCK.finditer(text)]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+class Readme(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.copy = self.folder / "micro"
+        shutil.copytree(ROOT, self.copy, symlinks=True,
+                        ignore=shutil.ignore_patterns("build*", "run", ".git", "__pycache__"))
+        self.port = str(free_port())
+        self.addCleanup(self.run_shell, "deploy/stop.sh")
+
+    def run_shell(self, commands):
+        """The lines of one block, in one shell that ends at the first failure."""
+        return subprocess.run(["bash", "-euc", commands.replace("8080", self.port)],
+                              cwd=self.copy, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=20 * PATIENCE,
+                              env=clean_environment(PORT=self.port))
+
+    def same_shape(self, got, promised, where=""):
+        """got is what the README shows, numbers to the digits that it shows."""
+        if isinstance(promised, dict):
+            self.assertEqual(set(got), set(promised), where)
+            for key, value in promised.items():
+                if not GENERATED.match(key):
+                    self.same_shape(got[key], value, f"{where}/{key}")
+        elif isinstance(promised, list):
+            self.assertEqual(len(got), len(promised), where)
+            for i, (a, b) in enumerate(zip(got, promised)):
+                self.same_shape(a, b, f"{where}/{i}")
+        elif isinstance(promised, float):
+            self.assert_near(got, promised, 0.02, where)
+        else:
+            self.assertEqual(got, promised, where)
+
+    def test_blocks_run_in_order(self):
+        readme = self.copy / "README.md"
+        output, n_run = "", 0
+        for language, text in blocks(readme.read_text()):
+            if language == "sh":
+                lines = re.sub(r"\\\n", " ", text)
+                if all(NOT_RUN.match(line) for line in lines.splitlines() if line.strip()):
+                    continue
+                done = self.run_shell(text)
+                self.assertEqual(done.returncode, 0, f"{text}\n{done.stdout}\n{done.stderr}")
+                output = done.stdout
+                n_run += 1
+            elif language == "json":
+                self.same_shape(json.loads(output.strip().splitlines()[-1]), json.loads(text))
+        self.assertGreaterEqual(n_run, 4)
+
+    def test_the_two_commands_are_there(self):
+        commands = [line for language, text in blocks((ROOT / "README.md").read_text())
+                    if language == "sh" for line in text.splitlines()]
+        for command in ("deploy/quickstart.sh", "tests/run.sh"):
+            self.assertIn(command, commands)
+            self.assertTrue(os.access(ROOT / command, os.X_OK), command)
+
+    def test_every_source_file_is_on_the_map(self):
+        text = (ROOT / "README.md").read_text()
+        for folder in ("core", "server", "schema"):
+            for path in sorted((ROOT / folder).rglob("*")):
+                if path.is_file() and path.suffix != ".h":
+                    self.assertIn(path.stem, text, path.relative_to(ROOT))
+
+
+class Quickstart(Scenario):
+    def test_port_that_is_taken_is_said_at_once(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            done = subprocess.run([ROOT / "deploy/quickstart.sh"], stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True, timeout=PATIENCE,
+                                  env=clean_environment(PORT=port))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"port {port} is taken", done.stderr)
+
+    def test_port_that_is_no_number(self):
+        done = subprocess.run([ROOT / "deploy/quickstart.sh"], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=PATIENCE,
+                              env=clean_environment(PORT="http"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("PORT=http", done.stderr)
+
+
+if __name__ == "__main__":
+    main()
