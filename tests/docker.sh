@@ -20,7 +20,7 @@ podman() { bash "$BUILD_IMAGE" --podman "$@"; }
 trap 'podman volume rm -f "$VOLUME" >/dev/null' EXIT
 
 run_container() { # what the container must show
-	URL_PATH=/readyz RUN_ARGS="-v $VOLUME:/var/lib/micro" MAX_GROWTH_MB=100 \
+	URL_PATH=/readyz RUN_ARGS="-v $VOLUME:/var/lib/micro" MAX_GROWTH_MB=60 \
 		SMOKE="python3 tests/docker_smoke.py \"\$URL\" $1" \
 		bash "$BUILD_IMAGE" . "$TAG"
 }
