@@ -16,7 +16,7 @@
 
 #define ENCODER_MIN_DIM	     1
 #define ENCODER_MAX_DIM	     1048576
-#define ENCODER_DEFAULT_SPEC "hash:4096"
+#define ENCODER_DEFAULT_SPEC "hash:8192"
 
 struct encoder; /* opaque; immutable after opening, any number of threads may share it */
 

@@ -31,25 +31,35 @@ void train_defaults(enum objective objective, struct train_options *options_out)
 	    .learning_rate = 0.01,
 	    .weight_decay = 0.01,
 	    .alpha = 0.5,
-	    .init_scale = 0.3,
+	    .init_scale = NAN,
 	    .anneal = 4,
 	    .holdout = 0.05,
 	    .seed = 1,
 	};
+	if (objective != OBJECTIVE_PANEL)
+		return;
+	/* users tell the heads apart: the router only has to be a prior */
+	options_out->router = ROUTER_LINEAR;
+	options_out->epochs = 12;
+	options_out->batch = 512;
+	options_out->learning_rate = 0.02;
+}
+
+/* Many heads need a wider start, or they stay alike until the annealing is over. */
+static double default_init_scale(size_t n_heads)
+{
+	return fmin(1, 0.075 * sqrt((double)n_heads));
 }
 
 /* A user with several pairs tells which head is theirs; single pairs do not. */
-static enum objective resolve_objective(const struct dataset *dataset, enum objective objective)
+enum objective train_objective_for(const struct dataset *dataset)
 {
-	if (objective != OBJECTIVE_AUTO)
-		return objective;
 	return dataset->n_users > 0 && dataset->n_pairs > dataset->n_users ? OBJECTIVE_PANEL
 									   : OBJECTIVE_MICRO;
 }
 
 static enum status check_inputs(const struct dataset *dataset, const struct train_options *options,
-				const struct model *model, enum objective objective,
-				struct err *err)
+				const struct model *model, struct err *err)
 {
 	if (dataset->phi.dim != model->heads.dim)
 		return err_set(err, STATUS_WRONG_DIMENSION,
@@ -58,7 +68,7 @@ static enum status check_inputs(const struct dataset *dataset, const struct trai
 	if (options->n_heads != model->heads.n_heads)
 		return err_set(err, STATUS_INVALID_VALUE, "%zu heads asked for, the model has %zu",
 			       options->n_heads, model->heads.n_heads);
-	if (objective == OBJECTIVE_PANEL && dataset->n_users == 0)
+	if (options->objective == OBJECTIVE_PANEL && dataset->n_users == 0)
 		return err_set(err, STATUS_INVALID_VALUE,
 			       "the panel objective needs pairs with a \"user\", and no pair has "
 			       "one; use the objective micro");
@@ -92,8 +102,8 @@ static void set_centers(struct trainer *t)
 		heads->center[k] = (float)(sum[k] / (2 * (double)t->n_train_pairs));
 }
 
-static enum status set_facts(const struct trainer *t, enum objective objective,
-			     const struct train_progress *last, struct err *err)
+static enum status set_facts(const struct trainer *t, const struct train_progress *last,
+			     struct err *err)
 {
 	const struct train_options *o = t->options;
 	char options[512], heldout[160], seed[24];
@@ -107,7 +117,7 @@ static enum status set_facts(const struct trainer *t, enum objective objective,
 		 o->n_heads, router_kind_name(o->router), t->model->router.n_hidden, o->epochs,
 		 o->batch, o->learning_rate, o->weight_decay, o->alpha, o->init_scale, o->anneal,
 		 o->holdout);
-	status = model_set_fact(t->model, "train.objective", objective_name(objective), err);
+	status = model_set_fact(t->model, "train.objective", objective_name(o->objective), err);
 	if (status == STATUS_OK)
 		status = model_set_fact(t->model, "train.seed", seed, err);
 	if (status == STATUS_OK)
@@ -156,21 +166,28 @@ static enum status run_epochs(struct trainer *t, struct train_progress *last_out
 	return STATUS_OK;
 }
 
-enum status train_run(const struct dataset *dataset, const struct train_options *options,
+enum status train_run(const struct dataset *dataset, const struct train_options *options_in,
 		      train_progress_fn *progress, void *context, struct model *model,
 		      struct err *err)
 {
-	enum objective objective = resolve_objective(dataset, options->objective);
+	struct train_options options = *options_in;
+
+	if (options.objective == OBJECTIVE_AUTO)
+		options.objective = train_objective_for(dataset);
+	if (isnan(options.init_scale))
+		options.init_scale = default_init_scale(options.n_heads);
+
 	struct trainer t = {
 	    .dataset = dataset,
-	    .options = options,
-	    .objective = objective == OBJECTIVE_PANEL ? &panel_objective : &stage1_objective,
+	    .options = &options,
+	    .objective =
+		options.objective == OBJECTIVE_PANEL ? &panel_objective : &stage1_objective,
 	    .model = model,
 	    .progress = progress,
 	    .progress_context = context,
 	};
 	struct train_progress last;
-	enum status status = check_inputs(dataset, options, model, objective, err);
+	enum status status = check_inputs(dataset, &options, model, err);
 
 	if (status != STATUS_OK)
 		return status;
@@ -182,7 +199,7 @@ enum status train_run(const struct dataset *dataset, const struct train_options 
 		status = check_finite(model, err);
 	}
 	if (status == STATUS_OK)
-		status = set_facts(&t, objective, &last, err);
+		status = set_facts(&t, &last, err);
 	if (status == STATUS_OK)
 		model_update_id(model);
 	trainer_free(&t);

@@ -19,7 +19,7 @@
 enum objective { OBJECTIVE_AUTO, OBJECTIVE_MICRO, OBJECTIVE_PANEL, N_OBJECTIVES };
 
 struct train_options {
-	enum objective objective; /* AUTO: panel if users have several pairs */
+	enum objective objective; /* AUTO: train_objective_for() */
 	size_t n_heads;
 	enum router_kind router;
 	size_t n_hidden;
@@ -28,7 +28,7 @@ struct train_options {
 	double learning_rate;
 	double weight_decay;
 	double alpha;	   /* micro: weight of sum_k f_k log f_k, eq. (4) */
-	double init_scale; /* standard deviation of the heads at the start */
+	double init_scale; /* standard deviation of the heads at the start; NaN: by n_heads */
 	double anneal;	   /* panel: temperature of the responsibilities at the start */
 	double holdout;	   /* fraction of the users (panel) or pairs held out */
 	uint64_t seed;
@@ -51,8 +51,15 @@ typedef bool train_progress_fn(void *context, const struct train_progress *progr
 /** objective_name(objective): "auto", "micro" or "panel". */
 const char *objective_name(enum objective objective);
 
-/** train_defaults(objective, options_out): the defaults that --help shows. */
+/**
+ * train_defaults(objective, options_out): what an objective is best trained with,
+ * measured on held-out users of real preference data (16 heads of hash:8192).
+ */
 void train_defaults(enum objective objective, struct train_options *options_out);
+
+/** train_objective_for(dataset): what OBJECTIVE_AUTO stands for: panel if a user has
+ * several pairs, micro otherwise. */
+enum objective train_objective_for(const struct dataset *dataset);
 
 /**
  * train_run(dataset, options, progress, context, model, err): train model's heads
