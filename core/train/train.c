@@ -113,10 +113,10 @@ static enum status set_facts(const struct trainer *t, const struct train_progres
 	snprintf(options, sizeof(options),
 		 "{\"heads\":%zu,\"router\":\"%s\",\"hidden\":%zu,\"epochs\":%zu,\"batch\":%zu,"
 		 "\"learning_rate\":%.17g,\"weight_decay\":%.17g,\"alpha\":%.17g,"
-		 "\"init_scale\":%.17g,\"anneal\":%.17g,\"holdout\":%.17g}",
+		 "\"init_scale\":%.17g,\"anneal\":%.17g,\"holdout\":%.17g,\"shrinkage\":%.17g}",
 		 o->n_heads, router_kind_name(o->router), t->model->router.n_hidden, o->epochs,
 		 o->batch, o->learning_rate, o->weight_decay, o->alpha, o->init_scale, o->anneal,
-		 o->holdout);
+		 o->holdout, t->shrinkage);
 	status = model_set_fact(t->model, "train.objective", objective_name(o->objective), err);
 	if (status == STATUS_OK)
 		status = model_set_fact(t->model, "train.seed", seed, err);
@@ -148,12 +148,13 @@ static enum status check_finite(const struct model *model, struct err *err)
 	return STATUS_OK;
 }
 
-/* All epochs; last_out holds what the end of the last one showed. */
+/* All epochs, then the shrinkage; last_out holds what the model shows in the end. */
 static enum status run_epochs(struct trainer *t, struct train_progress *last_out, struct err *err)
 {
-	for (size_t epoch = 1; epoch <= t->options->epochs; epoch++) {
-		enum status status = trainer_epoch(t, epoch, err);
+	enum status status = STATUS_OK;
 
+	for (size_t epoch = 1; epoch <= t->options->epochs; epoch++) {
+		status = trainer_epoch(t, epoch, err);
 		if (status != STATUS_OK)
 			return status;
 		*last_out = t->last;
@@ -163,7 +164,10 @@ static enum status run_epochs(struct trainer *t, struct train_progress *last_out
 			return err_set(err, STATUS_INTERRUPTED, "interrupted after epoch %zu",
 				       epoch);
 	}
-	return STATUS_OK;
+	if (t->responsibility != NULL && t->n_heldout > 0)
+		status = shrink_heads(t, &t->shrinkage, err);
+	trainer_heldout(t, last_out);
+	return status;
 }
 
 enum status train_run(const struct dataset *dataset, const struct train_options *options_in,
@@ -185,6 +189,7 @@ enum status train_run(const struct dataset *dataset, const struct train_options 
 	    .model = model,
 	    .progress = progress,
 	    .progress_context = context,
+	    .shrinkage = 1,
 	};
 	struct train_progress last;
 	enum status status = check_inputs(dataset, &options, model, err);

@@ -58,6 +58,7 @@ struct trainer {
 
 	/* panel: E step, [n_groups, n_heads]; otherwise NULL */
 	double *responsibility;
+	double shrinkage;	  /* lambda of shrink.c; 1: none */
 	struct score_table table; /* of the whole dataset, for the E step and the held-out part */
 
 	/* scratch of one pair */
@@ -82,5 +83,11 @@ enum status trainer_epoch(struct trainer *t, size_t epoch, struct err *err);
  * predicted from the router and, when groups are users, from the user's earlier pairs.
  */
 void trainer_heldout(struct trainer *t, struct train_progress *progress);
+
+/**
+ * shrink_heads(t, lambda_out, err): after panel training, with users held out: draw the
+ * heads towards their mean as far as the held-out users allow (shrink.c).
+ */
+enum status shrink_heads(struct trainer *t, double *lambda_out, struct err *err);
 
 #endif
