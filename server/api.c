@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/api.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "generated/openapi.h"
+#include "server/clock.h"
+#include "server/log.h"
+#include "server/wire_read.h"
+#include "server/wire_write.h"
+
+#define JSON_CONTENT_TYPE "application/json"
+#define YAML_CONTENT_TYPE "application/yaml"
+
+/* Every answer passes here once: counted and logged at the same place. */
+static void record(struct api *api, const struct exchange *exchange)
+{
+	enum status code = exchange->err.code;
+	enum log_level level = LOG_DEBUG;
+	double seconds = clock_monotonic() - exchange->began;
+	struct log_line line;
+
+	metrics_request(&api->metrics, &exchange->match, exchange->http_status, seconds);
+	if (code != STATUS_OK)
+		level = status_http(code) == 500 || status_http(code) == 507 ? LOG_ERROR : LOG_INFO;
+	log_begin(&line, level, "request");
+	log_text(&line, "request_id", exchange->request_id);
+	log_text(&line, "method", method_name(exchange->match.method));
+	log_text(&line, "route", route_pattern(exchange->match.route));
+	log_int(&line, "status", exchange->http_status);
+	log_real(&line, "ms", seconds * 1e3);
+	if (code != STATUS_OK)
+		log_text(&line, "code", status_code(code));
+	/* a client's fault may quote the client's texts in its message; ours does not */
+	if (level == LOG_ERROR)
+		log_text(&line, "message", exchange->err.msg);
+	log_end(&line);
+}
+
+static void answer_text(struct api *api, struct exchange *exchange, int http_status,
+			const char *content_type, const char *text, size_t len)
+{
+	exchange->http_status = http_status;
+	exchange->content_type = content_type;
+	exchange->text = text;
+	exchange->text_len = len;
+	record(api, exchange);
+}
+
+/* With what is in exchange->answer; if there was no memory for it, with that. */
+static void answer(struct api *api, struct exchange *exchange, int http_status,
+		   const char *content_type)
+{
+	static const char no_memory[] =
+	    "{\"error\":{\"message\":\"out of memory for the answer\","
+	    "\"type\":\"overloaded_error\",\"param\":null,\"code\":\"no_memory\"}}";
+	const struct buffer *made = &exchange->answer;
+
+	if (buffer_status(made, "the answer", &exchange->err) == STATUS_OK)
+		answer_text(api, exchange, http_status, content_type, made->bytes, made->len);
+	else
+		answer_text(api, exchange, status_http(STATUS_NO_MEMORY), JSON_CONTENT_TYPE,
+			    no_memory, sizeof(no_memory) - 1);
+}
+
+static void answer_json(struct api *api, struct exchange *exchange)
+{
+	answer(api, exchange, 200, JSON_CONTENT_TYPE);
+}
+
+void api_refuse(struct api *api, struct exchange *exchange)
+{
+	if (exchange->match.route == ROUTE_FEEDBACK && exchange->match.method == METHOD_POST)
+		atomic_fetch_add(&api->metrics.feedback[FEEDBACK_REFUSED], 1);
+	wire_write_error(&exchange->answer, &exchange->err);
+	answer(api, exchange, status_http(exchange->err.code), JSON_CONTENT_TYPE);
+}
+
+/* application/json, application/<anything>+json, or nothing said */
+static bool is_json(const char *content_type)
+{
+	static const char prefix[] = "application/";
+	size_t n_prefix = sizeof(prefix) - 1;
+
+	if (content_type == NULL)
+		return true;
+	if (strncasecmp(content_type, prefix, n_prefix) != 0)
+		return false;
+
+	const char *subtype = content_type + n_prefix;
+	size_t len = strcspn(subtype, "; \t");
+
+	if (len >= 5 && strncasecmp(subtype + len - 5, "+json", 5) == 0)
+		return true;
+	return len == 4 && strncasecmp(subtype, "json", 4) == 0;
+}
+
+static void take_request_id(const struct api *api, struct exchange *exchange, const char *id)
+{
+	if (id != NULL && identifier_is_request_id(id))
+		strcpy(exchange->request_id, id);
+	else
+		identifier_uuid(api->service.random_bytes, exchange->request_id);
+}
+
+void api_open(struct api *api, struct exchange *exchange, const struct exchange_head *head)
+{
+	struct err *err = &exchange->err;
+	enum status status;
+
+	exchange->began = clock_monotonic();
+	atomic_fetch_add(&api->metrics.in_flight, 1);
+	take_request_id(api, exchange, head->request_id);
+	status = route_find(head->method, head->path, &exchange->match, err);
+	if (status == STATUS_OK && exchange->match.method == METHOD_POST &&
+	    !is_json(head->content_type))
+		status =
+		    err_set(err, STATUS_UNSUPPORTED_MEDIA_TYPE,
+			    "Content-Type is %.64s, want application/json", head->content_type);
+	if (status != STATUS_OK)
+		api_refuse(api, exchange);
+}
+
+static void hold_model(struct api *api, struct exchange *exchange, struct wire_limits *limits_out)
+{
+	exchange->served = live_model_acquire(api->live);
+	*limits_out = (struct wire_limits){
+	    .dim = exchange->served->model.heads.dim,
+	    .max_items = api->max_items,
+	    .max_responses = api->max_responses,
+	    .max_strength = api->max_strength,
+	};
+}
+
+static void score(struct api *api, struct exchange *exchange)
+{
+	struct buffer *body = &exchange->body;
+	struct wire_limits limits;
+	struct score_request request;
+	enum status status;
+	size_t n_scored = 0;
+
+	hold_model(api, exchange, &limits);
+	status = wire_read_score(body->bytes, body->len, &limits, &exchange->arena, &request,
+				 &exchange->err);
+	buffer_free(body);
+	if (status == STATUS_OK)
+		status = service_score(&api->service, exchange->served, &request, &exchange->arena,
+				       &exchange->err);
+	if (status != STATUS_OK) {
+		api_refuse(api, exchange);
+		return;
+	}
+	for (size_t i = 0; i < request.n_items; i++)
+		n_scored += request.items[i].question.n_responses;
+	atomic_fetch_add(&api->metrics.scored, n_scored);
+	wire_write_scores(&exchange->answer, exchange->served->model.id, &request);
+	answer_json(api, exchange);
+}
+
+static enum api_next feedback(struct api *api, struct exchange *exchange)
+{
+	struct buffer *body = &exchange->body;
+	struct wire_limits limits;
+	struct feedback request;
+	enum status status;
+
+	hold_model(api, exchange, &limits);
+	status = wire_read_feedback(body->bytes, body->len, &limits, &exchange->arena, &request,
+				    &exchange->err);
+	buffer_free(body);
+	if (status == STATUS_OK)
+		status = service_prepare_feedback(&api->service, exchange->served, &request,
+						  &exchange->arena, &exchange->op, &exchange->err);
+	if (status == STATUS_OK)
+		return API_WRITE;
+	api_refuse(api, exchange);
+	return API_ANSWERED;
+}
+
+static void show_user(struct api *api, struct exchange *exchange)
+{
+	struct user_view view;
+
+	if (service_read_user(&api->service, exchange->match.user, &exchange->arena, &view,
+			      &exchange->err) == STATUS_OK) {
+		wire_write_user(&exchange->answer, &view);
+		answer_json(api, exchange);
+	} else {
+		api_refuse(api, exchange);
+	}
+	service_free_user(&view);
+}
+
+static enum api_next user(struct api *api, struct exchange *exchange)
+{
+	if (exchange->match.method == METHOD_DELETE) {
+		exchange->op = (struct store_op){
+		    .kind = STORE_DELETE_USER,
+		    .delete_user = {.user = exchange->match.user},
+		};
+		return API_WRITE;
+	}
+	show_user(api, exchange);
+	return API_ANSWERED;
+}
+
+static void show_model(struct api *api, struct exchange *exchange)
+{
+	exchange->served = live_model_acquire(api->live);
+	wire_write_model(&exchange->answer, &exchange->served->model);
+	answer_json(api, exchange);
+}
+
+static void show_metrics(struct api *api, struct exchange *exchange)
+{
+	struct writer_stats stats;
+
+	exchange->served = live_model_acquire(api->live);
+	writer_stats(api->writer, &stats);
+	metrics_render(&api->metrics, &exchange->served->model, &stats, &exchange->answer);
+	answer(api, exchange, 200, METRICS_CONTENT_TYPE);
+}
+
+static void ready(struct api *api, struct exchange *exchange)
+{
+	struct err *err = &exchange->err;
+	enum status status = atomic_load(&api->stopping)
+				 ? err_set(err, STATUS_SHUTTING_DOWN, "the daemon is stopping")
+				 : store_check(api->service.store, err);
+
+	if (status == STATUS_OK) {
+		buffer_add_string(&exchange->answer, "{\"status\":\"ready\"}");
+		answer_json(api, exchange);
+		return;
+	}
+	wire_write_not_ready(&exchange->answer, err->msg);
+	answer(api, exchange, 503, JSON_CONTENT_TYPE);
+}
+
+enum api_next api_begin(struct api *api, struct exchange *exchange)
+{
+	static const char alive[] = "{\"status\":\"ok\"}";
+
+	switch (exchange->match.route) {
+	case ROUTE_SCORE:
+		score(api, exchange);
+		break;
+	case ROUTE_FEEDBACK:
+		return feedback(api, exchange);
+	case ROUTE_USER:
+		return user(api, exchange);
+	case ROUTE_MODEL:
+		show_model(api, exchange);
+		break;
+	case ROUTE_LIVEZ:
+		answer_text(api, exchange, 200, JSON_CONTENT_TYPE, alive, sizeof(alive) - 1);
+		break;
+	case ROUTE_READYZ:
+		ready(api, exchange);
+		break;
+	case ROUTE_METRICS:
+		show_metrics(api, exchange);
+		break;
+	default:
+		answer_text(api, exchange, 200, YAML_CONTENT_TYPE, openapi_yaml,
+			    sizeof(openapi_yaml) - 1);
+		break;
+	}
+	return API_ANSWERED;
+}
+
+static void end_feedback(struct api *api, struct exchange *exchange)
+{
+	const struct store_feedback *step = &exchange->op.feedback;
+
+	atomic_fetch_add(
+	    &api->metrics.feedback[step->duplicate_out ? FEEDBACK_DUPLICATE : FEEDBACK_APPLIED], 1);
+	wire_write_feedback(&exchange->answer, step);
+	answer_json(api, exchange);
+}
+
+void api_end(struct api *api, struct exchange *exchange)
+{
+	if (service_check_write(&exchange->op, &exchange->err) != STATUS_OK) {
+		api_refuse(api, exchange);
+		return;
+	}
+	if (exchange->op.kind == STORE_FEEDBACK) {
+		end_feedback(api, exchange);
+		return;
+	}
+	wire_write_deleted(&exchange->answer, &exchange->op.delete_user);
+	answer_json(api, exchange);
+}
+
+void api_close(struct api *api, struct exchange *exchange)
+{
+	live_model_release(api->live, exchange->served);
+	arena_free(&exchange->arena);
+	buffer_free(&exchange->body);
+	buffer_free(&exchange->answer);
+	atomic_fetch_sub(&api->metrics.in_flight, 1);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * api.h - the routes: decode, ask the service, encode; without sockets, so that
+ * tests and fuzzers feed it bytes. An exchange goes through
+ *
+ *   api_open    the headers are in
+ *   api_begin   the body is in; answers, or asks for a write
+ *   api_end     the write is done; answers
+ *   api_close   the answer is sent or given up
+ *
+ * Once an exchange has its http_status, it is answered and only api_close() is left.
+ */
+#ifndef MICRO_SERVER_API_H
+#define MICRO_SERVER_API_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/err.h"
+#include "server/exchange.h"
+#include "server/live_model.h"
+#include "server/metrics.h"
+#include "server/service.h"
+#include "server/writer.h"
+
+/* What the routes work with; shared by all threads. */
+struct api {
+	struct service service;
+	struct live_model *live;
+	struct writer *writer;
+	struct metrics metrics;
+	size_t max_body; /* bytes */
+	size_t max_items;
+	size_t max_responses;
+	double max_strength;
+	atomic_bool stopping; /* /readyz says no, connections are closed after their answer */
+};
+
+enum api_next { API_ANSWERED, API_WRITE };
+
+/** api_open(api, exchange, head): find the route, check what the headers tell;
+ * exchange is zeroed. It may be answered (refused) already then. */
+void api_open(struct api *api, struct exchange *exchange, const struct exchange_head *head);
+
+/** api_begin(api, exchange): answer exchange->body; API_WRITE: exchange->op is to be
+ * given to the writer and api_end() called once that is done. */
+enum api_next api_begin(struct api *api, struct exchange *exchange);
+
+/** api_end(api, exchange): answer with the outcome of exchange->op. */
+void api_end(struct api *api, struct exchange *exchange);
+
+/** api_refuse(api, exchange): answer with exchange->err. */
+void api_refuse(struct api *api, struct exchange *exchange);
+
+/** api_close(api, exchange): release everything that the exchange holds. */
+void api_close(struct api *api, struct exchange *exchange);
+
+#endif

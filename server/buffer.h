@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * buffer.h - growing bytes, and JSON's strings and numbers written into them.
+ *
+ * Lack of memory is remembered, not returned by every call: a writer appends to
+ * the end and asks buffer_status() once.
+ *
+ * Invariants: 1. len <= capacity. 2. once failed, nothing is appended any more.
+ *             3. a zeroed struct buffer is a valid empty buffer.
+ */
+#ifndef MICRO_SERVER_BUFFER_H
+#define MICRO_SERVER_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+
+struct buffer {
+	char *bytes; /* [len], not NUL-terminated; NULL while capacity is 0 */
+	size_t len;
+	size_t capacity;
+	bool failed;
+};
+
+/** buffer_add(buffer, bytes, n), buffer_add_string(buffer, string): append. */
+void buffer_add(struct buffer *buffer, const void *bytes, size_t n);
+void buffer_add_string(struct buffer *buffer, const char *string);
+
+/** buffer_add_uint(buffer, x): decimal. */
+void buffer_add_uint(struct buffer *buffer, uint64_t x);
+
+/**
+ * buffer_add_number(buffer, x): the shortest decimal of at most 17 digits that
+ * reads back as x, in JSON's syntax. x is finite.
+ */
+void buffer_add_number(struct buffer *buffer, double x);
+
+/**
+ * buffer_add_quoted(buffer, bytes, len): a JSON string with its quotes. What is
+ * not valid UTF-8 (a message cut within a character) becomes U+FFFD.
+ */
+void buffer_add_quoted(struct buffer *buffer, const char *bytes, size_t len);
+
+/** buffer_status(buffer, what, err): STATUS_NO_MEMORY naming what, if any append failed. */
+enum status buffer_status(const struct buffer *buffer, const char *what, struct err *err);
+
+/** buffer_free(buffer): empty again. */
+void buffer_free(struct buffer *buffer);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/config.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "core/base/options.h"
+#include "server/log.h"
+
+#define AT(field) offsetof(struct config, field)
+#define MiB	  (1024.0 * 1024)
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+static const struct option_spec options[] = {
+    {.name = "model",
+     .env = "MICROD_MODEL",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .required = true,
+     .value_name = "FILE",
+     .help = "Model file to serve; SIGHUP reads it again.",
+     .offset = AT(model)},
+    {.name = "state",
+     .env = "MICROD_STATE",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .default_text = "micro.db",
+     .value_name = "FILE",
+     .help = "SQLite database of the users' states; made if it is not there.",
+     .offset = AT(state)},
+    {.name = "listen",
+     .env = "MICROD_LISTEN",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = 64,
+     .default_text = "127.0.0.1",
+     .value_name = "ADDRESS",
+     .help = "IPv4 or IPv6 address to listen on; 0.0.0.0 or :: is every one.",
+     .offset = AT(listen)},
+    {.name = "port",
+     .env = "MICROD_PORT",
+     .type = OPTION_INT,
+     .min = 0,
+     .max = 65535,
+     .default_text = "8080",
+     .value_name = "PORT",
+     .help = "TCP port; 0 takes any free one.",
+     .offset = AT(port)},
+    {.name = "port-file",
+     .env = "MICROD_PORT_FILE",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .value_name = "FILE",
+     .help = "Write the port to this file once listening.",
+     .offset = AT(port_file)},
+    {.name = "threads",
+     .env = "MICROD_THREADS",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 256,
+     .default_text = "2",
+     .value_name = "N",
+     .help = "Threads that answer requests.",
+     .offset = AT(threads)},
+    {.name = "max-body",
+     .env = "MICROD_MAX_BODY",
+     .type = OPTION_SIZE,
+     .min = 1024,
+     .max = 1024 * MiB,
+     .default_text = "64M",
+     .value_name = "SIZE",
+     .help = "Longest request body.",
+     .offset = AT(max_body)},
+    {.name = "max-items",
+     .env = "MICROD_MAX_ITEMS",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 1000000,
+     .default_text = "4096",
+     .value_name = "N",
+     .help = "Most items in one request.",
+     .offset = AT(max_items)},
+    {.name = "max-responses",
+     .env = "MICROD_MAX_RESPONSES",
+     .type = OPTION_INT,
+     .min = 2,
+     .max = 1000000,
+     .default_text = "1024",
+     .value_name = "N",
+     .help = "Most responses in one item.",
+     .offset = AT(max_responses)},
+    {.name = "max-connections",
+     .env = "MICROD_MAX_CONNECTIONS",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 1000000,
+     .default_text = "1024",
+     .value_name = "N",
+     .help = "Most open connections; more wait to be accepted.",
+     .offset = AT(max_connections)},
+    {.name = "connection-memory",
+     .env = "MICROD_CONNECTION_MEMORY",
+     .type = OPTION_SIZE,
+     .min = 4096,
+     .max = 16 * MiB,
+     .default_text = "32K",
+     .value_name = "SIZE",
+     .help = "Memory for the headers of one connection.",
+     .offset = AT(connection_memory)},
+    {.name = "idle-timeout",
+     .env = "MICROD_IDLE_TIMEOUT",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 86400,
+     .default_text = "60",
+     .value_name = "SECONDS",
+     .help = "Close a connection after this long without a byte.",
+     .offset = AT(idle_timeout)},
+    {.name = "tau",
+     .env = "MICROD_TAU",
+     .type = OPTION_REAL,
+     .min = 1e-6,
+     .max = 1e6,
+     .default_text = "1",
+     .value_name = "T",
+     .help = "Temperature of a feedback's step; 1 is Bayes' rule, less learns faster.",
+     .offset = AT(tau)},
+    {.name = "drift",
+     .env = "MICROD_DRIFT",
+     .type = OPTION_REAL,
+     .min = 0,
+     .max = 0.999,
+     .default_text = "0",
+     .value_name = "D",
+     .help = "Share of the weights that returns to uniform after each feedback, for "
+	     "tastes that change.",
+     .offset = AT(drift)},
+    {.name = "max-strength",
+     .env = "MICROD_MAX_STRENGTH",
+     .type = OPTION_REAL,
+     .min = 0,
+     .max = 1e6,
+     .default_text = "10",
+     .value_name = "S",
+     .help = "Greatest strength that a feedback may have.",
+     .offset = AT(max_strength)},
+    {.name = "queue",
+     .env = "MICROD_QUEUE",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 1000000,
+     .default_text = "1024",
+     .value_name = "N",
+     .help = "Writes that may wait for the database; more are refused with 503.",
+     .offset = AT(queue)},
+    {.name = "max-batch",
+     .env = "MICROD_MAX_BATCH",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 100000,
+     .default_text = "512",
+     .value_name = "N",
+     .help = "Most writes in one transaction.",
+     .offset = AT(max_batch)},
+    {.name = "busy-timeout",
+     .env = "MICROD_BUSY_TIMEOUT",
+     .type = OPTION_INT,
+     .min = 0,
+     .max = 600000,
+     .default_text = "5000",
+     .value_name = "MS",
+     .help = "How long to wait for a database that another process has locked.",
+     .offset = AT(busy_timeout)},
+    {.name = "grace",
+     .env = "MICROD_GRACE",
+     .type = OPTION_REAL,
+     .min = 0,
+     .max = 3600,
+     .default_text = "10",
+     .value_name = "SECONDS",
+     .help = "How long requests in flight may take after SIGTERM.",
+     .offset = AT(grace)},
+    {.name = "keep-inputs",
+     .env = "MICROD_KEEP_INPUTS",
+     .type = OPTION_FLAG,
+     .help = "Keep the texts or vectors of each feedback in the database.",
+     .offset = AT(keep_inputs)},
+    {.name = "no-state-check",
+     .env = "MICROD_NO_STATE_CHECK",
+     .type = OPTION_FLAG,
+     .help = "Do not check the whole database at start.",
+     .offset = AT(no_state_check)},
+    {.name = "log-level",
+     .env = "MICROD_LOG_LEVEL",
+     .type = OPTION_CHOICE,
+     .choices = log_level_names,
+     .default_text = "info",
+     .value_name = "LEVEL",
+     .help = "What is logged to stderr.",
+     .offset = AT(log_level)},
+};
+
+static bool asks_for(int argc, char **argv, const char *flag)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], flag) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* libmicrohttpd divides the connections among its threads. */
+static enum status check_together(const struct config *config, struct err *err)
+{
+	if (config->max_connections >= config->threads)
+		return STATUS_OK;
+	return err_set(err, STATUS_USAGE, "--max-connections %lld: want at least --threads %lld",
+		       (long long)config->max_connections, (long long)config->threads);
+}
+
+enum status config_parse(int argc, char **argv, struct config *config_out,
+			 enum config_action *action_out, struct err *err)
+{
+	enum status status;
+
+	*config_out = (struct config){0};
+	*action_out = CONFIG_HELP;
+	if (asks_for(argc, argv, "--help"))
+		return STATUS_OK;
+	*action_out = CONFIG_VERSION;
+	if (asks_for(argc, argv, "--version"))
+		return STATUS_OK;
+	*action_out = CONFIG_RUN;
+	status = options_parse(options, N_OPTIONS, argc, argv, config_out, NULL, NULL, err);
+	return status == STATUS_OK ? check_together(config_out, err) : status;
+}
+
+void config_help(FILE *out)
+{
+	fputs("usage: microd --model FILE [options]\n\n"
+	      "Serves a MiCRo model over HTTP and learns each user's preferences.\n"
+	      "SIGTERM finishes what is in flight and ends; SIGHUP reads the model again.\n\n",
+	      out);
+	options_help(options, N_OPTIONS, out);
+	fputs("  --help\n      Show this text.\n\n  --version\n      Show the version.\n", out);
+}

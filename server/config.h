@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.h - the options of microd; one table makes parsing, checks and --help. */
+#ifndef MICRO_SERVER_CONFIG_H
+#define MICRO_SERVER_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/base/err.h"
+
+/* Strings point into argv, the environment or static memory. */
+struct config {
+	const char *model;
+	const char *state;
+	const char *listen;
+	const char *port_file; /* NULL: none */
+	int64_t port;
+	int64_t threads;
+	int64_t max_body; /* bytes */
+	int64_t max_items;
+	int64_t max_responses;
+	int64_t max_connections;
+	int64_t connection_memory; /* bytes */
+	int64_t idle_timeout;	   /* seconds */
+	double tau;
+	double drift;
+	double max_strength;
+	int64_t queue;
+	int64_t max_batch;
+	int64_t busy_timeout; /* milliseconds */
+	double grace;	      /* seconds */
+	bool keep_inputs;
+	bool no_state_check;
+	int log_level; /* enum log_level */
+};
+
+enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
+
+/**
+ * config_parse(argc, argv, config_out, action_out, err): command line, then
+ * environment, then defaults. --help and --version come before any fault.
+ * STATUS_USAGE says what is wrong and what would be right.
+ */
+enum status config_parse(int argc, char **argv, struct config *config_out,
+			 enum config_action *action_out, struct err *err);
+
+/** config_help(out): the text of --help. */
+void config_help(FILE *out);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange.h - one request and its answer, from the headers to the last byte
+ * sent. Everything made for it dies in api_close().
+ */
+#ifndef MICRO_SERVER_EXCHANGE_H
+#define MICRO_SERVER_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/err.h"
+#include "server/arena.h"
+#include "server/buffer.h"
+#include "server/identifier.h"
+#include "server/live_model.h"
+#include "server/route.h"
+#include "server/store.h"
+
+/* What the HTTP layer knows of a request once its headers are in. */
+struct exchange_head {
+	const char *method;
+	const char *path;	  /* still escaped, without the query */
+	const char *content_type; /* NULL: none */
+	const char *request_id;	  /* the client's, NULL: none */
+};
+
+struct exchange {
+	/* the request */
+	struct route_match match;
+	char request_id[REQUEST_ID_MAX + 1];
+	double began; /* clock_monotonic() */
+	struct buffer body;
+	/* while it is answered */
+	struct arena arena;
+	struct served_model *served; /* the reference that this request holds; NULL: none yet */
+	struct store_op op;	     /* what the writer is asked to do */
+	struct err err;		     /* why it was refused, code STATUS_OK if it was not */
+	/* the answer */
+	int http_status; /* 0: not answered yet */
+	const char *content_type;
+	struct buffer answer; /* where an answer is made */
+	const char *text;     /* [text_len]: the answer's body: in answer, or static */
+	size_t text_len;
+};
+
+#endif

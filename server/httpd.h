@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * httpd.h - HTTP in front of the api: libmicrohttpd, and nothing of it outside
+ * httpd.c. A pool of threads reads, answers and writes; a request that needs the
+ * store's writer is suspended until its operation is durable.
+ */
+#ifndef MICRO_SERVER_HTTPD_H
+#define MICRO_SERVER_HTTPD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/err.h"
+#include "server/api.h"
+
+struct httpd; /* opaque */
+
+struct httpd_options {
+	int listen_fd; /* from listener_open() */
+	unsigned n_threads;
+	unsigned max_connections;
+	unsigned idle_timeout;	  /* seconds */
+	size_t connection_memory; /* bytes for the headers of a connection */
+};
+
+/** httpd_start(options, api, httpd_out, err): serve; takes options->listen_fd over,
+ * also on error. httpd_stop() ends it. api outlives it. */
+enum status httpd_start(const struct httpd_options *options, struct api *api,
+			struct httpd **httpd_out, struct err *err);
+
+/**
+ * httpd_drain(httpd, seconds): take no more connections, end each connection with
+ * its next answer, wait until nothing is in flight; false if that took too long.
+ */
+bool httpd_drain(struct httpd *httpd, double seconds);
+
+/** httpd_stop(httpd): wait for submitted writes, close all connections, free; NULL
+ * does nothing. The writer is stopped after it. */
+void httpd_stop(struct httpd *httpd);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/live_model.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+#include "core/base/mem.h"
+
+struct live_model {
+	const char *path;
+	pthread_mutex_t lock; /* guards current and all n_references */
+	struct served_model *current;
+};
+
+static void served_free(struct served_model *served)
+{
+	model_free(&served->model);
+	encoder_close(served->encoder);
+	mem_free(served);
+}
+
+/* With one reference, which is the live_model's own. */
+static enum status served_open(const char *path, struct served_model **served_out, struct err *err)
+{
+	struct served_model *served = mem_array(1, sizeof(*served));
+	enum status status;
+
+	if (served == NULL)
+		return err_no_memory(err, "the model");
+	status = model_load(path, &served->model, err);
+	if (status != STATUS_OK)
+		goto err_after_alloc;
+	status = encoder_open(served->model.encoder_spec, &served->encoder, err);
+	if (status != STATUS_OK)
+		goto err_after_load;
+	status = model_check_encoder(&served->model, served->encoder, err);
+	if (status != STATUS_OK)
+		goto err_after_encoder;
+	served->n_references = 1;
+	*served_out = served;
+	return STATUS_OK;
+
+err_after_encoder:
+	encoder_close(served->encoder);
+err_after_load:
+	model_free(&served->model);
+err_after_alloc:
+	mem_free(served);
+	return status;
+}
+
+enum status live_model_open(const char *path, struct live_model **live_out, struct err *err)
+{
+	struct live_model *live = mem_array(1, sizeof(*live));
+	enum status status;
+
+	if (live == NULL)
+		return err_no_memory(err, "the model");
+	live->path = path;
+	status = served_open(path, &live->current, err);
+	if (status != STATUS_OK) {
+		mem_free(live);
+		return status;
+	}
+	pthread_mutex_init(&live->lock, NULL);
+	*live_out = live;
+	return STATUS_OK;
+}
+
+void live_model_close(struct live_model *live)
+{
+	if (live == NULL)
+		return;
+	assert(live->current->n_references == 1);
+	served_free(live->current);
+	pthread_mutex_destroy(&live->lock);
+	mem_free(live);
+}
+
+struct served_model *live_model_acquire(struct live_model *live)
+{
+	pthread_mutex_lock(&live->lock);
+	struct served_model *served = live->current;
+	served->n_references++;
+	pthread_mutex_unlock(&live->lock);
+	return served;
+}
+
+void live_model_release(struct live_model *live, struct served_model *served)
+{
+	if (served == NULL)
+		return;
+	pthread_mutex_lock(&live->lock);
+	size_t n_left = --served->n_references;
+	pthread_mutex_unlock(&live->lock);
+	if (n_left == 0)
+		served_free(served);
+}
+
+enum status live_model_reload(struct live_model *live, struct err *err)
+{
+	struct served_model *fresh;
+	enum status status = served_open(live->path, &fresh, err);
+
+	if (status != STATUS_OK)
+		return status;
+	pthread_mutex_lock(&live->lock);
+	struct served_model *old = live->current;
+	live->current = fresh;
+	pthread_mutex_unlock(&live->lock);
+	live_model_release(live, old);
+	return STATUS_OK;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * live_model.h - the model being served, and its replacement while requests run:
+ * each request holds a counted reference to the model that it began with.
+ */
+#ifndef MICRO_SERVER_LIVE_MODEL_H
+#define MICRO_SERVER_LIVE_MODEL_H
+
+#include "core/base/err.h"
+#include "core/encode/encoder.h"
+#include "core/model/model.h"
+
+/* A model and the encoder it was trained with; immutable. */
+struct served_model {
+	struct model model;
+	struct encoder *encoder;
+	size_t n_references; /* guarded by the lock of the live_model it came from */
+};
+
+struct live_model; /* opaque; any number of threads may share it */
+
+/** live_model_open(path, live_out, err): load the file, open its encoder, check that they
+ * agree. path must outlive the result; live_model_close() releases it. */
+enum status live_model_open(const char *path, struct live_model **live_out, struct err *err);
+
+/** live_model_close(live): every reference has been released; NULL does nothing. */
+void live_model_close(struct live_model *live);
+
+/** live_model_acquire(live): the current model; give it back with live_model_release(). */
+struct served_model *live_model_acquire(struct live_model *live);
+
+/** live_model_release(live, served): NULL does nothing. */
+void live_model_release(struct live_model *live, struct served_model *served);
+
+/** live_model_reload(live, err): read the file again; later requests get the new model.
+ * On error nothing changes. */
+enum status live_model_reload(struct live_model *live, struct err *err);
+
+#endif

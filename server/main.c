@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - microd: start, signals, stop. */
+#include <signal.h>
+#include <stdio.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/atomic_file.h"
+#include "core/math/linalg.h"
+#include "server/api.h"
+#include "server/clock.h"
+#include "server/config.h"
+#include "server/httpd.h"
+#include "server/listener.h"
+#include "server/log.h"
+#include "server/process.h"
+
+enum exit_status { EXIT_STATUS_OK, EXIT_STATUS_FAILED, EXIT_STATUS_USAGE };
+
+/* What is opened in this order and closed in the other. */
+struct microd {
+	struct config config;
+	struct api api;
+	struct httpd *httpd;
+	uint16_t port;
+};
+
+/* Every thread inherits the mask: signals are taken by wait_for_signal() only. */
+static void block_signals(sigset_t *signals_out)
+{
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(signals_out);
+	sigaddset(signals_out, SIGTERM);
+	sigaddset(signals_out, SIGINT);
+	sigaddset(signals_out, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, signals_out, NULL);
+}
+
+static enum status open_store(struct microd *d, struct err *err)
+{
+	const struct store_sqlite_options options = {
+	    .path = d->config.state,
+	    .busy_timeout_ms = d->config.busy_timeout,
+	    .n_readers = (size_t)d->config.threads,
+	    .check = !d->config.no_state_check,
+	};
+
+	return store_sqlite_open(&options, &d->api.service.store, err);
+}
+
+static enum status start_writer(struct microd *d, struct err *err)
+{
+	return writer_start(d->api.service.store, (size_t)d->config.queue,
+			    (size_t)d->config.max_batch, &d->api.writer, err);
+}
+
+static void set_up_api(struct microd *d)
+{
+	struct service *service = &d->api.service;
+
+	service->temperature = d->config.tau;
+	service->drift = d->config.drift;
+	service->keep_inputs = d->config.keep_inputs;
+	service->now_us = clock_now_us;
+	service->random_bytes = randombytes_buf;
+	d->api.max_body = (size_t)d->config.max_body;
+	d->api.max_items = (size_t)d->config.max_items;
+	d->api.max_responses = (size_t)d->config.max_responses;
+	d->api.max_strength = d->config.max_strength;
+}
+
+static enum status start_httpd(struct microd *d, struct err *err)
+{
+	struct httpd_options options = {
+	    .n_threads = (unsigned)d->config.threads,
+	    .max_connections = (unsigned)d->config.max_connections,
+	    .idle_timeout = (unsigned)d->config.idle_timeout,
+	    .connection_memory = (size_t)d->config.connection_memory,
+	};
+	enum status status = listener_open(d->config.listen, (uint16_t)d->config.port,
+					   &options.listen_fd, &d->port, err);
+
+	return status == STATUS_OK ? httpd_start(&options, &d->api, &d->httpd, err) : status;
+}
+
+static enum status write_port_file(const struct microd *d, struct err *err)
+{
+	struct atomic_file file;
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u\n", (unsigned)d->port);
+	enum status status;
+
+	if (d->config.port_file == NULL)
+		return STATUS_OK;
+	status = atomic_file_open(&file, d->config.port_file, err);
+	if (status != STATUS_OK)
+		return status;
+	status = atomic_file_write(&file, text, (size_t)len, err);
+	if (status != STATUS_OK) {
+		atomic_file_abort(&file);
+		return status;
+	}
+	return atomic_file_commit(&file, err);
+}
+
+static enum status start(struct microd *d, struct err *err)
+{
+	enum status status = live_model_open(d->config.model, &d->api.live, err);
+
+	set_up_api(d);
+	if (status == STATUS_OK)
+		status = open_store(d, err);
+	if (status == STATUS_OK)
+		status = start_writer(d, err);
+	if (status == STATUS_OK)
+		status = start_httpd(d, err);
+	if (status == STATUS_OK)
+		status = write_port_file(d, err);
+	return status;
+}
+
+static void log_listening(const struct microd *d)
+{
+	struct served_model *served = live_model_acquire(d->api.live);
+	struct log_line line;
+
+	log_begin(&line, LOG_INFO, "listening");
+	log_text(&line, "address", d->config.listen);
+	log_int(&line, "port", d->port);
+	log_text(&line, "version", MICRO_VERSION);
+	log_text(&line, "model", served->model.id);
+	log_text(&line, "blas", linalg_version());
+	log_end(&line);
+	live_model_release(d->api.live, served);
+}
+
+static void log_fault(const char *event, const struct err *err)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERROR, event);
+	log_text(&line, "code", status_code(err->code));
+	log_text(&line, "message", err->msg);
+	log_end(&line);
+}
+
+static void log_event(enum log_level level, const char *event)
+{
+	struct log_line line;
+
+	log_begin(&line, level, event);
+	log_end(&line);
+}
+
+static void reload(struct microd *d)
+{
+	struct err err = {0};
+	enum status status = live_model_reload(d->api.live, &err);
+
+	if (status == STATUS_OK)
+		log_event(LOG_INFO, "model_reloaded");
+	else
+		log_fault("model_reload_failed", &err);
+	atomic_fetch_add(&d->api.metrics.reloads[status == STATUS_OK ? RELOAD_OK : RELOAD_FAILED],
+			 1);
+}
+
+/* Until SIGTERM or SIGINT. */
+static void serve(struct microd *d, const sigset_t *signals)
+{
+	for (;;) {
+		int signal_number = sigwaitinfo(signals, NULL);
+
+		if (signal_number == SIGHUP)
+			reload(d);
+		else if (signal_number > 0)
+			return;
+	}
+}
+
+static void drain(struct microd *d)
+{
+	log_event(LOG_INFO, "stopping");
+	if (!httpd_drain(d->httpd, d->config.grace))
+		log_event(LOG_WARN, "grace_exceeded");
+}
+
+/* Also after a start that went half way. */
+static void stop(struct microd *d)
+{
+	httpd_stop(d->httpd);
+	writer_stop(d->api.writer);
+	store_close(d->api.service.store);
+	live_model_close(d->api.live);
+}
+
+static int usage_fault(const struct err *err)
+{
+	fprintf(stderr, "microd: %s\n", err->msg);
+	return EXIT_STATUS_USAGE;
+}
+
+static int show(enum config_action action)
+{
+	if (action == CONFIG_HELP)
+		config_help(stdout);
+	else
+		puts("microd " MICRO_VERSION);
+	return fflush(stdout) == 0 ? EXIT_STATUS_OK : EXIT_STATUS_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	static struct microd d;
+	enum config_action action;
+	struct err err = {0};
+	sigset_t signals;
+
+	if (config_parse(argc, argv, &d.config, &action, &err) != STATUS_OK)
+		return usage_fault(&err);
+	if (action != CONFIG_RUN)
+		return show(action);
+	log_open((enum log_level)d.config.log_level, 2);
+	process_started();
+	block_signals(&signals);
+	linalg_set_threads(1);
+	if (sodium_init() < 0) {
+		err_set(&err, STATUS_INTERNAL, "no source of randomness");
+	} else if (start(&d, &err) == STATUS_OK) {
+		log_listening(&d);
+		serve(&d, &signals);
+		drain(&d);
+	}
+	stop(&d);
+	if (err.code == STATUS_OK) {
+		log_event(LOG_INFO, "stopped");
+		return EXIT_STATUS_OK;
+	}
+	log_fault("failed", &err);
+	return EXIT_STATUS_FAILED;
+}

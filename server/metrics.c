@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/metrics.h"
+
+#include <stdio.h>
+
+#include "server/process.h"
+
+/* Every HTTP status that status_http() knows, and 0 for any other. */
+static const int codes[METRICS_N_CODES] = {200, 400, 404, 405, 413, 415, 422, 500, 503, 507, 0};
+
+/* One counter of requests. */
+struct metrics_cell {
+	enum route route;
+	enum method method;
+	int code;
+};
+
+/* Upper bounds in seconds. */
+static const double buckets[METRICS_N_BUCKETS] = {
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5};
+
+static const char *const feedback_names[] = {"applied", "duplicate", "refused"};
+static const char *const reload_names[] = {"ok", "failed"};
+
+static size_t code_index(int http_status)
+{
+	size_t i = 0;
+
+	while (i < METRICS_N_CODES - 1 && codes[i] != http_status)
+		i++;
+	return i;
+}
+
+static size_t bucket_index(double seconds)
+{
+	size_t i = 0;
+
+	while (i < METRICS_N_BUCKETS && seconds > buckets[i])
+		i++;
+	return i;
+}
+
+void metrics_request(struct metrics *metrics, const struct route_match *match, int http_status,
+		     double seconds)
+{
+	size_t code = code_index(http_status);
+
+	atomic_fetch_add_explicit(&metrics->requests[match->route][match->method][code], 1,
+				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&metrics->bucket[match->route][bucket_index(seconds)], 1,
+				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&metrics->duration_us[match->route],
+				  (unsigned long long)(seconds * 1e6), memory_order_relaxed);
+}
+
+static unsigned long long count(atomic_ullong *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add_family(struct buffer *out, const char *name, const char *type, const char *help)
+{
+	buffer_add_string(out, "# HELP ");
+	buffer_add_string(out, name);
+	buffer_add_string(out, " ");
+	buffer_add_string(out, help);
+	buffer_add_string(out, "\n# TYPE ");
+	buffer_add_string(out, name);
+	buffer_add_string(out, " ");
+	buffer_add_string(out, type);
+	buffer_add_string(out, "\n");
+}
+
+/* The beginning of a sample: name{key="value", then any number of these. */
+static void add_label(struct buffer *out, const char *before, const char *value)
+{
+	buffer_add_string(out, before);
+	buffer_add_string(out, "=\"");
+	for (const char *c = value; *c != '\0'; c++) {
+		if (*c == '"' || *c == '\\')
+			buffer_add_string(out, "\\");
+		if (*c == '\n')
+			buffer_add_string(out, "\\n");
+		else
+			buffer_add(out, c, 1);
+	}
+	buffer_add_string(out, "\"");
+}
+
+static void add_value(struct buffer *out, const char *before, double value)
+{
+	buffer_add_string(out, before);
+	buffer_add_string(out, " ");
+	buffer_add_number(out, value);
+	buffer_add_string(out, "\n");
+}
+
+/* A family with one sample and no labels. */
+static void add_single(struct buffer *out, const char *name, const char *type, const char *help,
+		       double value)
+{
+	add_family(out, name, type, help);
+	add_value(out, name, value);
+}
+
+static void add_code(struct buffer *out, const struct metrics_cell *cell, double value)
+{
+	char code[16];
+
+	snprintf(code, sizeof(code), "%d", cell->code);
+	add_label(out, "micro_http_requests_total{route", route_pattern(cell->route));
+	add_label(out, ",method", method_name(cell->method));
+	add_label(out, ",code", cell->code == 0 ? "other" : code);
+	add_value(out, "}", value);
+}
+
+static void render_requests(struct metrics *metrics, struct buffer *out)
+{
+	add_family(out, "micro_http_requests_total", "counter", "Answered HTTP requests.");
+	for (enum route r = 0; r < N_ROUTES; r++) {
+		for (enum method m = 0; m < N_METHODS; m++) {
+			for (size_t c = 0; c < METRICS_N_CODES; c++) {
+				const struct metrics_cell cell = {r, m, codes[c]};
+				unsigned long long n = count(&metrics->requests[r][m][c]);
+
+				if (n > 0)
+					add_code(out, &cell, (double)n);
+			}
+		}
+	}
+	add_single(out, "micro_http_requests_in_flight", "gauge", "HTTP requests being answered.",
+		   (double)atomic_load(&metrics->in_flight));
+}
+
+static void render_duration(struct metrics *metrics, enum route route, struct buffer *out)
+{
+	static const char name[] = "micro_http_request_duration_seconds";
+	const char *pattern = route_pattern(route);
+	unsigned long long sum = 0;
+	char bound[32] = "";
+
+	for (size_t i = 0; i <= METRICS_N_BUCKETS; i++) {
+		if (i < METRICS_N_BUCKETS)
+			snprintf(bound, sizeof(bound), "%g", buckets[i]);
+		sum += count(&metrics->bucket[route][i]);
+		buffer_add_string(out, name);
+		add_label(out, "_bucket{route", pattern);
+		add_label(out, ",le", i < METRICS_N_BUCKETS ? bound : "+Inf");
+		add_value(out, "}", (double)sum);
+	}
+	buffer_add_string(out, name);
+	add_label(out, "_sum{route", pattern);
+	add_value(out, "}", (double)count(&metrics->duration_us[route]) / 1e6);
+	buffer_add_string(out, name);
+	add_label(out, "_count{route", pattern);
+	add_value(out, "}", (double)sum);
+}
+
+static void render_work(struct metrics *metrics, struct buffer *out)
+{
+	add_single(out, "micro_scored_responses_total", "counter", "Responses that were scored.",
+		   (double)count(&metrics->scored));
+	add_family(out, "micro_feedback_total", "counter", "Feedbacks by what became of them.");
+	for (size_t i = 0; i < N_FEEDBACK_RESULTS; i++) {
+		add_label(out, "micro_feedback_total{result", feedback_names[i]);
+		add_value(out, "}", (double)count(&metrics->feedback[i]));
+	}
+	add_family(out, "micro_model_reloads_total", "counter",
+		   "Times the model was loaded again.");
+	for (size_t i = 0; i < N_RELOAD_RESULTS; i++) {
+		add_label(out, "micro_model_reloads_total{result", reload_names[i]);
+		add_value(out, "}", (double)count(&metrics->reloads[i]));
+	}
+}
+
+static void render_writer(const struct writer_stats *writer, struct buffer *out)
+{
+	add_single(out, "micro_store_commits_total", "counter", "Transactions committed.",
+		   (double)writer->commits);
+	add_single(out, "micro_store_committed_ops_total", "counter", "Operations in them.",
+		   (double)writer->ops);
+	add_single(out, "micro_store_commit_failures_total", "counter", "Transactions that failed.",
+		   (double)writer->failed_commits);
+	add_single(out, "micro_store_queue_length", "gauge", "Writes waiting.",
+		   (double)writer->queued);
+	add_single(out, "micro_store_queue_capacity", "gauge", "Writes that may wait.",
+		   (double)writer->capacity);
+}
+
+static void render_model(const struct model *model, struct buffer *out)
+{
+	char n_heads[24], dim[24];
+
+	snprintf(n_heads, sizeof(n_heads), "%zu", model->heads.n_heads);
+	snprintf(dim, sizeof(dim), "%zu", model->heads.dim);
+	add_family(out, "micro_model_info", "gauge", "The model being served.");
+	add_label(out, "micro_model_info{id", model->id);
+	add_label(out, ",n_heads", n_heads);
+	add_label(out, ",dim", dim);
+	add_label(out, ",encoder", model->encoder_spec);
+	add_label(out, ",router", router_kind_name(model->router.kind));
+	add_value(out, "}", 1);
+}
+
+static void render_process(struct buffer *out)
+{
+	struct process_usage usage;
+
+	process_usage(&usage);
+	add_single(out, "process_cpu_seconds_total", "counter", "User and system CPU time.",
+		   usage.cpu_seconds);
+	add_single(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
+		   (double)usage.resident_bytes);
+	add_single(out, "process_open_fds", "gauge", "Open file descriptors.",
+		   (double)usage.open_fds);
+	add_single(out, "process_max_fds", "gauge", "Limit of open file descriptors.",
+		   (double)usage.max_fds);
+	add_single(out, "process_start_time_seconds", "gauge", "Start, in seconds since 1970.",
+		   usage.start_time);
+	add_family(out, "micro_build_info", "gauge", "The program.");
+	add_label(out, "micro_build_info{version", MICRO_VERSION);
+	add_value(out, "}", 1);
+}
+
+void metrics_render(struct metrics *metrics, const struct model *model,
+		    const struct writer_stats *writer, struct buffer *out)
+{
+	render_requests(metrics, out);
+	add_family(out, "micro_http_request_duration_seconds", "histogram",
+		   "From a request's headers to its answer.");
+	for (enum route r = 0; r < N_ROUTES; r++)
+		render_duration(metrics, r, out);
+	render_work(metrics, out);
+	render_writer(writer, out);
+	render_model(model, out);
+	render_process(out);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metrics.h - what the daemon counts, as Prometheus text 0.0.4. Counters are
+ * lock-free; rendering reads them while others count.
+ */
+#ifndef MICRO_SERVER_METRICS_H
+#define MICRO_SERVER_METRICS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/model/model.h"
+#include "server/buffer.h"
+#include "server/route.h"
+#include "server/writer.h"
+
+#define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+enum { METRICS_N_CODES = 11, METRICS_N_BUCKETS = 14 };
+
+enum feedback_result { FEEDBACK_APPLIED, FEEDBACK_DUPLICATE, FEEDBACK_REFUSED, N_FEEDBACK_RESULTS };
+
+enum reload_result { RELOAD_OK, RELOAD_FAILED, N_RELOAD_RESULTS };
+
+/* A zeroed struct is ready to count. */
+struct metrics {
+	atomic_ullong requests[N_ROUTES][N_METHODS][METRICS_N_CODES];
+	atomic_ullong bucket[N_ROUTES][METRICS_N_BUCKETS + 1]; /* not cumulative; last: +Inf */
+	atomic_ullong duration_us[N_ROUTES];
+	atomic_llong in_flight;
+	atomic_ullong scored;
+	atomic_ullong feedback[N_FEEDBACK_RESULTS];
+	atomic_ullong reloads[N_RELOAD_RESULTS];
+};
+
+/** metrics_request(metrics, match, http_status, seconds): an answered request. */
+void metrics_request(struct metrics *metrics, const struct route_match *match, int http_status,
+		     double seconds);
+
+/**
+ * metrics_render(metrics, model, writer, out): all counters, and what is known
+ * elsewhere: the model, the writer's queue, the process. Labels are fixed sets
+ * (routes as patterns), never user input.
+ */
+void metrics_render(struct metrics *metrics, const struct model *model,
+		    const struct writer_stats *writer, struct buffer *out);
+
+#endif

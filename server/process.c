@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/process.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "server/clock.h"
+
+static double process_start_time;
+
+void process_started(void)
+{
+	process_start_time = (double)clock_now_us() / 1e6;
+}
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
+}
+
+static uint64_t count_fds(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	uint64_t n = 0;
+
+	if (folder == NULL)
+		return 0;
+	while (readdir(folder) != NULL)
+		n++;
+	closedir(folder);
+	return n < 3 ? 0 : n - 3; /* ".", ".." and the folder's own */
+}
+
+static uint64_t resident(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	uint64_t n_pages = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%*u %" SCNu64, &n_pages) != 1)
+		n_pages = 0;
+	fclose(file);
+	return n_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void process_usage(struct process_usage *usage_out)
+{
+	struct rusage usage;
+	struct rlimit limit;
+
+	*usage_out = (struct process_usage){
+	    .resident_bytes = resident(),
+	    .open_fds = count_fds(),
+	    .start_time = process_start_time,
+	};
+	if (getrusage(RUSAGE_SELF, &usage) == 0)
+		usage_out->cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		usage_out->max_fds = limit.rlim_cur;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process.h - what this process uses of the machine, as Linux tells it. */
+#ifndef MICRO_SERVER_PROCESS_H
+#define MICRO_SERVER_PROCESS_H
+
+#include <stdint.h>
+
+struct process_usage {
+	double cpu_seconds; /* user and system */
+	uint64_t resident_bytes;
+	uint64_t open_fds;
+	uint64_t max_fds;
+	double start_time; /* seconds since 1970 */
+};
+
+/** process_started(): remember the start time; once, at the beginning of main(). */
+void process_started(void);
+
+/** process_usage(usage_out): what cannot be read is 0. */
+void process_usage(struct process_usage *usage_out);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/route.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistr.h>
+
+#include "server/identifier.h"
+
+#define ALIAS_PREFIX "/v1"
+#define USER_PREFIX  "/users/"
+
+static const struct {
+	const char *pattern;
+	const char *allow;
+	bool takes[N_METHODS];
+} routes[] = {
+    [ROUTE_SCORE] = {"/score", "POST", {[METHOD_POST] = true}},
+    [ROUTE_FEEDBACK] = {"/feedback", "POST", {[METHOD_POST] = true}},
+    [ROUTE_USER] = {USER_PREFIX "{id}",
+		    "GET, HEAD, DELETE",
+		    {[METHOD_GET] = true, [METHOD_DELETE] = true}},
+    [ROUTE_MODEL] = {"/model", "GET, HEAD", {[METHOD_GET] = true}},
+    [ROUTE_LIVEZ] = {"/livez", "GET, HEAD", {[METHOD_GET] = true}},
+    [ROUTE_READYZ] = {"/readyz", "GET, HEAD", {[METHOD_GET] = true}},
+    [ROUTE_METRICS] = {"/metrics", "GET, HEAD", {[METHOD_GET] = true}},
+    [ROUTE_OPENAPI] = {"/openapi.yaml", "GET, HEAD", {[METHOD_GET] = true}},
+    [ROUTE_NONE] = {"none", "", {0}},
+};
+
+static const char *const method_names[] = {"GET", "POST", "DELETE", "other"};
+
+const char *route_pattern(enum route route)
+{
+	assert((unsigned)route < N_ROUTES);
+	return routes[route].pattern;
+}
+
+const char *route_allow(enum route route)
+{
+	assert((unsigned)route < N_ROUTES);
+	return routes[route].allow;
+}
+
+const char *method_name(enum method method)
+{
+	assert((unsigned)method < N_METHODS);
+	return method_names[method];
+}
+
+static enum method find_method(const char *name)
+{
+	for (enum method m = METHOD_GET; m < METHOD_OTHER; m++) {
+		if (strcmp(name, method_names[m]) == 0)
+			return m;
+	}
+	return strcmp(name, "HEAD") == 0 ? METHOD_GET : METHOD_OTHER;
+}
+
+static enum route find_route(const char *path)
+{
+	const char *id = path + strlen(USER_PREFIX);
+
+	if (strncmp(path, USER_PREFIX, strlen(USER_PREFIX)) == 0)
+		return *id == '\0' || strchr(id, '/') != NULL ? ROUTE_NONE : ROUTE_USER;
+	for (enum route r = 0; r < ROUTE_NONE; r++) {
+		if (r != ROUTE_USER && strcmp(path, routes[r].pattern) == 0)
+			return r;
+	}
+	return ROUTE_NONE;
+}
+
+static enum status no_route(struct err *err)
+{
+	char known[256] = "";
+
+	for (enum route r = 0; r < ROUTE_NONE; r++) {
+		strcat(known, r == 0 ? "" : ", ");
+		strcat(known, routes[r].pattern);
+	}
+	return err_set(err, STATUS_NOT_FOUND,
+		       "there is no such route; known are: %s (also under /v1)", known);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* One character of an escaped path, advancing *at; -1 if it is a bad escape. */
+static int next_byte(const char **at)
+{
+	const char *s = *at;
+
+	if (*s != '%') {
+		*at = s + 1;
+		return (unsigned char)*s;
+	}
+	int high = hex_digit(s[1]);
+	int low = high < 0 ? -1 : hex_digit(s[2]);
+	*at = s + 3;
+	return low < 0 ? -1 : high * 16 + low;
+}
+
+static enum status decode_user(const char *escaped, char user_out[STORE_MAX_ID + 1],
+			       struct err *err)
+{
+	size_t len = 0;
+
+	while (*escaped != '\0') {
+		int byte = next_byte(&escaped);
+
+		if (byte < 0)
+			return err_set(err, STATUS_MALFORMED,
+				       "the user id in the path has a %% without two hexadecimal "
+				       "digits after it");
+		if (len == STORE_MAX_ID)
+			return err_set(err, STATUS_INVALID_VALUE,
+				       "the user id in the path has more than %d bytes",
+				       STORE_MAX_ID);
+		user_out[len++] = (char)byte;
+	}
+	user_out[len] = '\0';
+	if (u8_check((const uint8_t *)user_out, len) != NULL)
+		return err_set(err, STATUS_MALFORMED, "the user id in the path is not valid UTF-8");
+	if (identifier_check(user_out, len, 1, "", err) != STATUS_OK)
+		return err_wrap(err, "the user id in the path");
+	return STATUS_OK;
+}
+
+enum status route_find(const char *method, const char *path, struct route_match *match_out,
+		       struct err *err)
+{
+	size_t n_alias = strlen(ALIAS_PREFIX);
+
+	if (strncmp(path, ALIAS_PREFIX "/", n_alias + 1) == 0)
+		path += n_alias;
+	*match_out = (struct route_match){.route = find_route(path), .method = find_method(method)};
+	if (match_out->route == ROUTE_NONE)
+		return no_route(err);
+	if (!routes[match_out->route].takes[match_out->method])
+		return err_set(err, STATUS_METHOD_NOT_ALLOWED, "%s takes %s",
+			       routes[match_out->route].pattern, routes[match_out->route].allow);
+	if (match_out->route != ROUTE_USER)
+		return STATUS_OK;
+	return decode_user(path + strlen(USER_PREFIX), match_out->user, err);
+}

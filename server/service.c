@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/service.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/math/logmath.h"
+#include "core/model/hedge.h"
+#include "core/model/mixture.h"
+#include "server/pair_record.h"
+
+/* Work space of a request, for one item at a time. */
+struct scratch {
+	float *hidden;	    /* [n_hidden] */
+	float *logits;	    /* [n_heads] */
+	float *reward;	    /* [most responses of an item, n_heads] */
+	double *bias;	    /* [n_heads] */
+	double *log_weight; /* [n_heads] */
+};
+
+static enum status scratch_init(struct scratch *scratch, const struct model *model,
+				size_t n_responses, struct arena *arena, struct err *err)
+{
+	size_t n_heads = model->heads.n_heads;
+
+	*scratch = (struct scratch){
+	    .hidden = arena_array(arena, model->router.n_hidden, sizeof(float)),
+	    .logits = arena_array(arena, n_heads, sizeof(float)),
+	    .reward = arena_array(arena, n_responses, n_heads * sizeof(float)),
+	    .bias = arena_array(arena, n_heads, sizeof(double)),
+	    .log_weight = arena_array(arena, n_heads, sizeof(double)),
+	};
+	if (scratch->hidden == NULL || scratch->logits == NULL || scratch->reward == NULL ||
+	    scratch->bias == NULL || scratch->log_weight == NULL)
+		return err_no_memory(err, "scoring");
+	return STATUS_OK;
+}
+
+/* log softmax(g(c,x) + s) of the item's user into scratch->log_weight */
+static enum status weigh(const struct service *service, const struct served_model *served,
+			 struct score_item *item, struct scratch *scratch, struct err *err)
+{
+	const struct model *model = &served->model;
+	size_t n_heads = model->heads.n_heads;
+	enum status status =
+	    judge_logits(served, &item->question, scratch->hidden, scratch->logits, err);
+
+	if (status != STATUS_OK)
+		return status;
+	memset(scratch->bias, 0, n_heads * sizeof(double));
+	if (item->user != NULL) {
+		status = store_read_state(service->store, item->user, item->question.context,
+					  model->id, n_heads, scratch->bias, &item->updates, err);
+		if (status != STATUS_OK)
+			return status;
+	}
+	mixture_log_weights(scratch->logits, scratch->bias, model->mask, n_heads,
+			    scratch->log_weight);
+	return STATUS_OK;
+}
+
+static void mix(const struct model *model, const struct scratch *scratch, struct score_item *item)
+{
+	size_t n_heads = model->heads.n_heads;
+
+	for (size_t i = 0; i < item->question.n_responses; i++)
+		item->rewards[i] =
+		    mixture_reward(scratch->log_weight, scratch->reward + i * n_heads,
+				   model->heads.center, n_heads);
+	for (size_t k = 0; k < n_heads; k++)
+		item->weights[k] = exp(scratch->log_weight[k]);
+	if (item->question.n_responses == 2)
+		item->preference = exp(mixture_log_preference(scratch->log_weight, scratch->reward,
+							      scratch->reward + n_heads, n_heads));
+}
+
+static enum status check_item(const struct score_item *item, struct err *err)
+{
+	if (all_finite(item->rewards, item->question.n_responses) &&
+	    all_finite(item->weights, item->n_weights) && isfinite(item->preference))
+		return STATUS_OK;
+	return err_set(err, STATUS_INTERNAL, "a reward or weight is not finite");
+}
+
+static enum status score_item(const struct service *service, const struct served_model *served,
+			      struct score_item *item, struct scratch *scratch, struct arena *arena,
+			      struct err *err)
+{
+	size_t n_heads = served->model.heads.n_heads;
+	enum status status = judge_check(served, &item->question, err);
+
+	if (status != STATUS_OK)
+		return status;
+	item->rewards = arena_array(arena, item->question.n_responses, sizeof(double));
+	item->n_weights = n_heads;
+	item->weights = arena_array(arena, n_heads, sizeof(double));
+	if (item->rewards == NULL || item->weights == NULL)
+		return err_no_memory(err, "rewards");
+	status = judge_rewards(served, &item->question, scratch->reward, err);
+	if (status == STATUS_OK)
+		status = weigh(service, served, item, scratch, err);
+	if (status != STATUS_OK)
+		return status;
+	mix(&served->model, scratch, item);
+	return check_item(item, err);
+}
+
+enum status service_score(const struct service *service, const struct served_model *served,
+			  struct score_request *request, struct arena *arena, struct err *err)
+{
+	struct scratch scratch;
+	size_t most = 0;
+	enum status status;
+
+	for (size_t i = 0; i < request->n_items; i++) {
+		if (request->items[i].question.n_responses > most)
+			most = request->items[i].question.n_responses;
+	}
+	status = scratch_init(&scratch, &served->model, most, arena, err);
+	for (size_t i = 0; i < request->n_items && status == STATUS_OK; i++)
+		status = score_item(service, served, &request->items[i], &scratch, arena, err);
+	return status;
+}
+
+static enum status make_event_id(const struct service *service, struct feedback *feedback,
+				 struct arena *arena, struct err *err)
+{
+	char uuid[UUID_LEN + 1];
+
+	if (feedback->event_id != NULL)
+		return STATUS_OK;
+	identifier_uuid(service->random_bytes, uuid);
+	feedback->event_id = arena_string(arena, uuid, UUID_LEN);
+	return feedback->event_id == NULL ? err_no_memory(err, "an event id") : STATUS_OK;
+}
+
+/* L_k of both responses and g of the prompt, in the arena: the store reads them later. */
+static enum status judge_pair(const struct served_model *served, const struct feedback *feedback,
+			      struct arena *arena, struct store_feedback *step, struct err *err)
+{
+	size_t n_heads = served->model.heads.n_heads;
+	struct scratch scratch;
+	enum status status = scratch_init(&scratch, &served->model, 2, arena, err);
+
+	if (status == STATUS_OK)
+		status = judge_rewards(served, &feedback->question, scratch.reward, err);
+	if (status == STATUS_OK)
+		status =
+		    judge_logits(served, &feedback->question, scratch.hidden, scratch.logits, err);
+	if (status != STATUS_OK)
+		return status;
+	double *loss = arena_array(arena, n_heads, sizeof(*loss));
+	step->weights_out = arena_array(arena, n_heads, sizeof(*step->weights_out));
+	if (loss == NULL || step->weights_out == NULL)
+		return err_no_memory(err, "feedback");
+	hedge_losses(scratch.reward, scratch.reward + n_heads, n_heads, loss);
+	step->loss = loss;
+	step->logits = scratch.logits;
+	return STATUS_OK;
+}
+
+enum status service_prepare_feedback(const struct service *service,
+				     const struct served_model *served, struct feedback *feedback,
+				     struct arena *arena, struct store_op *op_out, struct err *err)
+{
+	const struct model *model = &served->model;
+	struct store_feedback *step = &op_out->feedback;
+	enum status status = judge_check(served, &feedback->question, err);
+
+	if (status == STATUS_OK)
+		status = make_event_id(service, feedback, arena, err);
+	if (status != STATUS_OK)
+		return status;
+	*op_out = (struct store_op){
+	    .kind = STORE_FEEDBACK,
+	    .feedback = {.user = feedback->user,
+			 .context = feedback->question.context,
+			 .event_id = feedback->event_id,
+			 .model_id = model->id,
+			 .time_us = service->now_us(),
+			 .n_heads = model->heads.n_heads,
+			 .temperature = service->temperature,
+			 .strength = feedback->strength,
+			 .drift = service->drift,
+			 .mask = model->mask},
+	};
+	pair_record_digest(feedback, step->digest);
+	status = judge_pair(served, feedback, arena, step, err);
+	if (status == STATUS_OK && service->keep_inputs)
+		status = pair_record_line(feedback, arena, &step->input, err);
+	return status;
+}
+
+enum status service_check_write(const struct store_op *op, struct err *err)
+{
+	if (op->err.code != STATUS_OK) {
+		*err = op->err;
+		if (err->code == STATUS_EVENT_ID_REUSED)
+			snprintf(err->param, sizeof(err->param), "/id");
+		return err->code;
+	}
+	if (op->kind == STORE_FEEDBACK &&
+	    !all_finite(op->feedback.weights_out, op->feedback.n_heads))
+		return err_set(err, STATUS_INTERNAL, "a weight is not finite");
+	return STATUS_OK;
+}
+
+enum status service_read_user(const struct service *service, const char *user, struct arena *arena,
+			      struct user_view *view_out, struct err *err)
+{
+	*view_out = (struct user_view){.user = user};
+
+	struct store_user *stored = &view_out->stored;
+	enum status status = store_read_user(service->store, user, stored, err);
+
+	if (status != STATUS_OK)
+		return status;
+	view_out->weights = arena_array(arena, stored->n_states, sizeof(*view_out->weights));
+	if (view_out->weights == NULL)
+		return err_no_memory(err, "a user");
+	for (size_t i = 0; i < stored->n_states; i++) {
+		const struct store_state *state = &stored->states[i];
+		double *weight = arena_array(arena, state->n_heads, sizeof(*weight));
+
+		if (weight == NULL)
+			return err_no_memory(err, "a user");
+		memcpy(weight, state->log_weight, state->n_heads * sizeof(*weight));
+		log_softmax(weight, state->n_heads);
+		for (size_t k = 0; k < state->n_heads; k++)
+			weight[k] = exp(weight[k]);
+		if (!all_finite(weight, state->n_heads))
+			return err_set(err, STATUS_STATE_CORRUPT,
+				       "a stored log-weight is not finite");
+		view_out->weights[i] = weight;
+	}
+	return STATUS_OK;
+}
+
+void service_free_user(struct user_view *view)
+{
+	store_user_free(&view->stored);
+}

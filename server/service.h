@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * service.h - what the daemon does, without HTTP and JSON: score responses for
+ * a user, learn from a preference, show and delete a user.
+ *
+ * Time and randomness are given from outside. All results live in the arena of
+ * the request.
+ */
+#ifndef MICRO_SERVER_SERVICE_H
+#define MICRO_SERVER_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+#include "server/arena.h"
+#include "server/identifier.h"
+#include "server/judge.h"
+#include "server/live_model.h"
+#include "server/store.h"
+
+/* Immutable after start; any thread may use it. */
+struct service {
+	struct store *store;
+	double temperature; /* tau of the Hedge step */
+	double drift;	    /* fixed share */
+	bool keep_inputs;   /* keep each pair beside its event */
+	int64_t (*now_us)(void);
+	random_bytes_fn *random_bytes;
+};
+
+struct score_item {
+	const char *user; /* NULL: nobody, the router alone */
+	struct question question;
+	/* the answer */
+	double *rewards;   /* [n_responses] */
+	double preference; /* P(first > second), if n_responses is 2 */
+	double *weights;   /* [n_weights] */
+	size_t n_weights;  /* the model's n_heads */
+	uint64_t updates;
+};
+
+struct score_request {
+	struct score_item *items; /* [n_items] */
+	size_t n_items;
+	bool is_batch; /* came as {"items": [...]} and is answered so */
+};
+
+struct feedback {
+	const char *user;
+	const char *event_id;	  /* NULL: service_prepare_feedback() makes one */
+	struct question question; /* responses: [2] chosen, rejected */
+	double strength;
+};
+
+/* A user's states with the weights that they alone would give, softmax(s). */
+struct user_view {
+	const char *user;
+	struct store_user stored; /* service_free_user() */
+	double **weights;	  /* [n_states][n_heads of the state] */
+};
+
+/** service_score(service, served, request, arena, err): fill the items' answers. */
+enum status service_score(const struct service *service, const struct served_model *served,
+			  struct score_request *request, struct arena *arena, struct err *err);
+
+/**
+ * service_prepare_feedback(service, served, feedback, arena, op_out, err): the
+ * step for the writer; everything in op_out lives in arena, feedback and served.
+ */
+enum status service_prepare_feedback(const struct service *service,
+				     const struct served_model *served, struct feedback *feedback,
+				     struct arena *arena, struct store_op *op_out, struct err *err);
+
+/** service_check_write(op, err): the outcome of what the writer did; STATUS_INTERNAL for
+ * weights that are not finite. */
+enum status service_check_write(const struct store_op *op, struct err *err);
+
+/** service_read_user(service, user, arena, view_out, err): STATUS_NOT_FOUND if unknown;
+ * service_free_user() releases, also after an error. */
+enum status service_read_user(const struct service *service, const char *user, struct arena *arena,
+			      struct user_view *view_out, struct err *err);
+
+/** service_free_user(view): a zeroed view is allowed. */
+void service_free_user(struct user_view *view);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire_read.h - request bodies (schema/openapi.yaml) into requests. The only
+ * file of the server that parses JSON. Nothing outside is trusted: every fault
+ * says what, where and what would be right.
+ */
+#ifndef MICRO_SERVER_WIRE_READ_H
+#define MICRO_SERVER_WIRE_READ_H
+
+#include <stddef.h>
+
+#include "core/base/err.h"
+#include "server/arena.h"
+#include "server/service.h"
+
+struct wire_limits {
+	size_t dim; /* of the model's vectors */
+	size_t max_items;
+	size_t max_responses;
+	double max_strength;
+};
+
+/**
+ * wire_read_score(body, len, limits, arena, request_out, err): everything in
+ * request_out lives in arena; body is not needed afterwards. Errors:
+ * STATUS_MALFORMED with line and column if it is not JSON, the 422 ones with a
+ * JSON pointer otherwise, STATUS_NO_MEMORY.
+ */
+enum status wire_read_score(const char *body, size_t len, const struct wire_limits *limits,
+			    struct arena *arena, struct score_request *request_out,
+			    struct err *err);
+
+/** wire_read_feedback(body, len, limits, arena, feedback_out, err): as wire_read_score(). */
+enum status wire_read_feedback(const char *body, size_t len, const struct wire_limits *limits,
+			       struct arena *arena, struct feedback *feedback_out, struct err *err);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/wire_write.h"
+
+#include <string.h>
+
+#include "server/clock.h"
+
+#define FACT_PREFIX "train."
+
+/* text is JSON up to the place of the string, such as ",\"id\":" */
+static void add_text(struct buffer *out, const char *before, const char *text)
+{
+	buffer_add_string(out, before);
+	buffer_add_quoted(out, text, strlen(text));
+}
+
+static void add_count(struct buffer *out, const char *before, uint64_t n)
+{
+	buffer_add_string(out, before);
+	buffer_add_uint(out, n);
+}
+
+static void add_numbers(struct buffer *out, const char *before, const double *x, size_t n)
+{
+	buffer_add_string(out, before);
+	for (size_t i = 0; i < n; i++) {
+		buffer_add_string(out, i == 0 ? "[" : ",");
+		buffer_add_number(out, x[i]);
+	}
+	buffer_add_string(out, n == 0 ? "[]" : "]");
+}
+
+/* The fields of one item, without braces. */
+static void add_item(struct buffer *out, const struct score_item *item)
+{
+	size_t n_responses = item->question.n_responses;
+
+	add_numbers(out, "\"rewards\":", item->rewards, n_responses);
+	if (n_responses == 2) {
+		buffer_add_string(out, ",\"preference\":");
+		buffer_add_number(out, item->preference);
+	}
+	add_numbers(out, ",\"weights\":", item->weights, item->n_weights);
+	add_count(out, ",\"updates\":", item->updates);
+}
+
+void wire_write_scores(struct buffer *out, const char *model_id,
+		       const struct score_request *request)
+{
+	add_text(out, "{\"model\":", model_id);
+	buffer_add_string(out, ",");
+	if (!request->is_batch) {
+		add_item(out, &request->items[0]);
+		buffer_add_string(out, "}");
+		return;
+	}
+	buffer_add_string(out, "\"items\":");
+	for (size_t i = 0; i < request->n_items; i++) {
+		buffer_add_string(out, i == 0 ? "[{" : ",{");
+		add_item(out, &request->items[i]);
+		buffer_add_string(out, "}");
+	}
+	buffer_add_string(out, "]}");
+}
+
+/* "" is how the server says "no context"; the wire says null. */
+static void add_context(struct buffer *out, const char *before, const char *context)
+{
+	if (*context != '\0') {
+		add_text(out, before, context);
+		return;
+	}
+	buffer_add_string(out, before);
+	buffer_add_string(out, "null");
+}
+
+void wire_write_feedback(struct buffer *out, const struct store_feedback *step)
+{
+	add_text(out, "{\"user\":", step->user);
+	add_context(out, ",\"context\":", step->context);
+	add_text(out, ",\"id\":", step->event_id);
+	add_text(out, ",\"model\":", step->model_id);
+	add_numbers(out, ",\"weights\":", step->weights_out, step->n_heads);
+	add_count(out, ",\"updates\":", step->updates_out);
+	buffer_add_string(out, ",\"duplicate\":");
+	buffer_add_string(out, step->duplicate_out ? "true}" : "false}");
+}
+
+static void add_state(struct buffer *out, const struct store_state *state, const double *weights)
+{
+	char updated[CLOCK_TEXT_LEN + 1];
+
+	clock_text(state->updated_us, updated);
+	add_context(out, "{\"context\":", state->context);
+	add_text(out, ",\"model\":", state->model_id);
+	add_count(out, ",\"updates\":", state->updates);
+	add_text(out, ",\"updated_at\":", updated);
+	add_numbers(out, ",\"weights\":", weights, state->n_heads);
+	add_numbers(out, ",\"log_weights\":", state->log_weight, state->n_heads);
+	buffer_add_string(out, "}");
+}
+
+void wire_write_user(struct buffer *out, const struct user_view *view)
+{
+	add_text(out, "{\"user\":", view->user);
+	add_count(out, ",\"events\":", view->stored.n_events);
+	buffer_add_string(out, ",\"states\":[");
+	for (size_t i = 0; i < view->stored.n_states; i++) {
+		if (i > 0)
+			buffer_add_string(out, ",");
+		add_state(out, &view->stored.states[i], view->weights[i]);
+	}
+	buffer_add_string(out, "]}");
+}
+
+void wire_write_deleted(struct buffer *out, const struct store_delete *deleted)
+{
+	add_text(out, "{\"user\":", deleted->user);
+	add_count(out, ",\"deleted\":{\"states\":", deleted->states_out);
+	add_count(out, ",\"events\":", deleted->events_out);
+	buffer_add_string(out, "}}");
+}
+
+static void add_heads(struct buffer *out, const struct model *model)
+{
+	const char *separator = "";
+
+	buffer_add_string(out, ",\"labels\":");
+	for (size_t k = 0; k < model->heads.n_heads; k++)
+		add_text(out, k == 0 ? "[" : ",", model->labels[k]);
+	buffer_add_string(out, "],\"masked\":[");
+	for (size_t k = 0; k < model->heads.n_heads; k++) {
+		if (!model->mask[k])
+			continue;
+		add_count(out, separator, k);
+		separator = ",";
+	}
+	buffer_add_string(out, "]");
+}
+
+static void add_facts(struct buffer *out, const struct model *model)
+{
+	const char *separator = "";
+
+	buffer_add_string(out, ",\"training\":{");
+	for (size_t i = 0; i < model->n_facts; i++) {
+		const char *key = model->facts[i].key;
+
+		if (strncmp(key, FACT_PREFIX, strlen(FACT_PREFIX)) == 0)
+			key += strlen(FACT_PREFIX);
+		add_text(out, separator, key);
+		add_text(out, ":", model->facts[i].value);
+		separator = ",";
+	}
+	buffer_add_string(out, "}");
+}
+
+void wire_write_model(struct buffer *out, const struct model *model)
+{
+	add_text(out, "{\"id\":", model->id);
+	add_text(out, ",\"version\":", MICRO_VERSION);
+	add_text(out, ",\"format\":", MODEL_FORMAT);
+	add_count(out, ",\"n_heads\":", model->heads.n_heads);
+	add_count(out, ",\"dim\":", model->heads.dim);
+	add_text(out, ",\"encoder\":", model->encoder_spec);
+	add_text(out, ",\"router\":{\"kind\":", router_kind_name(model->router.kind));
+	add_count(out, ",\"n_hidden\":", model->router.n_hidden);
+	add_text(out, "},\"templates\":{\"phi\":", model->template_phi);
+	add_text(out, ",\"psi\":", model->template_psi);
+	buffer_add_string(out, "}");
+	add_heads(out, model);
+	add_facts(out, model);
+	buffer_add_string(out, "}");
+}
+
+void wire_write_not_ready(struct buffer *out, const char *reason)
+{
+	add_text(out, "{\"status\":\"not_ready\",\"reasons\":[", reason);
+	buffer_add_string(out, "]}");
+}
+
+static const char *error_type(enum status code)
+{
+	int http = status_http(code);
+
+	if (http == 503)
+		return "overloaded_error";
+	return http < 500 ? "invalid_request_error" : "server_error";
+}
+
+void wire_write_error(struct buffer *out, const struct err *err)
+{
+	add_text(out, "{\"error\":{\"message\":", err->msg);
+	add_text(out, ",\"type\":", error_type(err->code));
+	if (err->param[0] == '\0')
+		buffer_add_string(out, ",\"param\":null");
+	else
+		add_text(out, ",\"param\":", err->param);
+	add_text(out, ",\"code\":", status_code(err->code));
+	buffer_add_string(out, "}}");
+}
