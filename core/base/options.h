@@ -20,8 +20,7 @@ enum option_type {
 	OPTION_INT,    /* int64_t */
 	OPTION_SIZE,   /* int64_t bytes; accepts the suffixes K, M, G (powers of 1024) */
 	OPTION_REAL,   /* double */
-	OPTION_FLAG, /* bool; takes no value on the command line; 0|1|true|false in the environment
-		      */
+	OPTION_FLAG,   /* bool; no value on the command line; 0, 1, true, false in environment */
 	OPTION_CHOICE, /* int: index in choices */
 };
 
@@ -29,9 +28,9 @@ struct option_spec {
 	const char *name; /* "listen-port", without dashes */
 	const char *env;  /* "MICROD_LISTEN_PORT", NULL for none */
 	enum option_type type;
-	double min, max;	  /* inclusive; ignored for FLAG and CHOICE */
-	const char *default_text; /* as it would be typed; NULL: required or unset string */
-	bool required;
+	double min, max;	    /* inclusive; ignored for FLAG and CHOICE */
+	const char *default_text;   /* as it would be typed; NULL: required or unset string */
+	bool required;		    /* STRING only */
 	const char *const *choices; /* CHOICE: NULL-terminated */
 	const char *value_name;	    /* "PORT", for --help */
 	const char *help;	    /* one sentence; --help adds range, default, environment */
@@ -41,7 +40,9 @@ struct option_spec {
 /**
  * options_parse(specs, n_specs, argc, argv, config, positionals_out,
  * n_positionals_out, err): fill config: first defaults, then environment, then
- * argv[1..]: "--name value", "--name=value", "--flag"; "--" ends options.
+ * argv[1..]: "--name value", "--name=value", "--flag"; "--" ends options; the
+ * last of repeated options counts. A value that begins with "--" needs the form
+ * with "=". An empty environment variable counts as unset.
  * Strings point into argv, the environment or the table. positionals_out: array
  * of argc pointers given by the caller, or NULL to refuse positionals. Errors:
  * STATUS_USAGE naming the option, the value, and the range or the choices;
@@ -50,6 +51,9 @@ struct option_spec {
 enum status options_parse(const struct option_spec *specs, size_t n_specs, int argc, char **argv,
 			  void *config, const char **positionals_out, size_t *n_positionals_out,
 			  struct err *err);
+
+/** options_ask_for(argc, argv, flag): whether flag, such as "--help", is there before any "--". */
+bool options_ask_for(int argc, char **argv, const char *flag);
 
 /** options_help(specs, n_specs, out): the options part of --help, wrapped at 80 columns. */
 void options_help(const struct option_spec *specs, size_t n_specs, FILE *out);
