@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/encode/words.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <unicase.h>
+#include <uninorm.h>
+#include <unistr.h>
+#include <unictype.h>
+
+#include "core/base/mem.h"
+
+#define RIGHT_QUOTE 0x2019 /* typographers' apostrophe */
+#define FIRST_THAI  0x0E01 /* no script without spaces lies below */
+
+/* NFC makes UTF-8 at most this much longer (Unicode Standard Annex 15, section 9.1) */
+#define NFC_GROWTH 3
+
+enum class {
+	CLASS_OTHER,
+	CLASS_LETTER, /* or digit */
+	CLASS_MARK,
+	CLASS_APOSTROPHE,
+	CLASS_CHARACTER, /* letter or digit of a script without spaces */
+};
+
+enum state {
+	STATE_BETWEEN,
+	STATE_IN_WORD,
+	STATE_AFTER_APOSTROPHE, /* inside a word if a letter follows */
+	STATE_IN_CHARACTER,
+};
+
+struct splitter {
+	struct words *words;
+	enum state state;
+	uint8_t *normal; /* scratch for a stretch in NFC; NULL while all was ASCII */
+	size_t normal_size;
+};
+
+static bool is_script_without_spaces(ucs4_t c)
+{
+	static const char *const names[] = {"Han", "Hiragana", "Katakana", "Thai",
+					    "Lao", "Khmer",    "Myanmar"};
+	const uc_script_t *script;
+
+	if (c < FIRST_THAI)
+		return false;
+	script = uc_script(c);
+	for (size_t i = 0; script != NULL && i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(script->name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum class classify(ucs4_t c) {
+	if (c < 0x80){bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+		      if (letter || (c >= '0' && c <= '9')) return CLASS_LETTER;
+		      return c == '\'' ? CLASS_APOSTROPHE : CLASS_OTHER;}
+if (c == RIGHT_QUOTE) return CLASS_APOSTROPHE;
+if (uc_is_general_category_withtable(c, UC_CATEGORY_MASK_M))
+	return CLASS_MARK;
+if (!uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_Nd))
+	return CLASS_OTHER;
+return is_script_without_spaces(c) ? CLASS_CHARACTER : CLASS_LETTER;
+}
+
+static void put_byte(struct words *words, char byte)
+{
+	words->bytes[words->len++] = byte;
+}
+
+static void put_lower(struct words *words, ucs4_t c)
+{
+	if (c < 0x80) {
+		put_byte(words, (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c));
+		return;
+	}
+	uint8_t *end = (uint8_t *)words->bytes + words->len;
+	int n = u8_uctomb(end, uc_tolower(c), (ptrdiff_t)(words->capacity - words->len));
+
+	assert(n > 0);
+	words->len += (size_t)n;
+}
+
+static void end_word(struct splitter *s)
+{
+	if (s->state != STATE_BETWEEN)
+		put_byte(s->words, ' ');
+	s->state = STATE_BETWEEN;
+}
+
+static void take(struct splitter *s, ucs4_t c)
+{
+	enum class class = classify(c);
+
+	switch (class) {
+	case CLASS_LETTER:
+		if (s->state == STATE_AFTER_APOSTROPHE)
+			put_byte(s->words, '\'');
+		else if (s->state == STATE_IN_CHARACTER)
+			end_word(s);
+		put_lower(s->words, c);
+		s->state = STATE_IN_WORD;
+		return;
+	case CLASS_CHARACTER:
+		end_word(s);
+		put_lower(s->words, c);
+		s->state = STATE_IN_CHARACTER;
+		return;
+	case CLASS_MARK:
+		if (s->state == STATE_IN_WORD || s->state == STATE_IN_CHARACTER) {
+			put_lower(s->words, c);
+			return;
+		}
+		break;
+	case CLASS_APOSTROPHE:
+		if (s->state == STATE_IN_WORD) {
+			s->state = STATE_AFTER_APOSTROPHE;
+			return;
+		}
+		break;
+	case CLASS_OTHER:
+		break;
+	}
+	end_word(s);
+}
+
+/*
+ * Room for what n bytes of normalized text can add: a character grows by half at
+ * most in lower case (two bytes to three) and may come with a space, so twice its
+ * bytes are enough; an apostrophe and the last space may be pending besides.
+ */
+static enum status reserve(struct words *words, size_t n, struct err *err)
+{
+	size_t needed = words->len + 2 * n + 2;
+	size_t capacity = 2 * words->capacity;
+	char *bytes;
+
+	if (needed <= words->capacity)
+		return STATUS_OK;
+	if (capacity < needed)
+		capacity = needed;
+	bytes = mem_grow(words->bytes, words->len, capacity, 1);
+	if (bytes == NULL)
+		return err_no_memory(err, "the words of a text");
+	words->bytes = bytes;
+	words->capacity = capacity;
+	return STATUS_OK;
+}
+
+/* The stretch in NFC, in s->normal. */
+static enum status normalize(struct splitter *s, const char *bytes, size_t len, size_t *len_out,
+			     struct err *err)
+{
+	size_t size = NFC_GROWTH * len;
+	const uint8_t *normal;
+
+	if (s->normal_size < size) {
+		mem_free(s->normal);
+		s->normal_size = 0;
+		s->normal = mem_array(size, 1);
+		if (s->normal == NULL)
+			return err_no_memory(err, "normalizing a text");
+		s->normal_size = size;
+	}
+	*len_out = s->normal_size;
+	normal = u8_normalize(UNINORM_NFC, (const uint8_t *)bytes, len, s->normal, len_out);
+	/* libunistring allocates for long sequences of marks */
+	if (normal == NULL)
+		return err_no_memory(err, "normalizing a text");
+	assert(normal == s->normal);
+	return STATUS_OK;
+}
+
+/* Take a stretch that is not ASCII; n_after bytes of ASCII or of other stretches follow. */
+static enum status take_stretch(struct splitter *s, const char *bytes, size_t len, size_t n_after,
+				struct err *err)
+{
+	size_t n;
+	enum status status = normalize(s, bytes, len, &n, err);
+
+	if (status == STATUS_OK)
+		status = reserve(s->words, n + n_after, err);
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < n;) {
+		ucs4_t c;
+
+		i += (size_t)u8_mbtouc_unsafe(&c, s->normal + i, n - i);
+		take(s, c);
+	}
+	return STATUS_OK;
+}
+
+static bool is_ascii_at(struct text text, size_t i)
+{
+	return i >= text.len || (unsigned char)text.bytes[i] < 0x80;
+}
+
+/*
+ * ASCII characters are in NFC and never compose with what stands before them, so
+ * only the others need normalizing, each run with the one ASCII character before
+ * it, with which a mark may compose.
+ */
+static enum status split(struct splitter *s, struct text text, struct err *err)
+{
+	enum status status = reserve(s->words, text.len, err);
+
+	for (size_t i = 0; i < text.len && status == STATUS_OK;) {
+		size_t begin = i++;
+
+		if (is_ascii_at(text, begin) && is_ascii_at(text, i)) {
+			take(s, (unsigned char)text.bytes[begin]);
+			continue;
+		}
+		while (!is_ascii_at(text, i))
+			i++;
+		status = take_stretch(s, text.bytes + begin, i - begin, text.len - i, err);
+	}
+	return status;
+}
+
+enum status words_split(struct text text, struct words *words, struct err *err)
+{
+	struct splitter s = {.words = words, .state = STATE_BETWEEN};
+	enum status status;
+
+	words->len = 0;
+	status = split(&s, text, err);
+	if (status == STATUS_OK)
+		end_word(&s);
+	mem_free(s.normal);
+	return status;
+}
+
+void words_free(struct words *words)
+{
+	mem_free(words->bytes);
+	*words = (struct words){0};
+}
