@@ -13,7 +13,7 @@ set -euo pipefail
 
 BUILD=(gcc libc6-dev cmake ninja-build pkg-config python3 curl ca-certificates
 	libmicrohttpd-dev libjansson-dev libopenblas-dev libsqlite3-dev zlib1g-dev
-	libsodium-dev libunistring-dev)
+	libsodium-dev libunistring-dev uthash-dev)
 # clang: second compiler, fuzzers (with compiler-rt) and the formatting check
 TEST=("${BUILD[@]}" check clang libclang-rt-dev llvm clang-format)
 # the serial OpenBLAS: the daemon runs BLAS on one thread anyway

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/data/dataset.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/data/dataset_line.h"
+#include "core/data/intern.h"
+#include "core/data/line_reader.h"
+#include "core/data/row_set.h"
+#include "core/encode/template.h"
+
+/* Two responses each, whose rows are counted in 32 bits */
+#define MAX_PAIRS ((size_t)INT32_MAX)
+
+/* A dataset while it is read. */
+struct builder {
+	struct dataset *dataset;
+	const struct encoder *encoder;
+	const char *template_phi, *template_psi;
+	struct row_set phi, psi;
+	struct intern users, contexts;
+	size_t capacity_pairs;
+	enum dataset_kind kind; /* of all prompts and responses; DATASET_ABSENT before the first */
+};
+
+static void builder_init(struct builder *b, const struct encoder *encoder, const char *template_phi,
+			 const char *template_psi, struct dataset *dataset)
+{
+	size_t dim = encoder_dim(encoder);
+
+	*dataset = (struct dataset){0};
+	features_init(&dataset->phi, dim, encoder_is_sparse(encoder));
+	features_init(&dataset->psi, dim, encoder_is_sparse(encoder));
+	*b = (struct builder){
+	    .dataset = dataset,
+	    .encoder = encoder,
+	    .template_phi = template_phi,
+	    .template_psi = template_psi,
+	};
+	row_set_init(&b->phi, encoder, &dataset->phi);
+	row_set_init(&b->psi, encoder, &dataset->psi);
+}
+
+static void builder_free(struct builder *b)
+{
+	row_set_free(&b->phi);
+	row_set_free(&b->psi);
+	intern_free(&b->users);
+	intern_free(&b->contexts);
+}
+
+static const char *kind_name(enum dataset_kind kind)
+{
+	return kind == DATASET_TEXT ? "a text" : "a vector";
+}
+
+static enum status check_kind(const struct builder *b, enum dataset_kind kind, struct err *err)
+{
+	if (kind == DATASET_TEXT && !encoder_reads_text(b->encoder))
+		return err_set(err, STATUS_INVALID_TYPE,
+			       "want a vector of %zu numbers, got a text, which the encoder %s "
+			       "does not read",
+			       encoder_dim(b->encoder), encoder_spec(b->encoder));
+	if (kind != b->kind)
+		return err_set(err, STATUS_INVALID_TYPE,
+			       "got %s where the file had %s before: want texts or vectors, not "
+			       "both",
+			       kind_name(kind), kind_name(b->kind));
+	return STATUS_OK;
+}
+
+static enum status check_prompt_kind(const struct builder *b, enum dataset_kind kind,
+				     struct err *err)
+{
+	if (kind != DATASET_ABSENT)
+		return check_kind(b, kind, err);
+	if (b->kind == DATASET_TEXT)
+		return STATUS_OK; /* the empty text */
+	return err_set(err, STATUS_MISSING_FIELD, "missing, want a vector of %zu numbers",
+		       encoder_dim(b->encoder));
+}
+
+static enum status check_kinds(struct builder *b, const struct dataset_line *line, struct err *err)
+{
+	const char *field = "/chosen";
+	enum status status;
+
+	if (b->kind == DATASET_ABSENT)
+		b->kind = line->chosen.kind;
+	status = check_kind(b, line->chosen.kind, err);
+	if (status == STATUS_OK) {
+		field = "/rejected";
+		status = check_kind(b, line->rejected.kind, err);
+	}
+	if (status == STATUS_OK) {
+		field = "/prompt";
+		status = check_prompt_kind(b, line->prompt.kind, err);
+	}
+	if (status != STATUS_OK)
+		err_wrap(err, "%s", field);
+	return status;
+}
+
+static enum status grow(uint32_t **array, size_t n, size_t capacity, struct err *err)
+{
+	uint32_t *grown = mem_grow(*array, n, capacity, sizeof(*grown));
+
+	if (grown == NULL)
+		return err_no_memory(err, "pairs");
+	*array = grown;
+	return STATUS_OK;
+}
+
+static enum status reserve_pair(struct builder *b, struct err *err)
+{
+	struct dataset *d = b->dataset;
+	uint32_t **const arrays[] = {&d->chosen, &d->rejected, &d->prompt, &d->user, &d->context};
+	size_t capacity = b->capacity_pairs == 0 ? 1024 : 2 * b->capacity_pairs;
+	enum status status = STATUS_OK;
+
+	if (d->n_pairs == MAX_PAIRS)
+		return err_set(err, STATUS_TOO_LARGE, "more than %zu pairs", MAX_PAIRS);
+	if (d->n_pairs < b->capacity_pairs)
+		return STATUS_OK;
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(*arrays) && status == STATUS_OK; i++)
+		status = grow(arrays[i], d->n_pairs, capacity, err);
+	if (status == STATUS_OK)
+		b->capacity_pairs = capacity;
+	return status;
+}
+
+static enum status add_text(struct row_set *set, const char *template,
+			    const struct template_fields *fields, uint32_t *row_out,
+			    struct err *err)
+{
+	struct text text;
+	enum status status = template_render(template, fields, &text, err);
+
+	return status == STATUS_OK ? row_set_add_text(set, text, row_out, err) : status;
+}
+
+static enum status add_texts(struct builder *b, const struct dataset_line *line, struct err *err)
+{
+	struct dataset *d = b->dataset;
+	struct template_fields fields = {.context = line->context, .prompt = line->prompt.text};
+	enum status status;
+
+	status = add_text(&b->psi, b->template_psi, &fields, &d->prompt[d->n_pairs], err);
+	fields.response = line->chosen.text;
+	if (status == STATUS_OK)
+		status = add_text(&b->phi, b->template_phi, &fields, &d->chosen[d->n_pairs], err);
+	fields.response = line->rejected.text;
+	if (status == STATUS_OK)
+		status = add_text(&b->phi, b->template_phi, &fields, &d->rejected[d->n_pairs], err);
+	return status;
+}
+
+static enum status add_vectors(struct builder *b, const struct dataset_line *line, struct err *err)
+{
+	struct dataset *d = b->dataset;
+	enum status status;
+
+	status = row_set_add_vector(&b->psi, line->prompt.vector, &d->prompt[d->n_pairs], err);
+	if (status == STATUS_OK)
+		status =
+		    row_set_add_vector(&b->phi, line->chosen.vector, &d->chosen[d->n_pairs], err);
+	if (status == STATUS_OK)
+		status = row_set_add_vector(&b->phi, line->rejected.vector,
+					    &d->rejected[d->n_pairs], err);
+	return status;
+}
+
+static enum status add_name(struct intern *names, struct text name, uint32_t *id_out,
+			    struct err *err)
+{
+	if (name.bytes != NULL)
+		return intern_add(names, name.bytes, name.len, id_out, err);
+	*id_out = DATASET_NONE;
+	return STATUS_OK;
+}
+
+static enum status add_pair(struct builder *b, const struct dataset_line *line, struct err *err)
+{
+	struct dataset *d = b->dataset;
+	enum status status = check_kinds(b, line, err);
+
+	if (status == STATUS_OK)
+		status = reserve_pair(b, err);
+	if (status == STATUS_OK)
+		status =
+		    b->kind == DATASET_TEXT ? add_texts(b, line, err) : add_vectors(b, line, err);
+	if (status == STATUS_OK && d->chosen[d->n_pairs] == d->rejected[d->n_pairs])
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "/rejected: the same as /chosen: such a pair says nothing about "
+			       "what is preferred, leave it out");
+	if (status == STATUS_OK)
+		status = add_name(&b->users, line->user, &d->user[d->n_pairs], err);
+	if (status == STATUS_OK)
+		status = add_name(&b->contexts, line->context, &d->context[d->n_pairs], err);
+	if (status == STATUS_OK)
+		d->n_pairs++;
+	return status;
+}
+
+static bool is_blank(struct text line)
+{
+	for (size_t i = 0; i < line.len; i++) {
+		if (strchr(" \t\r", line.bytes[i]) == NULL || line.bytes[i] == '\0')
+			return false;
+	}
+	return true;
+}
+
+static enum status read_lines(struct builder *b, struct line_reader *reader,
+			      struct dataset_line *line, struct err *err)
+{
+	for (;;) {
+		struct text bytes;
+		enum status status = line_reader_next(reader, &bytes, err);
+
+		if (status == STATUS_OK && bytes.bytes == NULL)
+			return STATUS_OK;
+		if (status == STATUS_OK && is_blank(bytes))
+			continue;
+		if (status == STATUS_OK)
+			status = dataset_line_parse(line, bytes, err);
+		if (status == STATUS_OK)
+			status = add_pair(b, line, err);
+		if (status != STATUS_OK)
+			return status;
+	}
+}
+
+/* What is known at the end only. */
+static enum status finish(struct builder *b, struct line_reader *reader, struct err *err)
+{
+	struct dataset *d = b->dataset;
+	enum status status;
+
+	if (d->n_pairs == 0)
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "no pairs, want one JSON object a line with \"prompt\", \"chosen\" "
+			       "and \"rejected\"");
+	status = row_set_flush(&b->phi, err);
+	if (status == STATUS_OK)
+		status = row_set_flush(&b->psi, err);
+	if (status == STATUS_OK)
+		status = intern_strings(&b->users, &d->user_names, err);
+	if (status != STATUS_OK)
+		return status;
+	d->n_users = b->users.n;
+	status = intern_strings(&b->contexts, &d->context_names, err);
+	if (status != STATUS_OK)
+		return status;
+	d->n_contexts = b->contexts.n;
+	digest_hex(&reader->digest, d->sha256);
+	return STATUS_OK;
+}
+
+static enum status read_file(struct builder *b, struct line_reader *reader, const char *path,
+			     struct err *err)
+{
+	struct dataset_line line;
+	enum status status = dataset_line_init(&line, encoder_dim(b->encoder), err);
+
+	if (status != STATUS_OK)
+		return status;
+	status = read_lines(b, reader, &line, err);
+	dataset_line_free(&line);
+	if (status != STATUS_OK) {
+		err_wrap(err, "%s:%zu", path, reader->n_lines);
+		return status;
+	}
+	status = finish(b, reader, err);
+	if (status != STATUS_OK)
+		err_wrap(err, "%s", path);
+	return status;
+}
+
+enum status dataset_read(const char *path, const struct encoder *encoder, const char *template_phi,
+			 const char *template_psi, struct dataset *dataset_out, struct err *err)
+{
+	struct builder builder;
+	struct line_reader reader;
+	enum status status = line_reader_open(&reader, path, DATASET_MAX_LINE, err);
+
+	if (status != STATUS_OK) {
+		err_wrap(err, "%s", path);
+		return status;
+	}
+	builder_init(&builder, encoder, template_phi, template_psi, dataset_out);
+	status = read_file(&builder, &reader, path, err);
+	builder_free(&builder);
+	line_reader_close(&reader);
+	if (status != STATUS_OK)
+		dataset_free(dataset_out);
+	return status;
+}
+
+static void free_names(char **names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		mem_free(names[i]);
+	mem_free(names);
+}
+
+void dataset_free(struct dataset *dataset)
+{
+	features_free(&dataset->phi);
+	features_free(&dataset->psi);
+	mem_free(dataset->chosen);
+	mem_free(dataset->rejected);
+	mem_free(dataset->prompt);
+	mem_free(dataset->user);
+	mem_free(dataset->context);
+	free_names(dataset->user_names, dataset->n_users);
+	free_names(dataset->context_names, dataset->n_contexts);
+	*dataset = (struct dataset){0};
+}
+
+/* Groups of the pairs, and in start_out[g + 1] the size of group g. */
+static size_t count_groups(const struct dataset *dataset, size_t *start_out)
+{
+	size_t n_groups = dataset->n_users;
+
+	for (size_t i = 0; i < dataset->n_pairs; i++) {
+		uint32_t user = dataset->user[i];
+
+		start_out[(user == DATASET_NONE ? n_groups++ : user) + 1]++;
+	}
+	return n_groups;
+}
+
+/* Place the pairs; start [n_groups + 1] is where each group begins, before and after. */
+static void place_pairs(const struct dataset *dataset, size_t n_groups, uint32_t *order,
+			size_t *start)
+{
+	size_t next = dataset->n_users;
+
+	for (size_t i = 0; i < dataset->n_pairs; i++) {
+		uint32_t user = dataset->user[i];
+
+		order[start[user == DATASET_NONE ? next++ : user]++] = (uint32_t)i;
+	}
+	/* each group's beginning has moved to its end: the next one's beginning */
+	memmove(start + 1, start, n_groups * sizeof(*start));
+	start[0] = 0;
+}
+
+enum status dataset_by_user(const struct dataset *dataset, uint32_t **order_out, size_t **start_out,
+			    size_t *n_groups_out, struct err *err)
+{
+	uint32_t *order = mem_array(dataset->n_pairs, sizeof(*order));
+	size_t *start = mem_array(dataset->n_users + dataset->n_pairs + 1, sizeof(*start));
+	size_t n_groups;
+
+	if (order == NULL || start == NULL) {
+		mem_free(order);
+		mem_free(start);
+		return err_no_memory(err, "pairs by user");
+	}
+	n_groups = count_groups(dataset, start);
+	for (size_t g = 0; g < n_groups; g++)
+		start[g + 1] += start[g];
+	place_pairs(dataset, n_groups, order, start);
+	*order_out = order;
+	*start_out = start;
+	*n_groups_out = n_groups;
+	return STATUS_OK;
+}
