@@ -29,7 +29,7 @@ struct option_spec {
 	const char *env;  /* "MICROD_LISTEN_PORT", NULL for none */
 	enum option_type type;
 	double min, max;	    /* inclusive; ignored for FLAG and CHOICE */
-	const char *default_text;   /* as it would be typed; NULL: required or unset string */
+	const char *default_text;   /* as it would be typed; NULL: see options_parse() */
 	bool required;		    /* STRING only */
 	const char *const *choices; /* CHOICE: NULL-terminated */
 	const char *value_name;	    /* "PORT", for --help */
@@ -39,7 +39,8 @@ struct option_spec {
 
 /**
  * options_parse(specs, n_specs, argc, argv, config, positionals_out,
- * n_positionals_out, err): fill config: first defaults, then environment, then
+ * n_positionals_out, err): fill config: first defaults (without one a string is
+ * NULL and a number or choice stays what config holds), then environment, then
  * argv[1..]: "--name value", "--name=value", "--flag"; "--" ends options; the
  * last of repeated options counts. A value that begins with "--" needs the form
  * with "=". An empty environment variable counts as unset.

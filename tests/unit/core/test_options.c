@@ -111,6 +111,26 @@ START_TEST(defaults_fill_what_is_not_given)
 }
 END_TEST
 
+START_TEST(number_without_default_stays_what_it_was)
+{
+	static const struct option_spec epochs_spec = {.name = "epochs",
+						       .type = OPTION_INT,
+						       .min = 1,
+						       .max = 9,
+						       .value_name = "N",
+						       .help = "Passes."};
+	char *argv[] = {(char *)"program", (char *)"--epochs=3", NULL};
+	int64_t epochs = 7;
+
+	ck_assert_int_eq(options_parse(&epochs_spec, 1, 1, argv, &epochs, NULL, NULL, NULL),
+			 STATUS_OK);
+	ck_assert_int_eq(epochs, 7);
+	ck_assert_int_eq(options_parse(&epochs_spec, 1, 2, argv, &epochs, NULL, NULL, NULL),
+			 STATUS_OK);
+	ck_assert_int_eq(epochs, 3);
+}
+END_TEST
+
 START_TEST(both_forms_of_a_value_are_read)
 {
 	struct config config;
@@ -322,7 +342,7 @@ START_TEST(help_shows_range_default_and_environment)
 	    "  --port PORT\n"
 	    "      TCP port to listen on; with 0 the system chooses one that is free. Range:\n"
 	    "      0 to 65535. Default: 8080. Environment: TEST_PORT.\n\n",
-	    "Range: 1K to 1G. Default: 64M. Environment: TEST_MAX_BODY.\n\n",
+	    "Range: 1K to 1G. Default: 64M. Environment:\n      TEST_MAX_BODY.\n\n",
 	    "Range: -1 to 100. Default: 1.5. Environment: TEST_TAU.\n\n",
 	    "  --keep\n      Keep the inputs. Environment: TEST_KEEP.\n\n",
 	    "One of: error, warn or info. Default: info.",
@@ -350,6 +370,7 @@ int main(void)
 	TCase *rest = tcase_create("positionals and help");
 
 	tcase_add_test(values, defaults_fill_what_is_not_given);
+	tcase_add_test(values, number_without_default_stays_what_it_was);
 	tcase_add_test(values, both_forms_of_a_value_are_read);
 	tcase_add_test(values, negative_numbers_are_values_not_options);
 	tcase_add_test(values, last_of_repeated_options_counts);
