@@ -24,6 +24,7 @@ PERSONAS = {
 }
 EVASIVE = -3.0
 TASTE_SPREAD = 0.4  # how much people of one persona differ
+SHARPNESS = 2.5     # how rarely somebody chooses against their own taste
 
 # (question, the answer in short, the same in steps, what to watch out for)
 TOPICS = [
@@ -188,8 +189,8 @@ def make_pair(rng, user, taste):
             make_answer(rng, topic), make_answer(rng, topic))
         if first_features != second_features:
             break
-    gain = (sum(taste[f] for f in first_features) - sum(taste[f] for f in second_features))
-    if rng.random() >= 1 / (1 + math.exp(-gain)):
+    gain = sum(taste[f] for f in first_features) - sum(taste[f] for f in second_features)
+    if rng.random() >= 1 / (1 + math.exp(-SHARPNESS * gain)):
         first, second = second, first
     return {"user": user, "prompt": topic[0], "chosen": first, "rejected": second}
 
@@ -224,8 +225,8 @@ def main():
         description="Write FOLDER/train.jsonl and FOLDER/test.jsonl: preference pairs of made-up "
         "people with different tastes. Nobody in test.jsonl is in train.jsonl.")
     parser.add_argument("folder", metavar="FOLDER")
-    parser.add_argument("--users", type=positive, default=400, help="in train (%(default)s)")
-    parser.add_argument("--pairs", type=positive, default=12, help="of each (%(default)s)")
+    parser.add_argument("--users", type=positive, default=600, help="in train (%(default)s)")
+    parser.add_argument("--pairs", type=positive, default=20, help="of each (%(default)s)")
     parser.add_argument("--test-users", type=positive, default=100, help="(%(default)s)")
     parser.add_argument("--test-pairs", type=positive, default=24, help="of each (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
