@@ -191,10 +191,6 @@ static enum status add_pair(struct builder *b, const struct dataset_line *line, 
 	if (status == STATUS_OK)
 		status =
 		    b->kind == DATASET_TEXT ? add_texts(b, line, err) : add_vectors(b, line, err);
-	if (status == STATUS_OK && d->chosen[d->n_pairs] == d->rejected[d->n_pairs])
-		return err_set(err, STATUS_INVALID_VALUE,
-			       "/rejected: the same as /chosen: such a pair says nothing about "
-			       "what is preferred, leave it out");
 	if (status == STATUS_OK)
 		status = add_name(&b->users, line->user, &d->user[d->n_pairs], err);
 	if (status == STATUS_OK)

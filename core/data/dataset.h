@@ -49,7 +49,9 @@ struct dataset {
  * files have many); a fault names path, line, column or JSON pointer, and what
  * would be right. An empty file is STATUS_INVALID_VALUE. A file has either texts
  * or vectors, not both; vectors stand for phi and psi themselves and a missing
- * prompt vector is an error, a missing prompt text is the empty text.
+ * prompt vector is an error, a missing prompt text is the empty text. A pair of two
+ * equal responses is kept, because real files have some: it teaches nothing and
+ * counts as a tie.
  * On error nothing is owned. dataset_free() releases.
  */
 enum status dataset_read(const char *path, const struct encoder *encoder, const char *template_phi,
