@@ -25,15 +25,21 @@ static const char *const required_keys[] = {
 
 #define N_REQUIRED_KEYS (sizeof(required_keys) / sizeof(required_keys[0]))
 
-/* A fault in the text of a key is a fault of the file, whatever found it. */
-static enum status bad_key(const char *key, enum status status, struct err *err)
+/* What a text of the file does not satisfy is a fault of the file, whoever found it. */
+static enum status file_fault(enum status status, struct err *err)
 {
 	if (status == STATUS_OK || status == STATUS_NO_MEMORY)
 		return status;
-	err_wrap(err, "%s", key);
 	if (err != NULL)
 		err->code = STATUS_BAD_FILE;
 	return STATUS_BAD_FILE;
+}
+
+static enum status key_fault(const char *key, enum status status, struct err *err)
+{
+	if (status != STATUS_OK && status != STATUS_NO_MEMORY)
+		err_wrap(err, "%s", key);
+	return file_fault(status, err);
 }
 
 static bool is_known_key(const char *key)
@@ -79,7 +85,7 @@ static enum status read_encoder(const struct safetensors *file, struct model *mo
 	enum status status = encoder_open(spec, &encoder, err);
 
 	if (status != STATUS_OK)
-		return bad_key(KEY_ENCODER, status, err);
+		return file_fault(status, err);
 	if (encoder_dim(encoder) != model->heads.dim)
 		status = err_set(err, STATUS_BAD_FILE,
 				 KEY_ENCODER ": %s has dimension %zu, but heads.weight has %zu",
@@ -95,7 +101,7 @@ static enum status read_fingerprint(const struct safetensors *file, struct model
 {
 	const char *text = safetensors_metadata(file, KEY_FINGERPRINT);
 
-	return bad_key(
+	return key_fault(
 	    KEY_FINGERPRINT,
 	    base64_decode_floats(text, strlen(text), model->heads.dim, model->fingerprint, err),
 	    err);
@@ -108,7 +114,7 @@ static enum status read_template(const struct safetensors *file, const char *key
 	enum status status = template_check(text, allow_response, err);
 
 	if (status != STATUS_OK)
-		return bad_key(key, status, err);
+		return key_fault(key, status, err);
 	return model_replace_string(field, text, err);
 }
 

@@ -8,6 +8,7 @@ itself. Inputs are float32 numbers; results are rounded once, when they are prin
 
     tests/golden/model_reference.py > tests/golden/model.json
 """
+import hashlib
 import json
 import random
 import struct
@@ -87,6 +88,17 @@ def heads_case(draw):
         "similarity": rounded([[dot(a, b) / (na * nb) for b, nb in zip(w, norms)]
                                for a, na in zip(w, norms)]),
     }
+
+
+def model_id_case(draw):
+    """SHA-256 of encoder spec, n_heads, dim (NUL-terminated), heads.weight, heads.center"""
+    weight, center, encoder = draw.matrix(N_HEADS, DIM), draw.vector(N_HEADS), f"none:{DIM}"
+    digest = hashlib.sha256()
+    for text in (encoder, str(N_HEADS), str(DIM)):
+        digest.update(text.encode() + b"\0")
+    for row in weight + [center]:
+        digest.update(struct.pack(f"<{len(row)}f", *row))
+    return {"encoder": encoder, "weight": weight, "center": center, "id": digest.hexdigest()}
 
 
 # ---- g(c,x): static, linear, mlp D -> H (ReLU) -> K ----
@@ -228,6 +240,7 @@ def main():
                   hedge_case(draw, 6, 2.0, 0.5, 0.125), hedge_case(draw, 6, 0.001, 1.0, 0.01),
                   hedge_case(draw, 6, 1.0, 0.0, 0.25)],
         "log_sigmoid": log_sigmoid_case(),
+        "model_id": model_id_case(draw),
         "rng": [rng_case(seed) for seed in (0, 1, 42, 2 ** 64 - 1)],
     }, sys.stdout, indent=1)
     sys.stdout.write("\n")
