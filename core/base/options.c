@@ -352,11 +352,19 @@ static void wrap(FILE *out, const char *text, int *column)
 	}
 }
 
+/* "label text."; a line break is shown as \n */
 static void wrap_note(FILE *out, const char *label, const char *text, int *column)
 {
 	char note[RANGE_TEXT + 32];
+	size_t len = (size_t)snprintf(note, sizeof(note) - 3, "%s", label);
 
-	snprintf(note, sizeof(note), "%s%s.", label, text);
+	for (; *text != '\0' && len < sizeof(note) - 3; text++) {
+		if (*text == '\n')
+			note[len++] = '\\';
+		note[len++] = *text == '\n' ? 'n' : *text;
+	}
+	note[len++] = '.';
+	note[len] = '\0';
 	wrap(out, note, column);
 }
 

@@ -8,6 +8,7 @@
 
 struct config {
 	const char *model;
+	const char *pid_file;
 	const char *label;
 	int64_t port;
 	int64_t body;
@@ -30,9 +31,17 @@ static const struct option_spec specs[] = {
      .value_name = "FILE",
      .help = "Model file.",
      .offset = AT(model)},
+    {.name = "pid-file",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = 20,
+     .value_name = "FILE",
+     .help = "Where the process id goes.",
+     .offset = AT(pid_file)},
     {.name = "label",
      .type = OPTION_STRING,
      .max = 20,
+     .default_text = "two\nlines",
      .value_name = "TEXT",
      .help = "Some label.",
      .offset = AT(label)},
@@ -102,7 +111,8 @@ START_TEST(defaults_fill_what_is_not_given)
 	ck_assert_int_eq(parse((const char *[MAX_ARGUMENTS]){"--model", "m"}, &config, NULL),
 			 STATUS_OK);
 	ck_assert_str_eq(config.model, "m");
-	ck_assert_ptr_null(config.label);
+	ck_assert_ptr_null(config.pid_file);
+	ck_assert_str_eq(config.label, "two\nlines");
 	ck_assert_int_eq(config.port, 8080);
 	ck_assert_int_eq(config.body, 64 << 20);
 	ck_assert(config.tau == 1.5);
@@ -338,7 +348,7 @@ START_TEST(help_shows_range_default_and_environment)
 {
 	static const char *const wanted[] = {
 	    "  --model FILE\n      Model file. Required. Environment: TEST_MODEL.\n\n",
-	    "  --label TEXT\n      Some label.\n\n",
+	    "  --label TEXT\n      Some label. Default: two\\nlines.\n\n",
 	    "  --port PORT\n"
 	    "      TCP port to listen on; with 0 the system chooses one that is free. Range:\n"
 	    "      0 to 65535. Default: 8080. Environment: TEST_PORT.\n\n",
