@@ -26,12 +26,13 @@ static uint32_t append_random(struct features *f, struct rng *rng, double *taste
 	return (uint32_t)f->n_rows - 1;
 }
 
-static void add_pair(struct dataset *data, struct rng *rng, size_t user, bool named)
+static void add_pair(struct dataset *data, struct rng *rng, size_t user, size_t n_tastes,
+		     bool named)
 {
 	double taste_a, taste_b;
 	uint32_t a = append_random(&data->phi, rng, &taste_a);
 	uint32_t b = append_random(&data->phi, rng, &taste_b);
-	bool likes_a = (taste_a > taste_b) == (user % 2 == 0);
+	bool likes_a = (taste_a > taste_b) == (user % n_tastes == 0);
 	size_t i = data->n_pairs++;
 
 	data->chosen[i] = likes_a ? a : b;
@@ -41,8 +42,8 @@ static void add_pair(struct dataset *data, struct rng *rng, size_t user, bool na
 	data->context[i] = DATASET_NONE;
 }
 
-void pairs_two_tastes(size_t n_users, size_t pairs_per_user, uint64_t seed,
-		      struct dataset *dataset_out)
+static void make_pairs(size_t n_users, size_t pairs_per_user, size_t n_tastes, uint64_t seed,
+		       struct dataset *dataset_out)
 {
 	bool named = pairs_per_user > 0;
 	size_t per_user = named ? pairs_per_user : 1;
@@ -73,7 +74,19 @@ void pairs_two_tastes(size_t n_users, size_t pairs_per_user, uint64_t seed,
 		dataset_out->user_names[u] = mem_string(name, (size_t)len);
 	}
 	for (size_t i = 0; i < n; i++)
-		add_pair(dataset_out, &rng, i / per_user, named);
+		add_pair(dataset_out, &rng, i / per_user, n_tastes, named);
+}
+
+void pairs_two_tastes(size_t n_users, size_t pairs_per_user, uint64_t seed,
+		      struct dataset *dataset_out)
+{
+	make_pairs(n_users, pairs_per_user, 2, seed, dataset_out);
+}
+
+void pairs_one_taste(size_t n_users, size_t pairs_per_user, uint64_t seed,
+		     struct dataset *dataset_out)
+{
+	make_pairs(n_users, pairs_per_user, 1, seed, dataset_out);
 }
 
 void pairs_model(size_t n_heads, enum router_kind kind, size_t n_hidden, struct model *model_out)

@@ -20,6 +20,10 @@
 void pairs_two_tastes(size_t n_users, size_t pairs_per_user, uint64_t seed,
 		      struct dataset *dataset_out);
 
+/** pairs_one_taste(n_users, pairs_per_user, seed, dataset_out): the same, but all users agree. */
+void pairs_one_taste(size_t n_users, size_t pairs_per_user, uint64_t seed,
+		     struct dataset *dataset_out);
+
 /** pairs_model(n_heads, kind, n_hidden, model_out): an untrained model for it. */
 void pairs_model(size_t n_heads, enum router_kind kind, size_t n_hidden, struct model *model_out);
 

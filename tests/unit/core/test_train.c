@@ -180,6 +180,48 @@ START_TEST(panel_gives_each_taste_a_head)
 }
 END_TEST
 
+/* what the model's facts say of the shrinkage of its heads */
+static double shrinkage_of(const struct model *model)
+{
+	const char *options = model_fact(model, "train.options");
+
+	return strtod(strstr(options, "\"shrinkage\":") + strlen("\"shrinkage\":"), NULL);
+}
+
+START_TEST(heads_stay_apart_where_users_differ_and_draw_together_where_they_agree)
+{
+	struct train_options options = small_options(OBJECTIVE_PANEL);
+	struct dataset differ, agree;
+	struct model apart, together;
+
+	pairs_two_tastes(60, 12, 1, &differ);
+	pairs_one_taste(60, 12, 1, &agree);
+	train(&differ, &options, &apart);
+	train(&agree, &options, &together);
+	ck_assert_double_eq(shrinkage_of(&apart), 1);
+	ck_assert_double_eq(shrinkage_of(&together), 0.25);
+	model_free(&apart);
+	model_free(&together);
+	dataset_free(&differ);
+	dataset_free(&agree);
+}
+END_TEST
+
+START_TEST(nothing_is_shrunk_without_held_out_users)
+{
+	struct train_options options = small_options(OBJECTIVE_PANEL);
+	struct dataset data;
+	struct model model;
+
+	options.holdout = 0;
+	pairs_one_taste(60, 12, 1, &data);
+	train(&data, &options, &model);
+	ck_assert_double_eq(shrinkage_of(&model), 1);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
 START_TEST(one_head_cannot_serve_opposite_tastes)
 {
 	struct train_options options = small_options(OBJECTIVE_MICRO);
@@ -393,6 +435,8 @@ int main(void)
 	tcase_add_loop_test(gradients, panel_gradient_is_the_loss_slope, 0, N(gradient_cases));
 	tcase_add_test(gradients, stage1_nll_is_the_mixture_nll);
 	tcase_add_test(run, panel_gives_each_taste_a_head);
+	tcase_add_test(run, heads_stay_apart_where_users_differ_and_draw_together_where_they_agree);
+	tcase_add_test(run, nothing_is_shrunk_without_held_out_users);
 	tcase_add_test(run, one_head_cannot_serve_opposite_tastes);
 	tcase_add_loop_test(run, same_seed_gives_the_same_model_and_another_does_not, 0,
 			    N(seed_cases));
