@@ -122,14 +122,12 @@ static enum status read_template(const struct safetensors *file, const char *key
 static enum status read_array(const struct safetensors *file, const char *key, size_t n_heads,
 			      json_t **array_out, struct err *err)
 {
-	json_error_t error;
-	json_t *array = json_loads(safetensors_metadata(file, key), JSON_REJECT_DUPLICATES, &error);
+	const char *text = safetensors_metadata(file, key);
+	json_t *array;
+	enum status status = jsontext_load(text, strlen(text), key, &array, err);
 
-	if (array == NULL && json_error_code(&error) == json_error_out_of_memory)
-		return err_no_memory(err, key);
-	if (array == NULL)
-		return err_set(err, STATUS_BAD_FILE, "%s: column %d: %s", key, error.column,
-			       error.text);
+	if (status != STATUS_OK)
+		return status;
 	if (!json_is_array(array) || json_array_size(array) != n_heads) {
 		json_decref(array);
 		return err_set(err, STATUS_BAD_FILE, "%s: want an array of %zu items", key,

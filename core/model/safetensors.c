@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "core/base/jsontext.h"
 #include "core/base/mem.h"
 #include "core/model/safetensors_impl.h"
 
@@ -245,7 +246,7 @@ static enum status parse_header(struct safetensors *file, const unsigned char *b
 				struct err *err)
 {
 	uint64_t header_len;
-	json_error_t error;
+	enum status status;
 
 	if (len < SAFETENSORS_LENGTH_BYTES)
 		return err_set(err, STATUS_BAD_FILE,
@@ -262,13 +263,10 @@ static enum status parse_header(struct safetensors *file, const unsigned char *b
 	bytes += SAFETENSORS_LENGTH_BYTES;
 	if (header_len == 0 || bytes[0] != '{')
 		return err_set(err, STATUS_BAD_FILE, "header does not begin with '{'");
-	file->header =
-	    json_loadb((const char *)bytes, (size_t)header_len, JSON_REJECT_DUPLICATES, &error);
-	if (file->header == NULL && json_error_code(&error) == json_error_out_of_memory)
-		return err_no_memory(err, "header");
-	if (file->header == NULL)
-		return err_set(err, STATUS_BAD_FILE, "header: line %d, column %d: %s", error.line,
-			       error.column, error.text);
+	status =
+	    jsontext_load((const char *)bytes, (size_t)header_len, "header", &file->header, err);
+	if (status != STATUS_OK)
+		return status;
 	file->data = bytes + header_len;
 	file->data_len = len - SAFETENSORS_LENGTH_BYTES - (size_t)header_len;
 	return STATUS_OK;
