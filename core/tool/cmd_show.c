@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_show.c - micro-model show: what a model file is. */
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/options.h"
+#include "core/tool/command.h"
+#include "core/tool/model_report.h"
+
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+struct show_config {
+	const char *model;
+	bool json;
+};
+
+static const struct option_spec options[] = {
+    {.name = "model",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .required = true,
+     .value_name = "FILE",
+     .help = "Model file.",
+     .offset = offsetof(struct show_config, model)},
+    {.name = "json",
+     .type = OPTION_FLAG,
+     .help = "Print one JSON object, numbers unrounded.",
+     .offset = offsetof(struct show_config, json)},
+};
+
+static void help(FILE *out)
+{
+	fputs(
+	    "usage: micro-model show --model FILE [--json]\n\n"
+	    "Prints what a model file is: shapes, encoder, router, training facts, heads, and how\n"
+	    "alike these are.\n\n",
+	    out);
+	options_help(options, N_OPTIONS, out);
+	fputs("  --help\n      Show this text.\n", out);
+}
+
+static enum status run(int argc, char **argv, struct err *err)
+{
+	struct show_config config;
+	struct model model;
+	struct head_likeness likeness;
+	struct terminal terminal;
+	enum status status =
+	    options_parse(options, N_OPTIONS, argc, argv, &config, NULL, NULL, err);
+
+	if (status != STATUS_OK)
+		return status;
+	status = model_load(config.model, &model, err);
+	if (status != STATUS_OK)
+		return status;
+	status = head_likeness_init(&likeness, &model.heads, err);
+	if (status != STATUS_OK)
+		goto err_after_model;
+	terminal_init(&terminal, stdout);
+	if (config.json)
+		status = model_report_json(&model, &likeness, stdout, err);
+	else
+		status = model_report_text(config.model, &model, &likeness, &terminal, err);
+	head_likeness_free(&likeness);
+err_after_model:
+	model_free(&model);
+	return status;
+}
+
+const struct command show_command = {
+    .name = "show",
+    .summary = "prints what a model file is",
+    .help = help,
+    .run = run,
+};

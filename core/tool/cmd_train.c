@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_train.c - micro-model train: preference pairs in, a model file out. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "core/base/atomic_file.h"
+#include "core/base/mem.h"
+#include "core/encode/template.h"
+#include "core/math/linalg.h"
+#include "core/tool/command.h"
+#include "core/tool/progress.h"
+#include "core/tool/train_config.h"
+#include "core/tool/train_report.h"
+
+/* Everything one training works with. */
+struct training {
+	struct train_config config;
+	struct train_options options;
+	struct terminal terminal;
+	struct progress progress;
+	struct encoder *encoder;
+	struct dataset dataset;
+	struct model model;
+	double started; /* clock, seconds */
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int signal_number)
+{
+	(void)signal_number;
+	interrupted = 1;
+}
+
+/* From here on Ctrl-C ends the training in order; before, nothing needs it. */
+static void catch_interrupts(void)
+{
+	struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = SA_RESTART};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static double clock_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static bool on_progress(void *context, const struct train_progress *state)
+{
+	struct training *t = context;
+
+	progress_show(&t->progress, state, clock_seconds());
+	return !interrupted;
+}
+
+/* What only looks wrong after parsing, before hours are spent on it. */
+static enum status check_out(const struct train_config *config, struct err *err)
+{
+	struct stat data, out;
+	struct atomic_file file;
+
+	if (stat(config->data, &data) == 0 && stat(config->out, &out) == 0 &&
+	    data.st_dev == out.st_dev && data.st_ino == out.st_ino)
+		return err_set(err, STATUS_USAGE, "--out %s is the file of --data", config->out);
+	if (atomic_file_open(&file, config->out, err) != STATUS_OK)
+		return err_wrap(err, "%s", config->out);
+	atomic_file_abort(&file);
+	return STATUS_OK;
+}
+
+/* A value that its own module refuses is a wrong option all the same. */
+static enum status as_usage(enum status status, const char *option, struct err *err)
+{
+	if (status != STATUS_INVALID_VALUE)
+		return status;
+	err->code = STATUS_USAGE;
+	return err_wrap(err, "--%s", option);
+}
+
+static enum status check_config(struct training *t, struct err *err)
+{
+	const struct train_config *config = &t->config;
+	enum status status;
+
+	status = as_usage(template_check(config->template_phi, true, err), "template-phi", err);
+	if (status == STATUS_OK)
+		status =
+		    as_usage(template_check(config->template_psi, false, err), "template-psi", err);
+	if (status == STATUS_OK)
+		status = as_usage(encoder_open(config->encoder, &t->encoder, err), "encoder", err);
+	if (status == STATUS_OK)
+		status = check_out(config, err);
+	return status;
+}
+
+/* Read the data, which may decide the objective, and the options left open by it. */
+static enum status read_data(struct training *t, int argc, char **argv, struct err *err)
+{
+	struct train_config *config = &t->config;
+	enum objective objective;
+	enum status status;
+
+	status = dataset_read(config->data, t->encoder, config->template_phi, config->template_psi,
+			      &t->dataset, err);
+	if (status != STATUS_OK)
+		return status;
+	objective = (enum objective)config->objective;
+	if (objective == OBJECTIVE_AUTO)
+		objective = train_objective_for(&t->dataset);
+	status = train_config_parse(argc, argv, objective, config, err);
+	train_config_options(config, objective, &t->options);
+	return status;
+}
+
+static enum status replace_template(char **field, const char *text, struct err *err)
+{
+	char *copy = mem_string(text, strlen(text));
+
+	if (copy == NULL)
+		return err_no_memory(err, "a template");
+	mem_free(*field);
+	*field = copy;
+	return STATUS_OK;
+}
+
+static enum status set_data_facts(struct model *model, const struct dataset *dataset,
+				  struct err *err)
+{
+	char pairs[24], users[24];
+	enum status status;
+
+	snprintf(pairs, sizeof(pairs), "%zu", dataset->n_pairs);
+	snprintf(users, sizeof(users), "%zu", dataset->n_users);
+	status = model_set_fact(model, "train.data.sha256", dataset->sha256, err);
+	if (status == STATUS_OK)
+		status = model_set_fact(model, "train.data.pairs", pairs, err);
+	if (status == STATUS_OK)
+		status = model_set_fact(model, "train.data.users", users, err);
+	if (status == STATUS_OK)
+		status = model_set_fact(model, "train.version", MICRO_VERSION, err);
+	return status;
+}
+
+static enum status make_model(struct training *t, struct err *err)
+{
+	enum status status;
+
+	status = model_init(&t->model, t->options.n_heads, t->options.router, t->options.n_hidden,
+			    t->encoder, err);
+	if (status == STATUS_OK)
+		status = replace_template(&t->model.template_phi, t->config.template_phi, err);
+	if (status == STATUS_OK)
+		status = replace_template(&t->model.template_psi, t->config.template_psi, err);
+	if (status == STATUS_OK)
+		status = set_data_facts(&t->model, &t->dataset, err);
+	return status;
+}
+
+static enum progress_form progress_form(const struct train_config *config)
+{
+	if (config->quiet)
+		return PROGRESS_NONE;
+	return config->json ? PROGRESS_JSON : PROGRESS_PEOPLE;
+}
+
+/* Nothing is written unless the training came to its end. */
+static enum status learn_and_save(struct training *t, struct err *err)
+{
+	enum status status;
+
+	linalg_set_threads((int)t->config.threads);
+	catch_interrupts();
+	progress_start(&t->progress, &t->terminal, progress_form(&t->config), clock_seconds());
+	status = train_run(&t->dataset, &t->options, on_progress, t, &t->model, err);
+	progress_end(&t->progress);
+	if (status == STATUS_OK && interrupted)
+		status = err_set(err, STATUS_INTERRUPTED, "interrupted after the training");
+	if (status != STATUS_OK)
+		return err_wrap(err, "%s is not written", t->config.out);
+	return model_save(&t->model, t->config.out, err);
+}
+
+static enum status report(struct training *t, struct err *err)
+{
+	struct train_report report = {
+	    .model = &t->model,
+	    .dataset = &t->dataset,
+	    .out = t->config.out,
+	    .seconds = clock_seconds() - t->started,
+	};
+
+	if (t->config.json)
+		return train_report_json(&report, stdout, err);
+	return t->config.quiet ? STATUS_OK : train_report_text(&report, stdout, err);
+}
+
+static enum status run(int argc, char **argv, struct err *err)
+{
+	struct training t = {.started = clock_seconds()};
+	enum status status;
+
+	terminal_init(&t.terminal, stdout);
+	status = train_config_parse(argc, argv, OBJECTIVE_AUTO, &t.config, err);
+	if (status == STATUS_OK)
+		status = check_config(&t, err);
+	if (status == STATUS_OK)
+		status = read_data(&t, argc, argv, err);
+	if (status == STATUS_OK)
+		status = make_model(&t, err);
+	if (status == STATUS_OK && !t.config.json && !t.config.quiet)
+		train_report_start(t.config.data, &t.dataset, &t.options, t.encoder, stdout);
+	if (status == STATUS_OK)
+		status = learn_and_save(&t, err);
+	if (status == STATUS_OK)
+		status = report(&t, err);
+	model_free(&t.model);
+	dataset_free(&t.dataset);
+	encoder_close(t.encoder);
+	return status;
+}
+
+const struct command train_command = {
+    .name = "train",
+    .summary = "learns a model from preference pairs",
+    .help = train_config_help,
+    .run = run,
+};

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command.h - the commands of micro-model; each is one file, cmd_<name>.c. */
+#ifndef MICRO_TOOL_COMMAND_H
+#define MICRO_TOOL_COMMAND_H
+
+#include <stdio.h>
+
+#include "core/base/err.h"
+
+struct command {
+	const char *name;
+	const char *summary; /* one line of micro-model --help */
+	void (*help)(FILE *out);
+	/* argv[0] is the command's name; results go to stdout, faults into err */
+	enum status (*run)(int argc, char **argv, struct err *err);
+};
+
+extern const struct command train_command;
+extern const struct command eval_command;
+extern const struct command show_command;
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json_line.h - machine output: one JSON value a line, numbers unrounded. */
+#ifndef MICRO_TOOL_JSON_LINE_H
+#define MICRO_TOOL_JSON_LINE_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "core/base/err.h"
+
+/**
+ * json_line_print(value, out, err): print value and let go of the caller's
+ * reference. A NULL value, from a constructor that found no memory, is
+ * STATUS_NO_MEMORY.
+ */
+enum status json_line_print(json_t *value, FILE *out, struct err *err);
+
+#endif

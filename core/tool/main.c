@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - micro-model: trains, evaluates and shows model files. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/edit_distance.h"
+#include "core/base/options.h"
+#include "core/tool/command.h"
+
+#define PROGRAM "micro-model"
+
+enum exit_status { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+static const struct command *const commands[] = {&train_command, &eval_command, &show_command};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *out)
+{
+	fputs(
+	    "usage: " PROGRAM " <command> [options]\n\n"
+	    "Makes and examines MiCRo models, mixtures of reward heads learnt from preferences.\n\n"
+	    "commands:\n",
+	    out);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(out, "  %-7s%s\n", commands[i]->name, commands[i]->summary);
+	fputs("\n" PROGRAM
+	      " <command> --help lists the command's options; --version shows the version.\n",
+	      out);
+}
+
+static const struct command *nearest_command(const char *name)
+{
+	const struct command *nearest = commands[0];
+
+	for (size_t i = 1; i < N_COMMANDS; i++) {
+		if (edit_distance(name, commands[i]->name) < edit_distance(name, nearest->name))
+			nearest = commands[i];
+	}
+	return nearest;
+}
+
+static const struct command *find_command(const char *name, struct err *err)
+{
+	const struct command *nearest = nearest_command(name);
+
+	if (strcmp(name, nearest->name) == 0)
+		return nearest;
+	err_set(err, STATUS_USAGE,
+		"unknown command %s, the nearest one is %s; see " PROGRAM " --help", name,
+		nearest->name);
+	return NULL;
+}
+
+static enum exit_status exit_status_of(enum status status)
+{
+	switch (status) {
+	case STATUS_OK:
+		return EXIT_OK;
+	case STATUS_USAGE:
+		return EXIT_USAGE;
+	case STATUS_INTERRUPTED:
+		return EXIT_INTERRUPTED;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+/* A full disk behind standard output shows at the latest when it is flushed. */
+static enum status flush_output(struct err *err)
+{
+	if (fflush(stdout) != 0)
+		return err_errno(err, STATUS_IO, "standard output");
+	if (ferror(stdout))
+		return err_set(err, STATUS_IO, "standard output: a write failed");
+	return STATUS_OK;
+}
+
+static enum status run_command(const struct command *command, int argc, char **argv,
+			       struct err *err)
+{
+	enum status status = STATUS_OK;
+
+	if (options_ask_for(argc, argv, "--help"))
+		command->help(stdout);
+	else
+		status = command->run(argc, argv, err);
+	return status == STATUS_OK ? flush_output(err) : status;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	struct err err;
+	enum status status;
+
+	if (argc < 2) {
+		fputs(PROGRAM ": no command; see " PROGRAM " --help\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0) {
+		print_help(stdout);
+		return exit_status_of(flush_output(&err));
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts(PROGRAM " " MICRO_VERSION);
+		return exit_status_of(flush_output(&err));
+	}
+	command = find_command(argv[1], &err);
+	if (command == NULL) {
+		fprintf(stderr, PROGRAM ": %s\n", err.msg);
+		return EXIT_USAGE;
+	}
+	status = run_command(command, argc - 1, argv + 1, &err);
+	if (status != STATUS_OK)
+		fprintf(stderr, PROGRAM " %s: %s\n", command->name, err.msg);
+	return exit_status_of(status);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model_report_json.c - model_report for machines; NULL anywhere means no memory. */
+#include <string.h>
+
+#include "core/tool/json_line.h"
+#include "core/tool/model_report.h"
+
+#define FACT_PREFIX "train."
+
+static json_t *labels_json(const struct model *model)
+{
+	json_t *array = json_array();
+
+	for (size_t k = 0; k < model->heads.n_heads; k++) {
+		if (json_array_append_new(array, json_string(model->labels[k])) != 0)
+			goto err_after_array;
+	}
+	return array;
+
+err_after_array:
+	json_decref(array);
+	return NULL;
+}
+
+static json_t *masked_json(const struct model *model)
+{
+	json_t *array = json_array();
+
+	for (size_t k = 0; k < model->heads.n_heads; k++) {
+		if (model->mask[k] &&
+		    json_array_append_new(array, json_integer((json_int_t)k)) != 0)
+			goto err_after_array;
+	}
+	return array;
+
+err_after_array:
+	json_decref(array);
+	return NULL;
+}
+
+static json_t *facts_json(const struct model *model)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < model->n_facts; i++) {
+		const char *key = model->facts[i].key;
+
+		if (strncmp(key, FACT_PREFIX, strlen(FACT_PREFIX)) == 0)
+			key += strlen(FACT_PREFIX);
+		if (json_object_set_new(object, key, json_string(model->facts[i].value)) != 0)
+			goto err_after_object;
+	}
+	return object;
+
+err_after_object:
+	json_decref(object);
+	return NULL;
+}
+
+static json_t *row_json(const double *row, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		if (json_array_append_new(array, json_real(row[i])) != 0)
+			goto err_after_array;
+	}
+	return array;
+
+err_after_array:
+	json_decref(array);
+	return NULL;
+}
+
+static json_t *matrix_json(const struct head_likeness *likeness)
+{
+	size_t n = likeness->n_heads;
+	json_t *array = json_array();
+
+	for (size_t k = 0; k < n; k++) {
+		if (json_array_append_new(array, row_json(likeness->cosine + k * n, n)) != 0)
+			goto err_after_array;
+	}
+	return array;
+
+err_after_array:
+	json_decref(array);
+	return NULL;
+}
+
+static json_t *most_alike_json(const struct head_likeness *likeness)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < likeness->n_pairs; i++) {
+		const struct head_pair *pair = &likeness->pairs[i];
+		json_t *row = json_pack("{s:[I,I], s:f}", "heads", (json_int_t)pair->a,
+					(json_int_t)pair->b, "cosine", pair->cosine);
+
+		if (json_array_append_new(array, row) != 0)
+			goto err_after_array;
+	}
+	return array;
+
+err_after_array:
+	json_decref(array);
+	return NULL;
+}
+
+static json_t *likeness_json(const struct head_likeness *likeness)
+{
+	json_t *mean = likeness->n_pairs > 0 ? json_real(likeness->mean) : json_null();
+	json_t *max = likeness->n_pairs > 0 ? json_real(likeness->max) : json_null();
+
+	return json_pack("{s:o, s:o, s:o, s:o}", "mean", mean, "max", max, "most_alike",
+			 most_alike_json(likeness), "matrix", matrix_json(likeness));
+}
+
+enum status model_report_json(const struct model *model, const struct head_likeness *likeness,
+			      FILE *out, struct err *err)
+{
+	const struct router *router = &model->router;
+
+	return json_line_print(
+	    json_pack(
+		"{s:s, s:s, s:s, s:I, s:I, s:s, s:{s:s, s:I}, s:{s:s, s:s}, s:o, s:o, s:o, s:o}",
+		"id", model->id, "version", MICRO_VERSION, "format", MODEL_FORMAT, "n_heads",
+		(json_int_t)model->heads.n_heads, "dim", (json_int_t)model->heads.dim, "encoder",
+		model->encoder_spec, "router", "kind", router_kind_name(router->kind), "n_hidden",
+		(json_int_t)router->n_hidden, "templates", "phi", model->template_phi, "psi",
+		model->template_psi, "labels", labels_json(model), "masked", masked_json(model),
+		"training", facts_json(model), "similarity", likeness_json(likeness)),
+	    out, err);
+}

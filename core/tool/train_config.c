@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/tool/train_config.h"
+
+#include <limits.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <unistr.h>
+
+#include "core/base/options.h"
+#include "core/encode/encoder.h"
+#include "core/encode/template.h"
+
+#define AT(field)    offsetof(struct train_config, field)
+#define N_OPTIONS    (sizeof(options) / sizeof(options[0]))
+#define MAX_TEMPLATE 65536
+#define MAX_SEED     9007199254740991.0 /* 2^53 - 1: every JSON reader gets it exactly */
+
+/* in the order of enum objective and enum router_kind */
+static const char *const objectives[] = {"auto", "micro", "panel", NULL};
+static const char *const routers[] = {"static", "linear", "mlp", NULL};
+
+static const struct option_spec options[] = {
+    {.name = "data",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .required = true,
+     .value_name = "FILE",
+     .help = "Preference pairs, JSON lines, also gzip-compressed.",
+     .offset = AT(data)},
+    {.name = "out",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .required = true,
+     .value_name = "FILE",
+     .help = "Model file to write; replaced as a whole or not at all.",
+     .offset = AT(out)},
+    {.name = "encoder",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = 256,
+     .default_text = ENCODER_DEFAULT_SPEC,
+     .value_name = "SPEC",
+     .help = "What makes vectors of texts: hash:D, or none:D for data with vectors.",
+     .offset = AT(encoder)},
+    {.name = "template-phi",
+     .type = OPTION_STRING,
+     .max = MAX_TEMPLATE,
+     .default_text = TEMPLATE_DEFAULT_PHI,
+     .value_name = "TEXT",
+     .help = "What the heads read, of {context}, {prompt} and {response}.",
+     .offset = AT(template_phi)},
+    {.name = "template-psi",
+     .type = OPTION_STRING,
+     .max = MAX_TEMPLATE,
+     .default_text = TEMPLATE_DEFAULT_PSI,
+     .value_name = "TEXT",
+     .help = "What the router reads, of {context} and {prompt}.",
+     .offset = AT(template_psi)},
+    {.name = "objective",
+     .type = OPTION_CHOICE,
+     .choices = objectives,
+     .default_text = "auto",
+     .value_name = "NAME",
+     .help = "micro takes each pair by itself; panel takes all pairs of a user to share one head; "
+	     "auto is panel if a user has several pairs.",
+     .offset = AT(objective)},
+    {.name = "heads",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = HEADS_MAX,
+     .value_name = "K",
+     .help = "Number of reward heads.",
+     .offset = AT(heads)},
+    {.name = "router",
+     .type = OPTION_CHOICE,
+     .choices = routers,
+     .value_name = "KIND",
+     .help = "How context and prompt choose among the heads; static: not at all.",
+     .offset = AT(router)},
+    {.name = "hidden",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = ROUTER_MAX_HIDDEN,
+     .value_name = "H",
+     .help = "Hidden units of the mlp router.",
+     .offset = AT(hidden)},
+    {.name = "epochs",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 100000,
+     .value_name = "N",
+     .help = "Passes over the pairs.",
+     .offset = AT(epochs)},
+    {.name = "batch",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 1000000,
+     .value_name = "N",
+     .help = "Pairs a gradient step.",
+     .offset = AT(batch)},
+    {.name = "learning-rate",
+     .type = OPTION_REAL,
+     .min = 1e-9,
+     .max = 10,
+     .value_name = "R",
+     .help = "Of AdamW, at the start; it falls to zero in a straight line.",
+     .offset = AT(learning_rate)},
+    {.name = "weight-decay",
+     .type = OPTION_REAL,
+     .min = 0,
+     .max = 10,
+     .value_name = "R",
+     .help = "Of AdamW.",
+     .offset = AT(weight_decay)},
+    {.name = "alpha",
+     .type = OPTION_REAL,
+     .min = 0,
+     .max = 100,
+     .value_name = "A",
+     .help = "micro: weight of the router's negative entropy in the loss.",
+     .offset = AT(alpha)},
+    {.name = "init-scale",
+     .type = OPTION_REAL,
+     .min = 0,
+     .max = 100,
+     .value_name = "S",
+     .help = "Standard deviation of the heads' weights at the start.",
+     .offset = AT(init_scale)},
+    {.name = "anneal",
+     .type = OPTION_REAL,
+     .min = 1,
+     .max = 1e6,
+     .value_name = "T",
+     .help = "panel: temperature of the users' responsibilities at the start.",
+     .offset = AT(anneal)},
+    {.name = "holdout",
+     .type = OPTION_REAL,
+     .min = 0,
+     .max = 0.9,
+     .value_name = "F",
+     .help = "Part of the users (panel) or pairs (micro) that only measures progress.",
+     .offset = AT(holdout)},
+    {.name = "seed",
+     .type = OPTION_INT,
+     .min = 0,
+     .max = MAX_SEED,
+     .value_name = "N",
+     .help = "Of all random choices; same data, options and seed make the same file.",
+     .offset = AT(seed)},
+    {.name = "threads",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 256,
+     .default_text = "1",
+     .value_name = "N",
+     .help = "Threads of the linear algebra; another number may change the last bits.",
+     .offset = AT(threads)},
+    {.name = "json",
+     .type = OPTION_FLAG,
+     .help = "Print a JSON object for each epoch and one for the model.",
+     .offset = AT(json)},
+    {.name = "quiet",
+     .type = OPTION_FLAG,
+     .help = "Print no progress; with --json the model's object remains.",
+     .offset = AT(quiet)},
+};
+
+static void set_defaults(struct train_config *config, enum objective objective)
+{
+	struct train_options defaults;
+
+	train_defaults(objective, &defaults);
+	*config = (struct train_config){
+	    .heads = (int64_t)defaults.n_heads,
+	    .router = (int)defaults.router,
+	    .hidden = (int64_t)defaults.n_hidden,
+	    .epochs = (int64_t)defaults.epochs,
+	    .batch = (int64_t)defaults.batch,
+	    .learning_rate = defaults.learning_rate,
+	    .weight_decay = defaults.weight_decay,
+	    .alpha = defaults.alpha,
+	    .init_scale = defaults.init_scale,
+	    .anneal = defaults.anneal,
+	    .holdout = defaults.holdout,
+	    .seed = (int64_t)defaults.seed,
+	};
+}
+
+/* Template and path may go into files and output that are UTF-8 by definition. */
+static enum status check_texts(const struct train_config *config, struct err *err)
+{
+	const struct {
+		const char *name, *text;
+	} texts[] = {
+	    {"template-phi", config->template_phi},
+	    {"template-psi", config->template_psi},
+	    {"out", config->json ? config->out : ""},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (u8_check((const uint8_t *)texts[i].text, strlen(texts[i].text)) != NULL)
+			return err_set(err, STATUS_USAGE, "--%s: want valid UTF-8", texts[i].name);
+	}
+	return STATUS_OK;
+}
+
+enum status train_config_parse(int argc, char **argv, enum objective objective,
+			       struct train_config *config_out, struct err *err)
+{
+	enum status status;
+
+	set_defaults(config_out, objective);
+	status = options_parse(options, N_OPTIONS, argc, argv, config_out, NULL, NULL, err);
+	if (status != STATUS_OK)
+		return status;
+	return check_texts(config_out, err);
+}
+
+void train_config_options(const struct train_config *config, enum objective objective,
+			  struct train_options *options_out)
+{
+	*options_out = (struct train_options){
+	    .objective = objective,
+	    .n_heads = (size_t)config->heads,
+	    .router = (enum router_kind)config->router,
+	    .n_hidden = (size_t)config->hidden,
+	    .epochs = (size_t)config->epochs,
+	    .batch = (size_t)config->batch,
+	    .learning_rate = config->learning_rate,
+	    .weight_decay = config->weight_decay,
+	    .alpha = config->alpha,
+	    .init_scale = config->init_scale,
+	    .anneal = config->anneal,
+	    .holdout = config->holdout,
+	    .seed = (uint64_t)config->seed,
+	};
+}
+
+/* The value of an option whose default depends on the objective, as it would be typed. */
+static void default_text(const struct option_spec *spec, enum objective objective, char *out,
+			 size_t size)
+{
+	struct train_config config;
+	const char *field = (const char *)&config + spec->offset;
+
+	set_defaults(&config, objective);
+	if (spec->type == OPTION_INT)
+		snprintf(out, size, "%" PRId64, *(const int64_t *)field);
+	else if (spec->type == OPTION_CHOICE)
+		snprintf(out, size, "%s", spec->choices[*(const int *)field]);
+	else if (isnan(*(const double *)field))
+		snprintf(out, size, "by --heads");
+	else
+		snprintf(out, size, "%g", *(const double *)field);
+}
+
+static void objective_defaults_help(FILE *out)
+{
+	fputs("defaults by objective:\n"
+	      "                      micro      panel\n",
+	      out);
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct option_spec *spec = &options[i];
+		bool is_value = spec->type == OPTION_INT || spec->type == OPTION_REAL ||
+				spec->type == OPTION_CHOICE;
+		char micro[32], panel[32];
+
+		if (!is_value || spec->default_text != NULL)
+			continue;
+		default_text(spec, OBJECTIVE_MICRO, micro, sizeof(micro));
+		default_text(spec, OBJECTIVE_PANEL, panel, sizeof(panel));
+		fprintf(out, "  --%-18s%-11s%s\n", spec->name, micro, panel);
+	}
+}
+
+void train_config_help(FILE *out)
+{
+	fputs("usage: micro-model train --data FILE --out FILE [options]\n\n"
+	      "Learns reward heads and a router from preference pairs. Ctrl-C stops and writes\n"
+	      "nothing.\n\n",
+	      out);
+	options_help(options, N_OPTIONS, out);
+	fputs("  --help\n      Show this text.\n\n", out);
+	objective_defaults_help(out);
+}
