@@ -57,15 +57,15 @@ static enum status make_room(struct line_reader *reader, struct err *err)
 static enum status read_fault(const struct line_reader *reader, struct err *err)
 {
 	int code;
-	const char *text = gzerror(reader->file, &code);
 
+	gzerror(reader->file, &code);
 	if (code == Z_ERRNO)
 		return err_errno(err, STATUS_IO, "cannot read");
 	if (code == Z_MEM_ERROR)
 		return err_no_memory(err, "reading a file");
 	if (code == Z_BUF_ERROR)
 		return err_set(err, STATUS_BAD_FILE, "the gzip data is cut short");
-	return err_set(err, STATUS_BAD_FILE, "the gzip data is damaged: %s", text);
+	return err_set(err, STATUS_BAD_FILE, "the gzip data is damaged");
 }
 
 static enum status read_more(struct line_reader *reader, struct err *err)
