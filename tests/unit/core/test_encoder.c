@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "core/encode/encoder.h"
+#include "tests/unit/core/golden_fixture.h"
+#include "tests/unit/unit.h"
+
+#define DIM 4096
+
+static struct encoder *encoder;
+static struct features rows;
+
+static void open_hash(void)
+{
+	ck_assert_int_eq(encoder_open("hash:4096", &encoder, NULL), STATUS_OK);
+	features_init(&rows, DIM, true);
+}
+
+static void close_hash(void)
+{
+	features_free(&rows);
+	encoder_close(encoder);
+}
+
+static void encode_bytes(const char *bytes, size_t len)
+{
+	const struct text text = {bytes, len};
+
+	ck_assert_int_eq(encoder_encode(encoder, &text, 1, &rows, NULL), STATUS_OK);
+}
+
+static void encode(const char *text)
+{
+	encode_bytes(text, strlen(text));
+}
+
+static bool rows_equal(size_t a, size_t b)
+{
+	struct feature_row x = features_row(&rows, a), y = features_row(&rows, b);
+
+	return x.n_values == y.n_values &&
+	       memcmp(x.index, y.index, x.n_values * sizeof(*x.index)) == 0 &&
+	       memcmp(x.value, y.value, x.n_values * sizeof(*x.value)) == 0;
+}
+
+/* ---- encoder_open ---- */
+
+START_TEST(open_knows_the_specs)
+{
+	static const struct {
+		const char *spec, *canonical;
+		size_t dim;
+		bool is_hash;
+	} cases[] = {
+	    {"hash:4096", "hash:4096", 4096, true},
+	    {"hash:1", "hash:1", 1, true},
+	    {"hash:1048576", "hash:1048576", 1048576, true},
+	    {"hash:0064", "hash:64", 64, true},
+	    {"none:384", "none:384", 384, false},
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct encoder *e;
+
+		ck_assert_msg(encoder_open(cases[i].spec, &e, NULL) == STATUS_OK, "case %zu", i);
+		ck_assert_str_eq(encoder_spec(e), cases[i].canonical);
+		ck_assert_uint_eq(encoder_dim(e), cases[i].dim);
+		ck_assert_int_eq(encoder_is_sparse(e), cases[i].is_hash);
+		ck_assert_int_eq(encoder_reads_text(e), cases[i].is_hash);
+		encoder_close(e);
+	}
+	encoder_close(NULL);
+}
+END_TEST
+
+START_TEST(open_knows_the_default)
+{
+	struct encoder *e;
+
+	ck_assert_int_eq(encoder_open(ENCODER_DEFAULT_SPEC, &e, NULL), STATUS_OK);
+	ck_assert_str_eq(encoder_spec(e), ENCODER_DEFAULT_SPEC);
+	encoder_close(e);
+}
+END_TEST
+
+START_TEST(open_refuses_other_specs)
+{
+	static const char *const specs[] = {
+	    "",
+	    "hash",
+	    "hash:",
+	    "hash:0",
+	    "hash:1048577",
+	    "hash:-1",
+	    "hash:+1",
+	    "hash: 1",
+	    "hash:1x",
+	    "hash:0x10",
+	    "Hash:64",
+	    "hashed:1",
+	    "hash:99999999999999999999",
+	    "none:",
+	    "none",
+	    "bert:1",
+	    "hash:1:1",
+	    "hash:1.5",
+	};
+
+	for (size_t i = 0; i < LENGTH(specs); i++) {
+		char want[200];
+		struct encoder *e;
+		struct err err;
+
+		snprintf(want, sizeof(want),
+			 "encoder \"%s\": want hash:D or none:D with D from 1 to 1048576, such "
+			 "as " ENCODER_DEFAULT_SPEC,
+			 specs[i]);
+		ck_assert_msg(encoder_open(specs[i], &e, &err) == STATUS_INVALID_VALUE, "case %zu",
+			      i);
+		ck_assert_str_eq(err.msg, want);
+	}
+}
+END_TEST
+
+/* ---- hash:D ---- */
+
+START_TEST(hash_agrees_with_the_reference_to_the_last_bit)
+{
+	json_t *golden = golden_open(TESTS_DIR "/golden/encoder.json");
+	const json_t *texts = golden_get(golden, "texts");
+	const json_t *cases = golden_get(golden, "rows");
+
+	ck_assert_uint_gt(json_array_size(cases), 0);
+	for (size_t i = 0; i < json_array_size(cases); i++) {
+		const json_t *item = json_array_get(cases, i);
+		const json_t *index = golden_get(item, "index");
+		const json_t *value = golden_get(item, "value");
+		const json_t *string =
+		    golden_get(json_array_get(texts, (size_t)golden_number(item, "text")), "text");
+		const struct text text = {json_string_value(string), json_string_length(string)};
+		struct encoder *e;
+		struct features out;
+		struct feature_row row;
+		char spec[32];
+
+		snprintf(spec, sizeof(spec), "hash:%.0f", golden_number(item, "dim"));
+		ck_assert_int_eq(encoder_open(spec, &e, NULL), STATUS_OK);
+		features_init(&out, encoder_dim(e), true);
+		ck_assert_int_eq(encoder_encode(e, &text, 1, &out, NULL), STATUS_OK);
+		row = features_row(&out, 0);
+		ck_assert_msg(row.n_values == json_array_size(index), "case %zu: %zu values", i,
+			      row.n_values);
+		for (size_t k = 0; k < row.n_values; k++) {
+			ck_assert_msg(
+			    row.index[k] == json_integer_value(json_array_get(index, k)) &&
+				(double)row.value[k] == json_number_value(json_array_get(value, k)),
+			    "case %zu, value %zu: %u: %.9g", i, k, row.index[k],
+			    (double)row.value[k]);
+		}
+		features_free(&out);
+		encoder_close(e);
+	}
+	json_decref(golden);
+}
+END_TEST
+
+START_TEST(hash_gives_unit_rows_with_ascending_indices)
+{
+	static const char *const texts[] = {"a", "one two three", "the the the cat", "日本語"};
+
+	for (size_t i = 0; i < LENGTH(texts); i++) {
+		struct feature_row row;
+		double square = 0;
+
+		encode(texts[i]);
+		row = features_row(&rows, i);
+		for (size_t k = 0; k < row.n_values; k++) {
+			square += (double)row.value[k] * (double)row.value[k];
+			ck_assert_uint_lt(row.index[k], DIM);
+			ck_assert(k == 0 || row.index[k] > row.index[k - 1]);
+		}
+		ck_assert_msg(fabs(square - 1) <= 1e-6, "text %zu: %g", i, square);
+	}
+}
+END_TEST
+
+START_TEST(hash_of_no_words_is_the_zero_row)
+{
+	static const char *const texts[] = {"", " \n", "...", "\u0301", "👍"};
+
+	for (size_t i = 0; i < LENGTH(texts); i++) {
+		encode(texts[i]);
+		ck_assert_msg(features_row(&rows, i).n_values == 0, "text %zu", i);
+	}
+	encode_bytes(NULL, 0);
+	ck_assert_uint_eq(features_row(&rows, LENGTH(texts)).n_values, 0);
+}
+END_TEST
+
+START_TEST(hash_takes_equal_spellings_as_equal)
+{
+	static const struct {
+		const char *a, *b;
+	} cases[] = {
+	    {"café", "cafe\u0301"},
+	    {"Hello, World!", "hello world"},
+	    {"Don’t", "don't"},
+	    {"한국", "\u1112\u1161\u11ab\u1100\u116e\u11a8"},
+	    {"a\u0323\u0307", "a\u0307\u0323"},
+	    {"ΣΑΣ", "σασ"},
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		encode(cases[i].a);
+		encode(cases[i].b);
+		ck_assert_msg(rows_equal(2 * i, 2 * i + 1), "case %zu", i);
+		ck_assert_uint_gt(features_row(&rows, 2 * i).n_values, 0);
+	}
+}
+END_TEST
+
+START_TEST(hash_takes_order_and_number_of_words_into_account)
+{
+	encode("man bites dog");
+	encode("dog bites man");
+	encode("man bites dog dog");
+	ck_assert(!rows_equal(0, 1));
+	ck_assert(!rows_equal(0, 2));
+}
+END_TEST
+
+START_TEST(hash_row_does_not_depend_on_the_other_texts)
+{
+	const struct text texts[] = {{"one two", 7}, {"", 0}, {"three", 5}, {"one two", 7}};
+
+	ck_assert_int_eq(encoder_encode(encoder, texts, LENGTH(texts), &rows, NULL), STATUS_OK);
+	for (size_t i = 0; i < LENGTH(texts); i++)
+		encode_bytes(texts[i].bytes, texts[i].len);
+	for (size_t i = 0; i < LENGTH(texts); i++)
+		ck_assert_msg(rows_equal(i, LENGTH(texts) + i), "text %zu", i);
+}
+END_TEST
+
+START_TEST(encode_refuses_invalid_utf8_at_its_offset)
+{
+	static const struct {
+		const char *bytes;
+		size_t len, offset;
+	} cases[] = {
+	    {"\xff", 1, 0},
+	    {"ab\x80", 3, 2},
+	    {"ab\xc3", 3, 2},			     /* cut short */
+	    {"\xc0\xaf", 2, 0},			     /* overlong */
+	    {"x\xed\xa0\x80", 4, 1},		     /* surrogate */
+	    {"caf\xc3\xa9 \xf4\x90\x80\x80", 10, 6}, /* beyond U+10FFFF */
+	    {"\xe2\x82", 2, 0},
+	};
+
+	encode("stays");
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		const struct text texts[] = {{"good", 4}, {cases[i].bytes, cases[i].len}};
+		char want[100];
+		struct err err;
+
+		snprintf(want, sizeof(want), "the text is not valid UTF-8 at byte %zu",
+			 cases[i].offset);
+		ck_assert_msg(encoder_encode(encoder, texts, 2, &rows, &err) == STATUS_MALFORMED,
+			      "case %zu", i);
+		ck_assert_msg(strcmp(err.msg, want) == 0, "case %zu: \"%s\"", i, err.msg);
+		ck_assert_uint_eq(rows.n_rows, 1);
+	}
+	encode("stays");
+	ck_assert(rows_equal(0, 1));
+}
+END_TEST
+
+#define N_THREADS 4
+#define N_REPEATS 200
+
+static const char thread_text[] = "Threads don’t see each other: 日本語 Ёлка.";
+
+static void *encode_often(void *out)
+{
+	const struct text text = {thread_text, sizeof(thread_text) - 1};
+
+	for (size_t i = 0; i < N_REPEATS; i++) {
+		if (encoder_encode(encoder, &text, 1, out, NULL) != STATUS_OK)
+			return out;
+	}
+	return NULL;
+}
+
+START_TEST(encode_may_run_in_many_threads)
+{
+	pthread_t threads[N_THREADS];
+	struct features out[N_THREADS];
+	float want[DIM], got[DIM];
+
+	encode(thread_text);
+	feature_row_copy(features_row(&rows, 0), want);
+	for (size_t t = 0; t < N_THREADS; t++) {
+		features_init(&out[t], DIM, true);
+		ck_assert_int_eq(pthread_create(&threads[t], NULL, encode_often, &out[t]), 0);
+	}
+	for (size_t t = 0; t < N_THREADS; t++) {
+		void *failed;
+
+		pthread_join(threads[t], &failed);
+		ck_assert_ptr_null(failed);
+		for (size_t i = 0; i < N_REPEATS; i++) {
+			feature_row_copy(features_row(&out[t], i), got);
+			ck_assert_mem_eq(got, want, sizeof(want));
+		}
+		features_free(&out[t]);
+	}
+}
+END_TEST
+
+/* ---- none:D ---- */
+
+START_TEST(none_reads_no_text)
+{
+	const struct text text = {"a", 1};
+	struct encoder *none;
+	struct features out;
+	struct err err;
+
+	ck_assert_int_eq(encoder_open("none:3", &none, NULL), STATUS_OK);
+	features_init(&out, 3, false);
+	ck_assert_int_eq(encoder_encode(none, &text, 1, &out, &err), STATUS_INVALID_TYPE);
+	ck_assert_str_eq(err.msg, "the encoder none:3 reads no text, want a vector of 3 numbers");
+	ck_assert_uint_eq(out.n_rows, 0);
+	features_free(&out);
+	encoder_close(none);
+}
+END_TEST
+
+/* ---- encoder_fingerprint ---- */
+
+START_TEST(fingerprint_is_always_the_same_unit_vector)
+{
+	float first[DIM], second[DIM];
+	double square = 0;
+
+	ck_assert_int_eq(encoder_fingerprint(encoder, first, NULL), STATUS_OK);
+	ck_assert_int_eq(encoder_fingerprint(encoder, second, NULL), STATUS_OK);
+	ck_assert_mem_eq(first, second, sizeof(first));
+	for (size_t i = 0; i < DIM; i++)
+		square += (double)first[i] * (double)first[i];
+	ck_assert_msg(fabs(square - 1) <= 1e-6, "%g", square);
+}
+END_TEST
+
+START_TEST(fingerprint_of_none_is_zero)
+{
+	float vector[3] = {1, 2, 3};
+	struct encoder *none;
+
+	ck_assert_int_eq(encoder_open("none:3", &none, NULL), STATUS_OK);
+	ck_assert_int_eq(encoder_fingerprint(none, vector, NULL), STATUS_OK);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert(vector[i] == 0);
+	encoder_close(none);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("encoder");
+	TCase *open = tcase_create("open");
+	TCase *hash = tcase_create("hash");
+	TCase *none = tcase_create("none");
+
+	tcase_add_test(open, open_knows_the_specs);
+	tcase_add_test(open, open_knows_the_default);
+	tcase_add_test(open, open_refuses_other_specs);
+	suite_add_tcase(suite, open);
+	tcase_add_checked_fixture(hash, open_hash, close_hash);
+	tcase_add_test(hash, hash_agrees_with_the_reference_to_the_last_bit);
+	tcase_add_test(hash, hash_gives_unit_rows_with_ascending_indices);
+	tcase_add_test(hash, hash_of_no_words_is_the_zero_row);
+	tcase_add_test(hash, hash_takes_equal_spellings_as_equal);
+	tcase_add_test(hash, hash_takes_order_and_number_of_words_into_account);
+	tcase_add_test(hash, hash_row_does_not_depend_on_the_other_texts);
+	tcase_add_test(hash, encode_refuses_invalid_utf8_at_its_offset);
+	tcase_add_test(hash, encode_may_run_in_many_threads);
+	tcase_add_test(hash, fingerprint_is_always_the_same_unit_vector);
+	suite_add_tcase(suite, hash);
+	tcase_add_test(none, none_reads_no_text);
+	tcase_add_test(none, fingerprint_of_none_is_zero);
+	suite_add_tcase(suite, none);
+	return unit_run(suite);
+}
