@@ -151,7 +151,7 @@ static enum status judge_pair(const struct served_model *served, const struct fe
 	if (status != STATUS_OK)
 		return status;
 	double *loss = arena_array(arena, n_heads, sizeof(*loss));
-	step->weights_out = arena_array(arena, n_heads, sizeof(*step->weights_out));
+	step->weights_out = arena_array(arena, HEADS_MAX, sizeof(*step->weights_out));
 	if (loss == NULL || step->weights_out == NULL)
 		return err_no_memory(err, "feedback");
 	hedge_losses(scratch.reward, scratch.reward + n_heads, n_heads, loss);
@@ -201,7 +201,7 @@ enum status service_check_write(const struct store_op *op, struct err *err)
 		return err->code;
 	}
 	if (op->kind == STORE_FEEDBACK &&
-	    !all_finite(op->feedback.weights_out, op->feedback.n_heads))
+	    !all_finite(op->feedback.weights_out, op->feedback.n_weights_out))
 		return err_set(err, STATUS_INTERNAL, "a weight is not finite");
 	return STATUS_OK;
 }

@@ -79,8 +79,8 @@ void wire_write_feedback(struct buffer *out, const struct store_feedback *step)
 	add_text(out, "{\"user\":", step->user);
 	add_context(out, ",\"context\":", step->context);
 	add_text(out, ",\"id\":", step->event_id);
-	add_text(out, ",\"model\":", step->model_id);
-	add_numbers(out, ",\"weights\":", step->weights_out, step->n_heads);
+	add_text(out, ",\"model\":", step->model_id_out);
+	add_numbers(out, ",\"weights\":", step->weights_out, step->n_weights_out);
 	add_count(out, ",\"updates\":", step->updates_out);
 	buffer_add_string(out, ",\"duplicate\":");
 	buffer_add_string(out, step->duplicate_out ? "true}" : "false}");

@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/math/logmath.h"
+#include "core/model/hedge.h"
+#include "server/service.h"
+#include "tests/unit/server/served_fixture.h"
+#include "tests/unit/unit.h"
+
+#define K SERVED_HEADS
+
+static struct arena arena;
+static struct fake_store fake;
+static struct service service;
+static struct served_model *served;
+
+static const float vector_a[SERVED_DIM] = {1, 2, 0, -1};
+static const float vector_b[SERVED_DIM] = {0, -1, 1, 0.5f};
+static const float vector_c[SERVED_DIM] = {0.5f, 0.25f, -2, 1};
+static const float vector_huge[SERVED_DIM] = {FLT_MAX, FLT_MAX, FLT_MAX, FLT_MAX};
+
+static void set_up(void)
+{
+	fake_store_init(&fake);
+	service = served_service(&fake);
+	served = NULL;
+}
+
+static void tear_down(void)
+{
+	arena_free(&arena);
+	served_close(served);
+}
+
+static struct input vector(const float *x, const char *field)
+{
+	return (struct input){.kind = INPUT_VECTOR,
+			      .vector = feature_row_dense(x, SERVED_DIM),
+			      .place = place_field(PLACE_NONE, field)};
+}
+
+static struct input text(const char *bytes, const char *field)
+{
+	return (struct input){.kind = INPUT_TEXT,
+			      .text = {bytes, strlen(bytes)},
+			      .place = place_field(PLACE_NONE, field)};
+}
+
+static struct input absent(const char *field)
+{
+	return (struct input){.place = place_field(PLACE_NONE, field)};
+}
+
+/* Two vectors for a user, in a context. */
+static struct score_item pair_item(const char *user, const char *context, struct input *responses)
+{
+	responses[0] = vector(vector_b, "responses");
+	responses[1] = vector(vector_c, "responses");
+	return (struct score_item){
+	    .user = user,
+	    .question = {context, vector(vector_a, "prompt"), responses, 2},
+	};
+}
+
+static enum status score(struct score_item *items, size_t n, struct err *err)
+{
+	struct score_request request = {.items = items, .n_items = n};
+
+	return service_score(&service, served, &request, &arena, err);
+}
+
+static void must_score(struct score_item *items, size_t n)
+{
+	struct err err = {0};
+
+	ck_assert_msg(score(items, n, &err) == STATUS_OK, "%s at %s", err.msg, err.param);
+}
+
+/* ---- the same by hand, in double precision ---- */
+
+static double head_reward(size_t k, const float *x)
+{
+	double sum = 0;
+
+	for (size_t d = 0; d < SERVED_DIM; d++)
+		sum += (double)served_head[k][d] * x[d];
+	return sum;
+}
+
+/* w = softmax(b + s) of a static router */
+static void weights_by_hand(const double *bias, double *w)
+{
+	for (size_t k = 0; k < K; k++)
+		w[k] = served_router_bias[k] + bias[k];
+	log_softmax(w, K);
+	for (size_t k = 0; k < K; k++)
+		w[k] = exp(w[k]);
+}
+
+static double reward_by_hand(const double *w, const float *x)
+{
+	double sum = 0;
+
+	for (size_t k = 0; k < K; k++)
+		sum += w[k] * (head_reward(k, x) - served_center[k]);
+	return sum;
+}
+
+static double preference_by_hand(const double *w, const float *x, const float *y)
+{
+	double sum = 0;
+
+	for (size_t k = 0; k < K; k++)
+		sum += w[k] * sigmoid(head_reward(k, x) - head_reward(k, y));
+	return sum;
+}
+
+static void assert_item_by_hand(const struct score_item *item, const double *bias)
+{
+	double w[K];
+
+	weights_by_hand(bias, w);
+	for (size_t k = 0; k < K; k++)
+		ck_assert_double_eq_tol(item->weights[k], w[k], 1e-12);
+	ck_assert_double_eq_tol(item->rewards[0], reward_by_hand(w, vector_b), 1e-12);
+	ck_assert_double_eq_tol(item->rewards[1], reward_by_hand(w, vector_c), 1e-12);
+	ck_assert_double_eq_tol(item->preference, preference_by_hand(w, vector_b, vector_c), 1e-12);
+}
+
+/* ---- service_score ---- */
+
+START_TEST(score_without_user_is_the_router_alone)
+{
+	static const double none[K] = {0};
+	struct input responses[2];
+	struct score_item item = pair_item(NULL, "work", responses);
+
+	served = served_open("none:4", ROUTER_STATIC);
+	must_score(&item, 1);
+	assert_item_by_hand(&item, none);
+	ck_assert_uint_eq(item.updates, 0);
+	ck_assert_uint_eq(fake.n_reads, 0);
+}
+END_TEST
+
+START_TEST(score_of_a_known_user_adds_the_log_weights)
+{
+	struct input responses[2];
+	struct score_item item = pair_item("ada", "work", responses);
+
+	served = served_open("none:4", ROUTER_STATIC);
+	fake.known_user = "ada";
+	memcpy(fake.bias, (double[K]){-3, -0.1, -2}, sizeof(fake.bias));
+	fake.updates = 9;
+	must_score(&item, 1);
+	assert_item_by_hand(&item, fake.bias);
+	ck_assert_uint_eq(item.updates, 9);
+	ck_assert_str_eq(fake.last_context, "work");
+}
+END_TEST
+
+START_TEST(state_of_one_item_does_not_leak_into_the_next)
+{
+	static const double none[K] = {0};
+	struct input responses[2][2];
+	struct score_item items[] = {pair_item("ada", "", responses[0]),
+				     pair_item(NULL, "", responses[1])};
+
+	served = served_open("none:4", ROUTER_STATIC);
+	fake.known_user = "ada";
+	fake.bias[0] = -5;
+	must_score(items, 2);
+	assert_item_by_hand(&items[1], none);
+	ck_assert_uint_eq(items[1].updates, 0);
+}
+END_TEST
+
+START_TEST(masked_head_has_no_weight)
+{
+	struct input responses[2];
+	struct score_item item = pair_item(NULL, "", responses);
+
+	served = served_open("none:4", ROUTER_STATIC);
+	served->model.mask[1] = true;
+	must_score(&item, 1);
+	ck_assert_double_eq(item.weights[1], 0);
+	ck_assert_double_eq_tol(item.weights[0] + item.weights[2], 1, 1e-15);
+}
+END_TEST
+
+/* An item of n_responses texts or vectors that depend on seed. */
+static struct score_item mixed_item(size_t seed, struct input *responses, char texts[][32],
+				    float (*vectors)[SERVED_DIM])
+{
+	size_t n = 1 + seed % 4;
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(texts[i], 32, "answer %zu of %zu", seed, i);
+		for (size_t d = 0; d < SERVED_DIM; d++)
+			vectors[i][d] = sinf((float)(seed * 31 + i * 7 + d));
+		responses[i] = (seed + i) % 2 == 0 ? text(texts[i], "responses")
+						   : vector(vectors[i], "responses");
+	}
+	return (struct score_item){.question = {"", text("a question", "prompt"), responses, n}};
+}
+
+START_TEST(item_scores_the_same_alone_and_among_others)
+{
+	static struct input responses[40][4];
+	static char texts[40][4][32];
+	static float vectors[40][4][SERVED_DIM];
+	struct score_item together[40];
+
+	served = served_open("hash:4", ROUTER_MLP);
+	for (size_t i = 0; i < 40; i++)
+		together[i] = mixed_item(i, responses[i], texts[i], vectors[i]);
+	must_score(together, 40);
+	for (size_t i = 0; i < 40; i++) {
+		struct score_item alone = together[i];
+		size_t n_bytes = alone.question.n_responses * sizeof(double);
+
+		must_score(&alone, 1);
+		ck_assert_msg(memcmp(alone.rewards, together[i].rewards, n_bytes) == 0 &&
+				  memcmp(alone.weights, together[i].weights, K * sizeof(double)) ==
+				      0 &&
+				  alone.preference == together[i].preference,
+			      "item %zu", i);
+	}
+}
+END_TEST
+
+START_TEST(vector_stands_for_the_features_of_its_text)
+{
+	struct features phi;
+	float x[SERVED_DIM];
+	const struct text words = {"some words", 10};
+	struct input by_text[] = {text("some words", "responses")};
+	struct input by_vector[] = {vector(x, "responses")};
+	struct score_item items[] = {
+	    {.question = {"", text("p", "prompt"), by_text, 1}},
+	    {.question = {"", text("p", "prompt"), by_vector, 1}},
+	};
+
+	served = served_open("hash:4", ROUTER_LINEAR);
+	features_init(&phi, SERVED_DIM, encoder_is_sparse(served->encoder));
+	ck_assert_int_eq(encoder_encode(served->encoder, &words, 1, &phi, NULL), STATUS_OK);
+	feature_row_copy(features_row(&phi, 0), x);
+	features_free(&phi);
+	must_score(items, 2);
+	ck_assert_double_eq_tol(items[0].rewards[0], items[1].rewards[0], 1e-6);
+}
+END_TEST
+
+START_TEST(template_puts_context_and_prompt_into_phi)
+{
+	struct input rendered[] = {text("c p a", "responses")};
+	struct input plain[] = {text("a", "responses")};
+	struct score_item items[] = {
+	    {.question = {"c", text("p", "prompt"), plain, 1}},
+	    {.question = {"", text("", "prompt"), rendered, 1}},
+	};
+
+	served = served_open("hash:4", ROUTER_STATIC);
+	served_set_templates(served, "{context} {prompt} {response}", "{prompt}");
+	must_score(items, 1);
+	served_set_templates(served, "{response}", "{prompt}");
+	must_score(items + 1, 1);
+	ck_assert_double_eq(items[0].rewards[0], items[1].rewards[0]);
+}
+END_TEST
+
+START_TEST(empty_texts_are_texts)
+{
+	struct input responses[] = {text("", "responses")};
+	struct score_item item = {.question = {"", text("", "prompt"), responses, 1}};
+
+	served = served_open("hash:4", ROUTER_MLP);
+	must_score(&item, 1);
+}
+END_TEST
+
+START_TEST(question_that_the_model_cannot_answer_is_refused)
+{
+	struct input a_text = text("t", "responses"), a_vector = vector(vector_a, "responses");
+	const struct {
+		const char *spec;
+		enum router_kind kind;
+		const char *phi, *psi;
+		struct input prompt;
+		struct input *response;
+		enum status want;
+		const char *param;
+	} cases[] = {
+	    {"none:4", ROUTER_LINEAR, "{response}", "{prompt}", absent("prompt"), &a_vector,
+	     STATUS_MISSING_FIELD, "/prompt"},
+	    {"none:4", ROUTER_LINEAR, "{response}", "{prompt}", vector(vector_a, "prompt"), &a_text,
+	     STATUS_INVALID_TYPE, "/responses"},
+	    {"none:4", ROUTER_LINEAR, "{response}", "{prompt}", text("p", "prompt"), &a_vector,
+	     STATUS_INVALID_TYPE, "/prompt"},
+	    {"none:4", ROUTER_STATIC, "{response}", "{prompt}", absent("prompt"), &a_vector,
+	     STATUS_OK, ""},
+	    {"hash:4", ROUTER_MLP, "{response}", "{context}{prompt}", absent("prompt"), &a_text,
+	     STATUS_MISSING_FIELD, "/prompt"},
+	    {"hash:4", ROUTER_MLP, "{response}", "{context}", absent("prompt"), &a_text, STATUS_OK,
+	     ""},
+	    {"hash:4", ROUTER_STATIC, "{response}", "{context}{prompt}", absent("prompt"), &a_text,
+	     STATUS_OK, ""},
+	    {"hash:4", ROUTER_STATIC, "{prompt} {response}", "{prompt}", absent("prompt"), &a_text,
+	     STATUS_MISSING_FIELD, "/prompt"},
+	    {"hash:4", ROUTER_STATIC, "{prompt} {response}", "{prompt}", absent("prompt"),
+	     &a_vector, STATUS_OK, ""},
+	    {"hash:4", ROUTER_LINEAR, "{prompt} {response}", "{prompt}", vector(vector_a, "prompt"),
+	     &a_text, STATUS_INVALID_TYPE, "/prompt"},
+	    {"hash:4", ROUTER_LINEAR, "{prompt} {response}", "{prompt}", vector(vector_a, "prompt"),
+	     &a_vector, STATUS_OK, ""},
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct score_item item = {.question = {"", cases[i].prompt, cases[i].response, 1}};
+		struct err err = {0};
+		enum status got;
+
+		served = served_open(cases[i].spec, cases[i].kind);
+		served_set_templates(served, cases[i].phi, cases[i].psi);
+		got = score(&item, 1, &err);
+		ck_assert_msg(got == cases[i].want, "case %zu: %s", i, err.msg);
+		ck_assert_msg(strcmp(err.param, cases[i].param) == 0, "case %zu: %s", i, err.param);
+		served_close(served);
+	}
+	served = NULL;
+}
+END_TEST
+
+START_TEST(numbers_that_overflow_are_refused_with_their_place)
+{
+	struct input responses[] = {vector(vector_a, "responses"),
+				    vector(vector_huge, "responses")};
+	struct score_item item = {.question = {"", vector(vector_a, "prompt"), responses, 2}};
+	struct err err = {0};
+
+	served = served_open("none:4", ROUTER_LINEAR);
+	responses[1].place.index = 1;
+	ck_assert_int_eq(score(&item, 1, &err), STATUS_NOT_FINITE);
+	ck_assert_str_eq(err.param, "/responses/1");
+	item.question.prompt = vector(vector_huge, "prompt");
+	item.question.n_responses = 1;
+	for (size_t i = 0; i < served->model.router.n_params; i++)
+		served->model.router.params[i] = 8;
+	ck_assert_int_eq(score(&item, 1, &err), STATUS_NOT_FINITE);
+	ck_assert_str_eq(err.param, "/prompt");
+}
+END_TEST
+
+START_TEST(result_that_is_not_finite_is_our_fault)
+{
+	struct input responses[2];
+	struct score_item item = pair_item("ada", "", responses);
+	struct err err = {0};
+
+	served = served_open("none:4", ROUTER_STATIC);
+	fake.known_user = "ada";
+	fake.bias[1] = NAN;
+	ck_assert_int_eq(score(&item, 1, &err), STATUS_INTERNAL);
+}
+END_TEST
+
+START_TEST(fault_of_the_store_is_passed_on)
+{
+	struct input responses[2];
+	struct score_item item = pair_item("ada", "", responses);
+	struct err err = {0};
+
+	served = served_open("none:4", ROUTER_STATIC);
+	fake.fails = STATUS_STATE_BUSY;
+	ck_assert_int_eq(score(&item, 1, &err), STATUS_STATE_BUSY);
+}
+END_TEST
+
+/* ---- feedback ---- */
+
+static struct feedback pair_feedback(struct input *responses)
+{
+	responses[0] = vector(vector_b, "chosen");
+	responses[1] = vector(vector_c, "rejected");
+	return (struct feedback){
+	    .user = "ada",
+	    .event_id = "e",
+	    .question = {"work", vector(vector_a, "prompt"), responses, 2},
+	    .strength = 2,
+	};
+}
+
+static void must_prepare(struct feedback *feedback, struct store_op *op)
+{
+	struct err err = {0};
+
+	ck_assert_msg(service_prepare_feedback(&service, served, feedback, &arena, op, &err) ==
+			  STATUS_OK,
+		      "%s", err.msg);
+}
+
+START_TEST(step_has_the_losses_and_the_logits)
+{
+	struct input responses[2];
+	struct feedback feedback = pair_feedback(responses);
+	struct store_op op;
+
+	served = served_open("none:4", ROUTER_STATIC);
+	service.temperature = 0.5;
+	service.drift = 0.25;
+	must_prepare(&feedback, &op);
+
+	const struct store_feedback *step = &op.feedback;
+	ck_assert_int_eq(op.kind, STORE_FEEDBACK);
+	ck_assert_str_eq(step->user, "ada");
+	ck_assert_str_eq(step->context, "work");
+	ck_assert_str_eq(step->event_id, "e");
+	ck_assert_str_eq(step->model_id, served->model.id);
+	ck_assert_int_eq(step->time_us, SERVED_TIME_US);
+	ck_assert_uint_eq(step->n_heads, K);
+	ck_assert_double_eq(step->temperature, 0.5);
+	ck_assert_double_eq(step->drift, 0.25);
+	ck_assert_double_eq(step->strength, 2);
+	ck_assert_ptr_null(step->input);
+	for (size_t k = 0; k < K; k++) {
+		double margin = head_reward(k, vector_b) - head_reward(k, vector_c);
+
+		ck_assert_double_eq_tol(step->loss[k], -log_sigmoid(margin), 1e-12);
+		ck_assert_float_eq(step->logits[k], served_router_bias[k]);
+	}
+}
+END_TEST
+
+START_TEST(event_id_is_made_if_there_is_none)
+{
+	struct input responses[2];
+	struct feedback feedback = pair_feedback(responses);
+	struct store_op op;
+
+	served = served_open("none:4", ROUTER_STATIC);
+	feedback.event_id = NULL;
+	must_prepare(&feedback, &op);
+	ck_assert_str_eq(op.feedback.event_id, SERVED_EVENT);
+}
+END_TEST
+
+START_TEST(outcome_of_the_writer_is_checked)
+{
+	struct input responses[2];
+	struct feedback feedback = pair_feedback(responses);
+	struct store_op op;
+	struct err err = {0};
+
+	served = served_open("none:4", ROUTER_STATIC);
+	must_prepare(&feedback, &op);
+	fake_store_apply(&fake, &op);
+	ck_assert_int_eq(service_check_write(&op, &err), STATUS_OK);
+	op.feedback.weights_out[1] = NAN;
+	ck_assert_int_eq(service_check_write(&op, &err), STATUS_INTERNAL);
+	fake.fails = STATUS_EVENT_ID_REUSED;
+	fake_store_apply(&fake, &op);
+	ck_assert_int_eq(service_check_write(&op, &err), STATUS_EVENT_ID_REUSED);
+	ck_assert_str_eq(err.param, "/id");
+}
+END_TEST
+
+START_TEST(pair_is_kept_only_when_asked_for)
+{
+	struct input responses[] = {text("a \"b\"\n", "chosen"), vector(vector_b, "rejected")};
+	struct feedback feedback = {.user = "ü",
+				    .event_id = "e",
+				    .question = {"", text("p", "prompt"), responses, 2},
+				    .strength = 1};
+	struct store_op op;
+
+	served = served_open("hash:4", ROUTER_STATIC);
+	service.keep_inputs = true;
+	must_prepare(&feedback, &op);
+	ck_assert_str_eq(op.feedback.input,
+			 "{\"prompt\":\"p\",\"chosen\":\"a \\\"b\\\"\\n\",\"rejected\":"
+			 "{\"embedding\":\"AAAAAAAAgL8AAIA/AAAAPw==\"},\"user\":\"ü\"}");
+	feedback.question.context = "work";
+	feedback.question.prompt = absent("prompt");
+	must_prepare(&feedback, &op);
+	ck_assert_str_eq(op.feedback.input,
+			 "{\"chosen\":\"a \\\"b\\\"\\n\",\"rejected\":"
+			 "{\"embedding\":\"AAAAAAAAgL8AAIA/AAAAPw==\"},\"user\":\"ü\","
+			 "\"context\":\"work\"}");
+}
+END_TEST
+
+static void digest_of(const struct question *question, double strength, unsigned char *digest)
+{
+	struct feedback feedback = {
+	    .user = "u", .event_id = "e", .question = *question, .strength = strength};
+	struct store_op op;
+
+	must_prepare(&feedback, &op);
+	memcpy(digest, op.feedback.digest, STORE_DIGEST_LEN);
+}
+
+START_TEST(digest_tells_different_feedbacks_apart)
+{
+	struct input ab[] = {text("a", "chosen"), text("b", "rejected")};
+	struct input ba[] = {text("b", "chosen"), text("a", "rejected")};
+	struct input shifted[] = {text("ab", "chosen"), text("", "rejected")};
+	struct input vectors[] = {vector(vector_a, "chosen"), text("b", "rejected")};
+	const struct {
+		struct question question;
+		double strength;
+	} cases[] = {
+	    {{"", text("p", "prompt"), ab, 2}, 1},
+	    {{"", text("p", "prompt"), ab, 2}, 2},
+	    {{"", text("p", "prompt"), ba, 2}, 1},
+	    {{"", text("p", "prompt"), shifted, 2}, 1},
+	    {{"", text("p", "prompt"), vectors, 2}, 1},
+	    {{"c", text("p", "prompt"), ab, 2}, 1},
+	    {{"p", text("", "prompt"), ab, 2}, 1},
+	    {{"", text("q", "prompt"), ab, 2}, 1},
+	    {{"", text("", "prompt"), ab, 2}, 1},
+	    {{"", absent("prompt"), ab, 2}, 1},
+	    {{"", vector(vector_a, "prompt"), ab, 2}, 1},
+	    {{"", vector(vector_b, "prompt"), ab, 2}, 1},
+	};
+	unsigned char digest[LENGTH(cases)][STORE_DIGEST_LEN], again[STORE_DIGEST_LEN];
+
+	served = served_open("hash:4", ROUTER_STATIC);
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		digest_of(&cases[i].question, cases[i].strength, digest[i]);
+		for (size_t j = 0; j < i; j++)
+			ck_assert_msg(memcmp(digest[i], digest[j], STORE_DIGEST_LEN) != 0,
+				      "cases %zu and %zu", i, j);
+		digest_of(&cases[i].question, cases[i].strength, again);
+		ck_assert_msg(memcmp(digest[i], again, STORE_DIGEST_LEN) == 0, "case %zu", i);
+	}
+}
+END_TEST
+
+START_TEST(digest_does_not_depend_on_the_model)
+{
+	struct input ab[] = {text("a", "chosen"), text("b", "rejected")};
+	const struct question question = {"", text("p", "prompt"), ab, 2};
+	unsigned char before[STORE_DIGEST_LEN], after[STORE_DIGEST_LEN];
+
+	served = served_open("hash:4", ROUTER_STATIC);
+	digest_of(&question, 1, before);
+	served_close(served);
+	served = served_open("hash:4", ROUTER_MLP);
+	digest_of(&question, 1, after);
+	ck_assert_int_eq(memcmp(before, after, STORE_DIGEST_LEN), 0);
+}
+END_TEST
+
+/* ---- users ---- */
+
+START_TEST(user_is_shown_with_softmax_of_the_log_weights)
+{
+	struct user_view view;
+	struct err err = {0};
+
+	fake.known_user = "ada";
+	memcpy(fake.bias, (double[K]){log(0.5), log(0.25), log(0.25)}, sizeof(fake.bias));
+	fake.updates = 4;
+	ck_assert_int_eq(service_read_user(&service, "ada", &arena, &view, &err), STATUS_OK);
+	ck_assert_uint_eq(view.stored.n_states, 1);
+	ck_assert_double_eq_tol(view.weights[0][0], 0.5, 1e-15);
+	ck_assert_double_eq_tol(view.weights[0][2], 0.25, 1e-15);
+	service_free_user(&view);
+}
+END_TEST
+
+START_TEST(unknown_user_is_not_found)
+{
+	struct user_view view;
+	struct err err = {0};
+
+	ck_assert_int_eq(service_read_user(&service, "bob", &arena, &view, &err), STATUS_NOT_FOUND);
+	service_free_user(&view);
+}
+END_TEST
+
+START_TEST(stored_state_that_is_not_finite_is_corrupt)
+{
+	struct user_view view;
+	struct err err = {0};
+
+	fake.known_user = "ada";
+	fake.bias[0] = NAN;
+	ck_assert_int_eq(service_read_user(&service, "ada", &arena, &view, &err),
+			 STATUS_STATE_CORRUPT);
+	service_free_user(&view);
+}
+END_TEST
+
+static TCase *tcase(const char *name)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	return tcase;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("service");
+	TCase *scoring = tcase("service_score");
+	TCase *learning = tcase("service_prepare_feedback");
+	TCase *users = tcase("service_read_user");
+
+	tcase_add_test(scoring, score_without_user_is_the_router_alone);
+	tcase_add_test(scoring, score_of_a_known_user_adds_the_log_weights);
+	tcase_add_test(scoring, state_of_one_item_does_not_leak_into_the_next);
+	tcase_add_test(scoring, masked_head_has_no_weight);
+	tcase_add_test(scoring, item_scores_the_same_alone_and_among_others);
+	tcase_add_test(scoring, vector_stands_for_the_features_of_its_text);
+	tcase_add_test(scoring, template_puts_context_and_prompt_into_phi);
+	tcase_add_test(scoring, empty_texts_are_texts);
+	tcase_add_test(scoring, question_that_the_model_cannot_answer_is_refused);
+	tcase_add_test(scoring, numbers_that_overflow_are_refused_with_their_place);
+	tcase_add_test(scoring, result_that_is_not_finite_is_our_fault);
+	tcase_add_test(scoring, fault_of_the_store_is_passed_on);
+	suite_add_tcase(suite, scoring);
+	tcase_add_test(learning, step_has_the_losses_and_the_logits);
+	tcase_add_test(learning, event_id_is_made_if_there_is_none);
+	tcase_add_test(learning, outcome_of_the_writer_is_checked);
+	tcase_add_test(learning, pair_is_kept_only_when_asked_for);
+	tcase_add_test(learning, digest_tells_different_feedbacks_apart);
+	tcase_add_test(learning, digest_does_not_depend_on_the_model);
+	suite_add_tcase(suite, learning);
+	tcase_add_test(users, user_is_shown_with_softmax_of_the_log_weights);
+	tcase_add_test(users, unknown_user_is_not_found);
+	tcase_add_test(users, stored_state_that_is_not_finite_is_corrupt);
+	suite_add_tcase(suite, users);
+	return unit_run(suite);
+}
