@@ -50,7 +50,8 @@ static enum status reserve_values(struct features *f, size_t n_more, struct err 
 {
 	size_t n_used = values_used(f);
 
-	if (n_used + n_more <= f->capacity_values)
+	/* also a row without values needs an array: an index that is NULL says dense */
+	if (f->value != NULL && n_used + n_more <= f->capacity_values)
 		return STATUS_OK;
 
 	size_t capacity = 2 * f->capacity_values;
