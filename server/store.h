@@ -19,9 +19,11 @@
 #include <stdint.h>
 
 #include "core/base/err.h"
+#include "core/model/heads.h"
 
 #define STORE_MAX_ID	 256 /* bytes of a user, context or event id */
 #define STORE_DIGEST_LEN 16
+#define STORE_MAX_INPUT	 (256 * 1024 * 1024) /* bytes of a pair that is kept */
 
 struct store; /* opaque */
 
@@ -43,10 +45,13 @@ struct store_feedback {
 	unsigned char digest[STORE_DIGEST_LEN]; /* of what was sent: an id reused for something else
 						   is refused */
 	const char *input; /* the pair as a line of schema/preference.md, kept if not NULL */
-	/* the answer */
-	double *weights_out;  /* [n_heads]: softmax(g + s) after this step */
-	uint64_t updates_out; /* learning steps of this user and context so far */
-	bool duplicate_out;   /* this id was applied before; the answer is the first one */
+	/* the answer; a duplicate's is the first one, perhaps of another model */
+	double
+	    *weights_out; /* [HEADS_MAX], [n_weights_out] filled: softmax(g + s) after this step */
+	size_t n_weights_out;		     /* n_heads of the model that answered */
+	char model_id_out[STORE_MAX_ID + 1]; /* the model that answered */
+	uint64_t updates_out;		     /* learning steps of this user and context so far */
+	bool duplicate_out; /* this id was applied before and changed nothing now */
 };
 
 struct store_delete {
@@ -83,7 +88,7 @@ struct store_user {
 };
 
 struct store_ops {
-	enum status (*apply)(struct store *store, struct store_op *ops, size_t n_ops,
+	enum status (*apply)(struct store *store, struct store_op *const *ops, size_t n_ops,
 			     struct err *err);
 	enum status (*read_state)(struct store *store, const char *user, const char *context,
 				  const char *model_id, size_t n_heads, double *log_weight_out,
@@ -99,13 +104,16 @@ struct store {
 };
 
 /**
- * store_apply(store, ops, n_ops, err): one transaction for all; each op's own
- * outcome is in its err (an op that fails by itself, such as STATUS_EVENT_ID_REUSED,
- * leaves the others alone). If the transaction fails, nothing is applied, every
+ * store_apply(store, ops, n_ops, err): ops [n_ops] in this order, one transaction
+ * for all; each op's own outcome is in its err. An op that fails by itself leaves
+ * the others alone: STATUS_EVENT_ID_REUSED, STATUS_INVALID_VALUE and
+ * STATUS_NOT_FINITE for a step that cannot be taken, STATUS_STATE_CORRUPT for a
+ * user whose rows are damaged. If the transaction fails, nothing is applied, every
  * op's err and the return value say why: STATUS_STATE_BUSY, STATUS_STATE_FULL,
  * STATUS_STATE_CORRUPT, STATUS_IO. One thread at a time.
  */
-enum status store_apply(struct store *store, struct store_op *ops, size_t n_ops, struct err *err);
+enum status store_apply(struct store *store, struct store_op *const *ops, size_t n_ops,
+			struct err *err);
 
 /**
  * store_read_state(store, user, context, model_id, n_heads, log_weight_out,
@@ -117,15 +125,19 @@ enum status store_read_state(struct store *store, const char *user, const char *
 			     const char *model_id, size_t n_heads, double *log_weight_out,
 			     uint64_t *updates_out, struct err *err);
 
-/** store_read_user(store, user, user_out, err): all states; STATUS_NOT_FOUND if
- * neither state nor event is there. store_user_free() releases. Any thread. */
+/** store_read_user(store, user, user_out, err): all states; STATUS_NOT_FOUND if there
+ * are none. store_user_free() releases; nothing is owned on error. Any thread. */
 enum status store_read_user(struct store *store, const char *user, struct store_user *user_out,
 			    struct err *err);
 
 /** store_user_free(user): a zeroed user is allowed. */
 void store_user_free(struct store_user *user);
 
-/** store_check(store, err): can it be read and written now? For /readyz. Any thread. */
+/**
+ * store_check(store, err): can it be read and written now? For /readyz. Any thread.
+ * Writing is tried only while the last store_apply() has failed: a healthy writer
+ * is never disturbed, and a store without traffic notices that it has recovered.
+ */
 enum status store_check(struct store *store, struct err *err);
 
 /** store_close(store): NULL does nothing. */
@@ -139,10 +151,12 @@ struct store_sqlite_options {
 };
 
 /**
- * store_sqlite_open(options, store_out, err): create or open a database of
- * schema/sqlite.sql: WAL, synchronous=FULL, secure_delete, all pragmas read back.
- * Refused with a message that says what it is and what would be right: another
- * application's database, a newer or older schema, a corrupted or unreadable file.
+ * store_sqlite_open(options, store_out, err): create (for this user only: mode
+ * 0600) or open a database of schema/sqlite.sql: WAL, synchronous=FULL,
+ * secure_delete, all pragmas read back. Refused with a message that says what it
+ * is and what would be right, and left as it is: another application's database or
+ * a newer or older schema (STATUS_STATE_SCHEMA), a damaged database or no database
+ * (STATUS_STATE_CORRUPT), a file that cannot be written (STATUS_IO).
  */
 enum status store_sqlite_open(const struct store_sqlite_options *options, struct store **store_out,
 			      struct err *err);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/store.h"
+
+#include "core/base/mem.h"
+
+enum status store_apply(struct store *store, struct store_op *const *ops, size_t n_ops,
+			struct err *err)
+{
+	return store->ops->apply(store, ops, n_ops, err);
+}
+
+enum status store_read_state(struct store *store, const char *user, const char *context,
+			     const char *model_id, size_t n_heads, double *log_weight_out,
+			     uint64_t *updates_out, struct err *err)
+{
+	return store->ops->read_state(store, user, context, model_id, n_heads, log_weight_out,
+				      updates_out, err);
+}
+
+enum status store_read_user(struct store *store, const char *user, struct store_user *user_out,
+			    struct err *err)
+{
+	return store->ops->read_user(store, user, user_out, err);
+}
+
+void store_user_free(struct store_user *user)
+{
+	for (size_t i = 0; i < user->n_states; i++) {
+		mem_free(user->states[i].context);
+		mem_free(user->states[i].model_id);
+		mem_free(user->states[i].log_weight);
+	}
+	mem_free(user->states);
+	*user = (struct store_user){0};
+}
+
+enum status store_check(struct store *store, struct err *err)
+{
+	return store->ops->check(store, err);
+}
+
+void store_close(struct store *store)
+{
+	if (store != NULL)
+		store->ops->close(store);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/store_sqlite_schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "generated/sqlite_schema.h"
+
+/* as in schema/sqlite.sql */
+#define APPLICATION_ID 0x4D694352 /* "MiCR" */
+#define SCHEMA_VERSION 1
+
+static enum status identify(struct conn *conn, bool *empty_out, struct err *err)
+{
+	int64_t application = 0, version = 0, n_objects = 0;
+	enum status status = conn_read_int(conn, "PRAGMA application_id", &application, err);
+
+	if (status == STATUS_OK)
+		status = conn_read_int(conn, "PRAGMA user_version", &version, err);
+	if (status == STATUS_OK)
+		status = conn_read_int(conn, "SELECT count(*) FROM sqlite_schema", &n_objects, err);
+	if (status != STATUS_OK)
+		return status;
+	*empty_out = application == 0 && version == 0 && n_objects == 0;
+	if (*empty_out)
+		return STATUS_OK;
+	if (application != APPLICATION_ID)
+		return err_set(err, STATUS_STATE_SCHEMA,
+			       "state %s: a database of another application (application_id "
+			       "%" PRId64 ", microd's is %d): want a path of its own",
+			       conn->name, application, APPLICATION_ID);
+	if (version != SCHEMA_VERSION)
+		return err_set(err, STATUS_STATE_SCHEMA,
+			       "state %s: schema version %" PRId64 ", this microd reads and writes "
+			       "version %d: want the microd that made it, or a new path",
+			       conn->name, version, SCHEMA_VERSION);
+	return STATUS_OK;
+}
+
+static enum status quick_check(struct conn *conn, struct err *err)
+{
+	char fault[256] = "ok";
+	enum status status =
+	    conn_read_text(conn, "PRAGMA quick_check(1)", fault, sizeof(fault), err);
+
+	if (status != STATUS_OK || strcmp(fault, "ok") == 0)
+		return status;
+	return err_set(err, STATUS_STATE_CORRUPT,
+		       "state %s: damaged: %s: want it restored from a backup, or moved away",
+		       conn->name, fault);
+}
+
+enum status schema_check(struct conn *conn, bool thorough, struct err *err)
+{
+	bool empty;
+	enum status status = identify(conn, &empty, err);
+
+	return status == STATUS_OK && thorough ? quick_check(conn, err) : status;
+}
+
+/* Another process may have made the tables since the file was looked at. */
+static enum status create_locked(struct conn *conn, struct err *err)
+{
+	bool empty;
+	enum status status = identify(conn, &empty, err);
+
+	if (status == STATUS_OK && empty)
+		status = conn_exec(conn, sqlite_schema_sql, err);
+	return status == STATUS_OK ? conn_exec(conn, "COMMIT", err) : status;
+}
+
+enum status schema_create(struct conn *conn, struct err *err)
+{
+	bool empty;
+	enum status status = identify(conn, &empty, err);
+
+	if (status == STATUS_OK && empty)
+		status = conn_exec(conn, "BEGIN IMMEDIATE", err);
+	if (status != STATUS_OK || !empty)
+		return status;
+	/* closing the connection rolls a failure back */
+	return create_locked(conn, err);
+}
+
+enum status schema_rewrite(struct conn *conn, struct err *err)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", SCHEMA_VERSION);
+	return conn_exec(conn, sql, err);
+}
