@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_api.c - the routes from bytes to bytes, on a model file and a fake store */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/api.h"
+#include "server/log.h"
+#include "tests/unit/server/served_fixture.h"
+#include "tests/unit/unit.h"
+
+#define V "{\"embedding\":[1,0,0,0]}"
+
+static struct api api;
+static struct fake_store fake;
+static struct exchange exchange;
+static char path[64];
+static int log_ends[2];
+
+static void set_up(void)
+{
+	struct err err = {0};
+
+	ck_assert_int_eq(pipe2(log_ends, O_NONBLOCK), 0);
+	log_open(LOG_DEBUG, log_ends[1]);
+	served_save("none:4", ROUTER_STATIC, path);
+	fake_store_init(&fake);
+	memset(&api, 0, sizeof(api));
+	api.service = served_service(&fake);
+	api.max_items = api.max_responses = 4;
+	api.max_strength = 10;
+	ck_assert_msg(live_model_open(path, &api.live, &err) == STATUS_OK, "%s", err.msg);
+	ck_assert_int_eq(writer_start(&fake.store, 4, 4, &api.writer, &err), STATUS_OK);
+	memset(&exchange, 0, sizeof(exchange));
+}
+
+static void tear_down(void)
+{
+	writer_stop(api.writer);
+	live_model_close(api.live);
+	unlink(path);
+	close(log_ends[0]);
+	close(log_ends[1]);
+}
+
+/* A whole request; the caller closes the exchange. */
+static void request_with(const struct exchange_head *head, const char *body)
+{
+	memset(&exchange, 0, sizeof(exchange));
+	api_open(&api, &exchange, head);
+	if (exchange.http_status != 0)
+		return;
+	buffer_add_string(&exchange.body, body);
+	if (api_begin(&api, &exchange) == API_WRITE) {
+		fake_store_apply(&fake, &exchange.op);
+		api_end(&api, &exchange);
+	}
+}
+
+static void request(const char *method, const char *route, const char *body)
+{
+	request_with(&(struct exchange_head){.method = method, .path = route}, body);
+}
+
+static bool answer_has(const char *part)
+{
+	return memmem(exchange.text, exchange.text_len, part, strlen(part)) != NULL;
+}
+
+static void assert_answer(int http_status, const char *part)
+{
+	ck_assert_msg(exchange.http_status == http_status, "%d: %.*s", exchange.http_status,
+		      (int)exchange.text_len, exchange.text);
+	ck_assert_msg(answer_has(part), "no %s in %.*s", part, (int)exchange.text_len,
+		      exchange.text);
+	api_close(&api, &exchange);
+}
+
+START_TEST(every_route_answers)
+{
+	static const struct {
+		const char *method, *route, *body, *type, *part;
+	} cases[] = {
+	    {"POST", "/score", "{\"responses\":[" V "]}", "application/json", "\"rewards\":["},
+	    {"POST", "/v1/feedback", "{\"user\":\"ada\",\"chosen\":" V ",\"rejected\":" V "}",
+	     "application/json", "\"duplicate\":false"},
+	    {"GET", "/users/ada", "", "application/json", "\"states\":[{"},
+	    {"DELETE", "/users/ada", "", "application/json", "\"deleted\":{\"states\":1"},
+	    {"GET", "/model", "", "application/json", "\"format\":\"micro/1\""},
+	    {"GET", "/livez", "", "application/json", "{\"status\":\"ok\"}"},
+	    {"GET", "/readyz", "", "application/json", "{\"status\":\"ready\"}"},
+	    {"HEAD", "/readyz", "", "application/json", "ready"},
+	    {"GET", "/metrics", "", "text/plain; version=0.0.4; charset=utf-8",
+	     "micro_build_info{"},
+	    {"GET", "/openapi.yaml", "", "application/yaml", "openapi: 3.1.0"},
+	};
+
+	fake.known_user = "ada";
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		request(cases[i].method, cases[i].route, cases[i].body);
+		ck_assert_msg(strcmp(exchange.content_type, cases[i].type) == 0, "case %zu: %s", i,
+			      exchange.content_type);
+		assert_answer(200, cases[i].part);
+	}
+	ck_assert_int_eq(atomic_load(&api.metrics.in_flight), 0);
+}
+END_TEST
+
+START_TEST(feedback_without_an_id_is_answered_with_one)
+{
+	request("POST", "/feedback", "{\"user\":\"ada\",\"chosen\":" V ",\"rejected\":" V "}");
+	assert_answer(200, "\"id\":\"" SERVED_EVENT "\"");
+	ck_assert_uint_eq(fake.n_applied, 1);
+}
+END_TEST
+
+START_TEST(refused_feedback_writes_nothing)
+{
+	request("POST", "/feedback", "{\"user\":\"ada\",\"chosen\":" V "}");
+	assert_answer(422, "\"param\":\"/rejected\"");
+	ck_assert_uint_eq(fake.n_applied, 0);
+	ck_assert_uint_eq(atomic_load(&api.metrics.feedback[FEEDBACK_REFUSED]), 1);
+}
+END_TEST
+
+START_TEST(feedback_is_counted_by_what_became_of_it)
+{
+	static const char body[] = "{\"user\":\"ada\",\"chosen\":" V ",\"rejected\":" V "}";
+
+	request("POST", "/feedback", body);
+	assert_answer(200, "\"duplicate\":false");
+	fake.duplicate = true;
+	request("POST", "/feedback", body);
+	assert_answer(200, "\"duplicate\":true");
+	fake.fails = STATUS_EVENT_ID_REUSED;
+	request("POST", "/feedback", body);
+	assert_answer(422, "\"param\":\"/id\"");
+	for (size_t i = 0; i < N_FEEDBACK_RESULTS; i++)
+		ck_assert_uint_eq(atomic_load(&api.metrics.feedback[i]), 1);
+}
+END_TEST
+
+START_TEST(fault_of_the_store_has_its_http_status)
+{
+	static const struct {
+		enum status status;
+		int http_status;
+		const char *type;
+	} cases[] = {
+	    {STATUS_STATE_BUSY, 503, "overloaded_error"},
+	    {STATUS_STATE_FULL, 507, "server_error"},
+	    {STATUS_IO, 500, "server_error"},
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		fake.fails = cases[i].status;
+		request("DELETE", "/users/ada", "");
+		assert_answer(cases[i].http_status, cases[i].type);
+		request("GET", "/users/ada", "");
+		assert_answer(cases[i].http_status, cases[i].type);
+		request("POST", "/score", "{\"user\":\"ada\",\"responses\":[" V "]}");
+		assert_answer(cases[i].http_status, cases[i].type);
+		request("GET", "/readyz", "");
+		assert_answer(503, "\"reasons\":[\"the fake store fails\"]");
+	}
+}
+END_TEST
+
+START_TEST(stopping_daemon_is_not_ready)
+{
+	atomic_store(&api.stopping, true);
+	request("GET", "/readyz", "");
+	assert_answer(503, "the daemon is stopping");
+	request("GET", "/livez", "");
+	assert_answer(200, "ok");
+}
+END_TEST
+
+START_TEST(content_type_must_be_json)
+{
+	static const struct {
+		const char *type;
+		int http_status;
+	} cases[] = {
+	    {NULL, 200},
+	    {"application/json", 200},
+	    {"Application/JSON; charset=utf-8", 200},
+	    {"application/json ; charset=utf-8", 200},
+	    {"application/vnd.micro+json", 200},
+	    {"application/problem+JSON;x=1", 200},
+	    {"text/plain", 415},
+	    {"application/jsonx", 415},
+	    {"application/", 415},
+	    {"application/xjson", 415},
+	    {"text/json", 415},
+	    {"", 415},
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		const struct exchange_head head = {
+		    .method = "POST", .path = "/score", .content_type = cases[i].type};
+
+		request_with(&head, "{\"responses\":[" V "]}");
+		ck_assert_msg(exchange.http_status == cases[i].http_status, "case %zu: %d", i,
+			      exchange.http_status);
+		api_close(&api, &exchange);
+	}
+}
+END_TEST
+
+START_TEST(request_id_is_the_clients_or_a_new_one)
+{
+	struct exchange_head head = {.method = "GET", .path = "/livez", .request_id = "req~42"};
+
+	request_with(&head, "");
+	ck_assert_str_eq(exchange.request_id, "req~42");
+	api_close(&api, &exchange);
+	head.request_id = "with space";
+	request_with(&head, "");
+	ck_assert_uint_eq(strlen(exchange.request_id), UUID_LEN);
+	api_close(&api, &exchange);
+}
+END_TEST
+
+START_TEST(scored_responses_are_counted)
+{
+	request("POST", "/score",
+		"{\"items\":[{\"responses\":[" V "," V "]},{\"responses\":[" V "]}]}");
+	assert_answer(200, "\"items\":[");
+	ck_assert_uint_eq(atomic_load(&api.metrics.scored), 3);
+}
+END_TEST
+
+START_TEST(log_has_the_route_and_no_content)
+{
+	static char text[65536];
+	ssize_t n;
+
+	request("GET", "/users/secret", "");
+	assert_answer(404, "not_found");
+	request("POST", "/score", "{\"user\":\"secret\",\"secret\":1}");
+	assert_answer(422, "secret");
+	fake.fails = STATUS_IO;
+	request("DELETE", "/users/secret", "");
+	assert_answer(500, "io_error");
+	n = read(log_ends[0], text, sizeof(text) - 1);
+	ck_assert_int_gt(n, 0);
+	text[n] = '\0';
+	ck_assert_ptr_null(strstr(text, "secret"));
+	ck_assert_ptr_nonnull(strstr(text, "level=info event=request request_id="));
+	ck_assert_ptr_nonnull(strstr(text, "method=GET route=/users/{id} status=404"));
+	ck_assert_ptr_nonnull(strstr(text, "level=error event=request"));
+	ck_assert_ptr_nonnull(strstr(text, "code=io_error message=\"the fake store fails\""));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("api");
+	TCase *tcase = tcase_create("api");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, every_route_answers);
+	tcase_add_test(tcase, feedback_without_an_id_is_answered_with_one);
+	tcase_add_test(tcase, refused_feedback_writes_nothing);
+	tcase_add_test(tcase, feedback_is_counted_by_what_became_of_it);
+	tcase_add_test(tcase, fault_of_the_store_has_its_http_status);
+	tcase_add_test(tcase, stopping_daemon_is_not_ready);
+	tcase_add_test(tcase, content_type_must_be_json);
+	tcase_add_test(tcase, request_id_is_the_clients_or_a_new_one);
+	tcase_add_test(tcase, scored_responses_are_counted);
+	tcase_add_test(tcase, log_has_the_route_and_no_content);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
