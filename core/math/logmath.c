@@ -17,26 +17,40 @@ double sigmoid(double x)
 	return e / (1 + e);
 }
 
-double log_sum_exp(const double *x, size_t n)
+static double maximum(const double *x, size_t n)
 {
 	double max = -INFINITY;
-	double sum = 0;
 
 	for (size_t i = 0; i < n; i++)
 		max = fmax(max, x[i]);
-	if (isinf(max))
-		return max;
+	return max;
+}
+
+/* log sum_i exp(x_i - max), with a finite max */
+static double log_sum_exp_below(const double *x, size_t n, double max)
+{
+	double sum = 0;
+
 	for (size_t i = 0; i < n; i++)
 		sum += exp(x[i] - max);
-	return max + log(sum);
+	return log(sum);
+}
+
+double log_sum_exp(const double *x, size_t n)
+{
+	double max = maximum(x, n);
+
+	return isinf(max) ? max : max + log_sum_exp_below(x, n, max);
 }
 
 void log_softmax(double *x, size_t n)
 {
-	double norm = log_sum_exp(x, n);
+	double max = maximum(x, n);
+	double log_sum = log_sum_exp_below(x, n, max);
 
+	/* two steps: added to a large maximum the logarithm would lose its digits */
 	for (size_t i = 0; i < n; i++)
-		x[i] -= norm;
+		x[i] = x[i] - max - log_sum;
 }
 
 bool all_finite_f(const float *x, size_t n, size_t *first_bad_out)
