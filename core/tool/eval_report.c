@@ -110,10 +110,7 @@ static json_t *shots_json(const struct eval_result *result)
 					"users", (json_int_t)shot->users, "accuracy",
 					shot->accuracy, "nll", shot->nll);
 
-		if (json_array_append_new(array, row) != 0) {
-			json_decref(array);
-			return NULL;
-		}
+		json_line_append(&array, row);
 	}
 	return array;
 }
@@ -128,10 +125,7 @@ static json_t *contexts_json(const struct eval_report *report)
 		    "{s:s, s:I, s:f, s:f}", "context", report->dataset->context_names[c], "n_pairs",
 		    (json_int_t)score->n_pairs, "accuracy", score->accuracy, "nll", score->nll);
 
-		if (json_array_append_new(array, row) != 0) {
-			json_decref(array);
-			return NULL;
-		}
+		json_line_append(&array, row);
 	}
 	return array;
 }

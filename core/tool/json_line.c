@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tool/json_line.h"
 
+void json_line_append(json_t **array, json_t *value)
+{
+	if (json_array_append_new(*array, value) == 0)
+		return;
+	json_decref(*array);
+	*array = NULL;
+}
+
 enum status json_line_print(json_t *value, FILE *out, struct err *err)
 {
 	if (value == NULL)

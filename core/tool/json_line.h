@@ -10,6 +10,12 @@
 #include "core/base/err.h"
 
 /**
+ * json_line_append(array, value): append value and take its reference. If either is
+ * NULL or memory lacks, *array is let go and becomes NULL: only the end needs a check.
+ */
+void json_line_append(json_t **array, json_t *value);
+
+/**
  * json_line_print(value, out, err): print value and let go of the caller's
  * reference. A NULL value, from a constructor that found no memory, is
  * STATUS_NO_MEMORY.

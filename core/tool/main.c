@@ -77,43 +77,41 @@ static enum status flush_output(struct err *err)
 	return STATUS_OK;
 }
 
-static enum status run_command(const struct command *command, int argc, char **argv,
+/* command_out: the command that argv names, NULL if there is none. */
+static enum status run_program(int argc, char **argv, const struct command **command_out,
 			       struct err *err)
 {
-	enum status status = STATUS_OK;
-
-	if (options_ask_for(argc, argv, "--help"))
-		command->help(stdout);
-	else
-		status = command->run(argc, argv, err);
-	return status == STATUS_OK ? flush_output(err) : status;
+	*command_out = NULL;
+	if (argc < 2)
+		return err_set(err, STATUS_USAGE, "no command; see " PROGRAM " --help");
+	if (strcmp(argv[1], "--help") == 0) {
+		print_help(stdout);
+		return STATUS_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts(PROGRAM " " MICRO_VERSION);
+		return STATUS_OK;
+	}
+	*command_out = find_command(argv[1], err);
+	if (*command_out == NULL)
+		return STATUS_USAGE;
+	if (options_ask_for(argc - 1, argv + 1, "--help")) {
+		(*command_out)->help(stdout);
+		return STATUS_OK;
+	}
+	return (*command_out)->run(argc - 1, argv + 1, err);
 }
 
 int main(int argc, char **argv)
 {
 	const struct command *command;
 	struct err err;
-	enum status status;
+	enum status status = run_program(argc, argv, &command, &err);
 
-	if (argc < 2) {
-		fputs(PROGRAM ": no command; see " PROGRAM " --help\n", stderr);
-		return EXIT_USAGE;
-	}
-	if (strcmp(argv[1], "--help") == 0) {
-		print_help(stdout);
-		return exit_status_of(flush_output(&err));
-	}
-	if (strcmp(argv[1], "--version") == 0) {
-		puts(PROGRAM " " MICRO_VERSION);
-		return exit_status_of(flush_output(&err));
-	}
-	command = find_command(argv[1], &err);
-	if (command == NULL) {
-		fprintf(stderr, PROGRAM ": %s\n", err.msg);
-		return EXIT_USAGE;
-	}
-	status = run_command(command, argc - 1, argv + 1, &err);
+	if (status == STATUS_OK)
+		status = flush_output(&err);
 	if (status != STATUS_OK)
-		fprintf(stderr, PROGRAM " %s: %s\n", command->name, err.msg);
+		fprintf(stderr, PROGRAM "%s%s: %s\n", command != NULL ? " " : "",
+			command != NULL ? command->name : "", err.msg);
 	return exit_status_of(status);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tool/model_report.h"
 
+#include <math.h>
+
 #include "core/tool/table.h"
 
 #define MAX_MATRIX_HEADS 16 /* more columns do not fit a window */
@@ -85,7 +87,7 @@ static enum status print_matrix(const struct head_likeness *likeness,
 			if (a == b)
 				table_add(&table, ".");
 			else
-				table_add(&table, "%.0f", 100 * likeness->cosine[a * n + b]);
+				table_add(&table, "%ld", lround(100 * likeness->cosine[a * n + b]));
 		}
 	}
 	status = table_print(&table, terminal, err);

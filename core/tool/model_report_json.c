@@ -5,21 +5,15 @@
 #include "core/tool/json_line.h"
 #include "core/tool/model_report.h"
 
-#define FACT_PREFIX "train."
+#define FACT_PREFIX "train." /* of every fact's key */
 
 static json_t *labels_json(const struct model *model)
 {
 	json_t *array = json_array();
 
-	for (size_t k = 0; k < model->heads.n_heads; k++) {
-		if (json_array_append_new(array, json_string(model->labels[k])) != 0)
-			goto err_after_array;
-	}
+	for (size_t k = 0; k < model->heads.n_heads; k++)
+		json_line_append(&array, json_string(model->labels[k]));
 	return array;
-
-err_after_array:
-	json_decref(array);
-	return NULL;
 }
 
 static json_t *masked_json(const struct model *model)
@@ -27,15 +21,10 @@ static json_t *masked_json(const struct model *model)
 	json_t *array = json_array();
 
 	for (size_t k = 0; k < model->heads.n_heads; k++) {
-		if (model->mask[k] &&
-		    json_array_append_new(array, json_integer((json_int_t)k)) != 0)
-			goto err_after_array;
+		if (model->mask[k])
+			json_line_append(&array, json_integer((json_int_t)k));
 	}
 	return array;
-
-err_after_array:
-	json_decref(array);
-	return NULL;
 }
 
 static json_t *facts_json(const struct model *model)
@@ -43,33 +32,23 @@ static json_t *facts_json(const struct model *model)
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < model->n_facts; i++) {
-		const char *key = model->facts[i].key;
+		const char *key = model->facts[i].key + strlen(FACT_PREFIX);
 
-		if (strncmp(key, FACT_PREFIX, strlen(FACT_PREFIX)) == 0)
-			key += strlen(FACT_PREFIX);
-		if (json_object_set_new(object, key, json_string(model->facts[i].value)) != 0)
-			goto err_after_object;
+		if (json_object_set_new(object, key, json_string(model->facts[i].value)) != 0) {
+			json_decref(object);
+			return NULL;
+		}
 	}
 	return object;
-
-err_after_object:
-	json_decref(object);
-	return NULL;
 }
 
 static json_t *row_json(const double *row, size_t n)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < n; i++) {
-		if (json_array_append_new(array, json_real(row[i])) != 0)
-			goto err_after_array;
-	}
+	for (size_t i = 0; i < n; i++)
+		json_line_append(&array, json_real(row[i]));
 	return array;
-
-err_after_array:
-	json_decref(array);
-	return NULL;
 }
 
 static json_t *matrix_json(const struct head_likeness *likeness)
@@ -77,15 +56,9 @@ static json_t *matrix_json(const struct head_likeness *likeness)
 	size_t n = likeness->n_heads;
 	json_t *array = json_array();
 
-	for (size_t k = 0; k < n; k++) {
-		if (json_array_append_new(array, row_json(likeness->cosine + k * n, n)) != 0)
-			goto err_after_array;
-	}
+	for (size_t k = 0; k < n; k++)
+		json_line_append(&array, row_json(likeness->cosine + k * n, n));
 	return array;
-
-err_after_array:
-	json_decref(array);
-	return NULL;
 }
 
 static json_t *most_alike_json(const struct head_likeness *likeness)
@@ -94,17 +67,11 @@ static json_t *most_alike_json(const struct head_likeness *likeness)
 
 	for (size_t i = 0; i < likeness->n_pairs; i++) {
 		const struct head_pair *pair = &likeness->pairs[i];
-		json_t *row = json_pack("{s:[I,I], s:f}", "heads", (json_int_t)pair->a,
-					(json_int_t)pair->b, "cosine", pair->cosine);
 
-		if (json_array_append_new(array, row) != 0)
-			goto err_after_array;
+		json_line_append(&array, json_pack("{s:[I,I], s:f}", "heads", (json_int_t)pair->a,
+						   (json_int_t)pair->b, "cosine", pair->cosine));
 	}
 	return array;
-
-err_after_array:
-	json_decref(array);
-	return NULL;
 }
 
 static json_t *likeness_json(const struct head_likeness *likeness)

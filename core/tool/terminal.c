@@ -22,6 +22,7 @@ void terminal_init(struct terminal *terminal, FILE *out)
 	terminal->out = out;
 	terminal->interactive = !dumb && isatty(fileno(out));
 	terminal->colour = terminal->interactive && !is_set("NO_COLOR");
+	terminal->width = TERMINAL_DEFAULT_WIDTH;
 	terminal_measure(terminal);
 }
 
@@ -29,7 +30,6 @@ void terminal_measure(struct terminal *terminal)
 {
 	struct winsize size;
 
-	terminal->width = TERMINAL_DEFAULT_WIDTH;
 	if (terminal->interactive && ioctl(fileno(terminal->out), TIOCGWINSZ, &size) == 0 &&
 	    size.ws_col > 0)
 		terminal->width = size.ws_col;

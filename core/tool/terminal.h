@@ -20,7 +20,7 @@ struct terminal {
 /** terminal_init(terminal, out): look at what out is; out stays the caller's. */
 void terminal_init(struct terminal *terminal, FILE *out);
 
-/** terminal_measure(terminal): the width now; people resize windows. */
+/** terminal_measure(terminal): the width now, for people resize windows; as it was if unknown. */
 void terminal_measure(struct terminal *terminal);
 
 /** terminal_style(terminal, style): the escape sequence; "" without colour. STYLE_PLAIN ends a
