@@ -18,7 +18,7 @@ RUN cmake --preset release -DMICRO_TESTS=OFF \
 COPY deploy/demo-data.py deploy/
 RUN deploy/demo-data.py demo \
 	&& mkdir -p /out/share/micro \
-	&& /out/bin/micro-model train --data demo/train.jsonl --out /out/share/micro/demo.safetensors
+	&& /out/bin/micro-model train --heads 8 --data demo/train.jsonl --out /out/share/micro/demo.safetensors
 
 FROM debian:bookworm-slim
 COPY deploy/install-packages.sh /tmp/

@@ -39,7 +39,7 @@ say "3. demo data (run/demo)"
 deploy/demo-data.py run/demo
 
 say "4. train the demo model ($MODEL)"
-$PROGRAMS/micro-model train --data run/demo/train.jsonl --out $MODEL
+$PROGRAMS/micro-model train --heads 8 --data run/demo/train.jsonl --out $MODEL
 
 say "5. how well it knows people it never saw, after m of their own feedbacks"
 $PROGRAMS/micro-model eval --model $MODEL --data run/demo/test.jsonl --shots 0,1,2,4,8
