@@ -19,6 +19,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+BIN_DIR = Path(os.environ.get("MICRO_BIN_DIR", ROOT / "build" / "release"))
 SHARED_DATA = Path(os.environ.get("MICRO_SHARED_DATA", ROOT.parent / "shared" / "data"))
 SANITIZED = bool(os.environ.get("MICRO_SANITIZE"))
 PATIENCE = 120 if SANITIZED else 30  # seconds until a wait is given up
@@ -28,11 +29,7 @@ SANITIZER_OUTPUT = re.compile(
 
 def program(name):
     """The path of a program under test."""
-    folder = os.environ.get("MICRO_BIN_DIR")
-    if not folder:
-        raise RuntimeError("MICRO_BIN_DIR is not set; want the folder that has microd, such as "
-                           f"{ROOT}/build/release")
-    return Path(folder) / name
+    return BIN_DIR / name
 
 
 def shared_data(name):
@@ -134,12 +131,13 @@ class Microd:
         self.log_path = self.folder / "microd.log"
         self.expected_errors = []
         self.process = None
+        self.clients = []
         self.client = None
         self.port = None
         self.start()
 
-    def start(self):
-        """Start (again), on the same model and state."""
+    def start(self, ready=True):
+        """Start (again), on the same model and state; wait until it listens and is ready."""
         port_file = self.folder / "port"
         port_file.unlink(missing_ok=True)
         arguments = [program("microd"), "--model", str(self.model), "--state", str(self.state),
@@ -151,11 +149,14 @@ class Microd:
         if self.process.poll() is not None:
             raise AssertionError(f"microd ended with {self.process.returncode}:\n{self.log()}")
         self.port = int(port_file.read_text())
-        self.client = Client(self.port)
-        wait_until(lambda: self.client.get("/readyz").status == 200, "/readyz")
+        self.client = self.new_client()
+        if ready:
+            wait_until(lambda: self.client.get("/readyz").status == 200, "/readyz")
 
     def new_client(self):
-        return Client(self.port)
+        """Another connection; closed at the end of the test."""
+        self.clients.append(Client(self.port))
+        return self.clients[-1]
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
@@ -166,7 +167,8 @@ class Microd:
     def wait(self):
         """Wait for its end; the exit status."""
         status = self.process.wait(timeout=PATIENCE)
-        self.client.close()
+        for client in self.clients:
+            client.close()
         return status
 
     def stop(self):
@@ -255,6 +257,9 @@ class SharedDaemon(Scenario):
 
 def main():
     """Run the calling file's tests. Exit status 77, for CTest, when all of them were skipped."""
+    for name in ("microd", "micro-model"):
+        if not program(name).exists():
+            sys.exit(f"{program(name)} is not there; MICRO_BIN_DIR names its folder")
     result = unittest.main(module="__main__", exit=False, verbosity=2).result
     for _, reason in result.skipped:
         print(f"skipped: {reason}")

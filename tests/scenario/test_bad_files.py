@@ -104,7 +104,7 @@ MODELS = [
     ("fingerprint that is no base64", with_metadata("encoder.fingerprint", "***"),
      ["encoder.fingerprint"]),
     ("template with an unknown word", with_metadata("template.phi", "{answer}"),
-     ["template.phi", "{answer}"]),
+     ["template.phi", "offset 0", "{response}"]),
     ("too few labels", with_metadata("heads.labels", '["a"]'), ["heads.labels", "3"]),
     ("mask that is no JSON", with_metadata("heads.mask", "none"), ["heads.mask"]),
     ("all heads masked", with_metadata("heads.mask", "[true,true,true]"),

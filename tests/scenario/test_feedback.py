@@ -200,7 +200,7 @@ class Options(Scenario):
         learner = Learner(self, reference, "ada")
         for _ in range(6):
             learner.give(daemon.client, **expected)
-        return daemon
+        return daemon, learner
 
     def test_tau_divides_the_losses(self):
         self.learn_with("--tau", "0.25", tau=0.25)
@@ -209,8 +209,7 @@ class Options(Scenario):
         self.learn_with("--drift", "0.125", drift=0.125)
 
     def test_max_strength_is_a_limit(self):
-        daemon = self.learn_with("--max-strength", "2")
-        learner = Learner(self, None, "bob")
+        daemon, learner = self.learn_with("--max-strength", "2")
         answer = daemon.client.post("/feedback", learner.body(strength=2.5))
         self.assert_error(answer, 422, "invalid_value", "2", "/strength")
 
@@ -220,9 +219,9 @@ class Options(Scenario):
         Learner(self, reference, "ada").give(daemon.client, tau=0.5)
 
     def test_log_has_no_user_and_no_content(self):
-        models.write_vector_model(self.folder / "m")
+        reference = models.write_vector_model(self.folder / "m")
         daemon = self.start(self.folder / "m", "--log-level", "debug")
-        learner = Learner(self, None, "secret-user")
+        learner = Learner(self, reference, "secret-user")
         answer = daemon.client.post("/feedback", learner.body(context="secret-context",
                                                               id="secret-event"))
         daemon.client.get("/users/secret-user")

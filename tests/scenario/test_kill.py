@@ -49,7 +49,7 @@ class Kill(Scenario):
         """(user, event id) of every row, read without the daemon."""
         with sqlite3.connect(f"file:{self.daemon.state}?mode=ro", uri=True) as connection:
             self.assertEqual(connection.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
-            rows = connection.execute("SELECT user, id FROM event").fetchall()
+            rows = connection.execute("SELECT user, id FROM events").fetchall()
         connection.close()
         return rows
 

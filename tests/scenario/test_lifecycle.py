@@ -73,6 +73,12 @@ class Stopping(Scenario):
         self.daemon.stop()
         self.assertLess(time.monotonic() - begin, 5)
 
+    def test_sigterm_right_after_the_start(self):
+        self.daemon.stop()
+        for _ in range(10):
+            self.daemon.start(ready=False)
+            self.daemon.stop()
+
     def test_sigint_ends_as_sigterm_does(self):
         self.daemon.signal(signal.SIGINT)
         self.assertEqual(self.daemon.wait(), 0)
@@ -129,6 +135,12 @@ class Reloading(Scenario):
         # the heads were the same throughout: so was the users' state
         for number, results in enumerate(load.results):
             self.assertEqual(results, list(range(1, len(results) + 1)), f"user {number}")
+
+    def test_sighup_during_a_reload(self):
+        for number in range(300):
+            self.daemon.signal(signal.SIGHUP)
+            time.sleep(number % 7 / 10000)
+        self.assertEqual(self.daemon.client.get("/readyz").status, 200)
 
     def test_bad_model_keeps_the_old(self):
         before = self.daemon.client.get("/model").body

@@ -7,7 +7,7 @@ import models
 from harness import ROOT, Scenario, SharedDaemon, main
 from models import embedding
 
-SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{([^}]*)\})? ([0-9eE.+-]+|\+Inf|NaN)$')
+SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? ([0-9eE.+-]+|\+Inf|NaN)$')
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"(?:,|$)')
 FEEDBACK = {"user": "ada", "prompt": embedding([1, 0, 0, 0]), "chosen": embedding([1, 0, 0, 0]),
             "rejected": embedding([0, 1, 0, 0])}

@@ -90,13 +90,13 @@ class Users(SharedDaemon):
 
     def test_path_that_is_no_id_is_refused(self):
         cases = [
-            ("/users/a%00b", 400, "malformed"),
+            ("/users/a%00b", 422, "invalid_value"),
             ("/users/a%0Ab", 422, "invalid_value"),
             ("/users/a%7F", 422, "invalid_value"),
             ("/users/" + "a" * 257, 422, "invalid_value"),
-            ("/users/%C3%28", 422, "invalid_value"),
-            ("/users/%FF", 422, "invalid_value"),
-            ("/users/%ED%A0%80", 422, "invalid_value"),
+            ("/users/%C3%28", 400, "malformed"),
+            ("/users/%FF", 400, "malformed"),
+            ("/users/%ED%A0%80", 400, "malformed"),
             ("/users/%", 400, "malformed"),
             ("/users/%4", 400, "malformed"),
             ("/users/%zz", 400, "malformed"),
