@@ -82,14 +82,12 @@ static enum status check_prompt_kind(const struct builder *b, enum dataset_kind 
 		       encoder_dim(b->encoder));
 }
 
-static enum status check_kinds(struct builder *b, const struct dataset_line *line, struct err *err)
+static enum status check_kinds(const struct builder *b, const struct dataset_line *line,
+			       struct err *err)
 {
 	const char *field = "/chosen";
-	enum status status;
+	enum status status = check_kind(b, line->chosen.kind, err);
 
-	if (b->kind == DATASET_ABSENT)
-		b->kind = line->chosen.kind;
-	status = check_kind(b, line->chosen.kind, err);
 	if (status == STATUS_OK) {
 		field = "/rejected";
 		status = check_kind(b, line->rejected.kind, err);
@@ -184,8 +182,11 @@ static enum status add_name(struct intern *names, struct text name, uint32_t *id
 static enum status add_pair(struct builder *b, const struct dataset_line *line, struct err *err)
 {
 	struct dataset *d = b->dataset;
-	enum status status = check_kinds(b, line, err);
+	enum status status;
 
+	if (b->kind == DATASET_ABSENT)
+		b->kind = line->chosen.kind;
+	status = check_kinds(b, line, err);
 	if (status == STATUS_OK)
 		status = reserve_pair(b, err);
 	if (status == STATUS_OK)
