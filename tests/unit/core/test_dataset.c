@@ -290,6 +290,10 @@ static const struct fault_case faults[] = {
     {"hash:8", "{\"chosen\":NaN}", STATUS_MALFORMED, ":1: column 13: invalid token near 'NaN'"},
     {"hash:8", "{\"chosen\":[1e999]}", STATUS_MALFORMED,
      ":1: column 16: real number overflow near '1e999'"},
+    {"hash:8", "{\"chosen\":\"a\\u0000\"}", STATUS_MALFORMED,
+     ":1: column 19: \\u0000 is not allowed without JSON_ALLOW_NUL near '\"a\\u0000\"'"},
+    {"hash:8", "{\"id\":9223372036854775808}", STATUS_MALFORMED,
+     ":1: column 25: too big integer near '9223372036854775808'"},
     /* JSON, but no pair */
     {"hash:8", "[]", STATUS_INVALID_TYPE, ":1: want an object, got an array"},
     {"hash:8", PAIR "\n{}", STATUS_MISSING_FIELD,
