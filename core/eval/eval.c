@@ -25,37 +25,6 @@ struct evaluation {
 	size_t n_users;
 };
 
-struct tally {
-	size_t n_pairs;
-	double right;
-	double nll;
-};
-
-static void tally_add(struct tally *tally, double log_preference)
-{
-	const double log_half = -0.69314718055994530942;
-
-	tally->n_pairs++;
-	tally->nll -= log_preference;
-	if (log_preference > log_half)
-		tally->right += 1;
-	else if (log_preference == log_half)
-		tally->right += 0.5;
-}
-
-static struct eval_score tally_score(const struct tally *tally)
-{
-	double n = (double)tally->n_pairs;
-
-	if (tally->n_pairs == 0)
-		return (struct eval_score){0};
-	return (struct eval_score){
-	    .n_pairs = tally->n_pairs,
-	    .accuracy = tally->right / n,
-	    .nll = tally->nll / n,
-	};
-}
-
 /* log P(chosen > rejected) of pair i for a user with log-weights state (NULL: none) */
 static double log_preference(struct evaluation *e, size_t i, const double *state)
 {
@@ -65,6 +34,19 @@ static double log_preference(struct evaluation *e, size_t i, const double *state
 			    n_heads, e->log_weight);
 	return mixture_log_preference(e->log_weight, score_table_chosen(&e->table, e->dataset, i),
 				      score_table_rejected(&e->table, e->dataset, i), n_heads);
+}
+
+/* Each context counts the same, however many pairs it has. */
+static struct eval_score mean_of_contexts(const struct eval_score *contexts, size_t n_contexts)
+{
+	struct eval_score mean = {0};
+
+	for (size_t c = 0; c < n_contexts; c++) {
+		mean.n_pairs += contexts[c].n_pairs;
+		mean.accuracy += contexts[c].accuracy / (double)n_contexts;
+		mean.nll += contexts[c].nll / (double)n_contexts;
+	}
+	return mean;
 }
 
 static enum status evaluate_pairs(struct evaluation *e, struct eval_result *result, struct err *err)
@@ -85,6 +67,7 @@ static enum status evaluate_pairs(struct evaluation *e, struct eval_result *resu
 	result->overall = tally_score(&overall);
 	for (size_t c = 0; c < dataset->n_contexts; c++)
 		result->contexts[c] = tally_score(&contexts[c]);
+	result->context_mean = mean_of_contexts(result->contexts, dataset->n_contexts);
 	mem_free(contexts);
 	return STATUS_OK;
 }

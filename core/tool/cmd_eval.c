@@ -7,6 +7,7 @@
 
 #include "core/base/options.h"
 #include "core/tool/command.h"
+#include "core/tool/command_files.h"
 #include "core/tool/eval_report.h"
 
 #define AT(field) offsetof(struct eval_config, field)
@@ -132,20 +133,6 @@ static enum status read_options(int argc, char **argv, struct eval_config *confi
 	return config->shots == NULL ? STATUS_OK : read_shots(config->shots, eval, err);
 }
 
-/* The encoder that model was trained with; the caller closes it. */
-static enum status open_encoder(const struct model *model, struct encoder **encoder_out,
-				struct err *err)
-{
-	enum status status = encoder_open(model->encoder_spec, encoder_out, err);
-
-	if (status != STATUS_OK)
-		return status;
-	status = model_check_encoder(model, *encoder_out, err);
-	if (status != STATUS_OK)
-		encoder_close(*encoder_out);
-	return status;
-}
-
 static enum status evaluate(const struct eval_config *config, const struct eval_options *eval,
 			    const struct model *model, const struct dataset *dataset,
 			    struct err *err)
@@ -176,21 +163,17 @@ static enum status run(int argc, char **argv, struct err *err)
 
 	if (status != STATUS_OK)
 		return status;
-	status = model_load(config.model, &model, err);
+	status = command_open_model(config.model, &model, &encoder, err);
 	if (status != STATUS_OK)
 		return status;
-	status = open_encoder(&model, &encoder, err);
-	if (status != STATUS_OK)
-		goto err_after_model;
 	status = dataset_read(config.data, encoder, model.template_phi, model.template_psi,
 			      &dataset, err);
 	if (status != STATUS_OK)
-		goto err_after_encoder;
+		goto err_after_model;
 	status = evaluate(&config, &eval, &model, &dataset, err);
 	dataset_free(&dataset);
-err_after_encoder:
-	encoder_close(encoder);
 err_after_model:
+	encoder_close(encoder);
 	model_free(&model);
 	return status;
 }

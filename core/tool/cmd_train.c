@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_train.c - micro-model train: preference pairs in, a model file out. */
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
-#include "core/base/atomic_file.h"
 #include "core/base/mem.h"
 #include "core/encode/template.h"
 #include "core/math/linalg.h"
 #include "core/tool/command.h"
+#include "core/tool/command_files.h"
+#include "core/tool/interrupt.h"
 #include "core/tool/progress.h"
+#include "core/tool/stopwatch.h"
 #include "core/tool/train_config.h"
 #include "core/tool/train_report.h"
 
@@ -27,53 +25,12 @@ struct training {
 	double started; /* clock, seconds */
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void note_interrupt(int signal_number)
-{
-	(void)signal_number;
-	interrupted = 1;
-}
-
-/* From here on Ctrl-C ends the training in order; before, nothing needs it. */
-static void catch_interrupts(void)
-{
-	struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = SA_RESTART};
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-static double clock_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static bool on_progress(void *context, const struct train_progress *state)
 {
 	struct training *t = context;
 
-	progress_show(&t->progress, state, clock_seconds());
-	return !interrupted;
-}
-
-/* What only looks wrong after parsing, before hours are spent on it. */
-static enum status check_out(const struct train_config *config, struct err *err)
-{
-	struct stat data, out;
-	struct atomic_file file;
-
-	if (stat(config->data, &data) == 0 && stat(config->out, &out) == 0 &&
-	    data.st_dev == out.st_dev && data.st_ino == out.st_ino)
-		return err_set(err, STATUS_USAGE, "--out %s is the file of --data", config->out);
-	if (atomic_file_open(&file, config->out, err) != STATUS_OK)
-		return err_wrap(err, "%s", config->out);
-	atomic_file_abort(&file);
-	return STATUS_OK;
+	progress_show(&t->progress, state, stopwatch_seconds());
+	return !interrupt_seen();
 }
 
 /* A value that its own module refuses is a wrong option all the same. */
@@ -97,7 +54,7 @@ static enum status check_config(struct training *t, struct err *err)
 	if (status == STATUS_OK)
 		status = as_usage(encoder_open(config->encoder, &t->encoder, err), "encoder", err);
 	if (status == STATUS_OK)
-		status = check_out(config, err);
+		status = command_check_out(config->out, config->data, err);
 	return status;
 }
 
@@ -177,11 +134,11 @@ static enum status learn_and_save(struct training *t, struct err *err)
 	enum status status;
 
 	linalg_set_threads((int)t->config.threads);
-	catch_interrupts();
-	progress_start(&t->progress, &t->terminal, progress_form(&t->config), clock_seconds());
+	interrupt_catch();
+	progress_start(&t->progress, &t->terminal, progress_form(&t->config), stopwatch_seconds());
 	status = train_run(&t->dataset, &t->options, on_progress, t, &t->model, err);
 	progress_end(&t->progress);
-	if (status == STATUS_OK && interrupted)
+	if (status == STATUS_OK && interrupt_seen())
 		status = err_set(err, STATUS_INTERRUPTED, "interrupted after the training");
 	if (status != STATUS_OK)
 		return err_wrap(err, "%s is not written", t->config.out);
@@ -194,7 +151,7 @@ static enum status report(struct training *t, struct err *err)
 	    .model = &t->model,
 	    .dataset = &t->dataset,
 	    .out = t->config.out,
-	    .seconds = clock_seconds() - t->started,
+	    .seconds = stopwatch_seconds() - t->started,
 	};
 
 	if (t->config.json)
@@ -204,7 +161,7 @@ static enum status report(struct training *t, struct err *err)
 
 static enum status run(int argc, char **argv, struct err *err)
 {
-	struct training t = {.started = clock_seconds()};
+	struct training t = {.started = stopwatch_seconds()};
 	enum status status;
 
 	terminal_init(&t.terminal, stdout);

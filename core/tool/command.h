@@ -16,6 +16,7 @@ struct command {
 };
 
 extern const struct command train_command;
+extern const struct command route_command;
 extern const struct command eval_command;
 extern const struct command show_command;
 

@@ -35,6 +35,8 @@ static enum status print_pairs(const struct eval_report *report, const struct te
 	add_score(&table, "(all pairs)", &result->overall);
 	for (size_t c = 0; c < result->n_contexts; c++)
 		add_score(&table, report->dataset->context_names[c], &result->contexts[c]);
+	if (result->n_contexts > 0)
+		add_score(&table, "(mean of contexts)", &result->context_mean);
 	status = table_print(&table, terminal, err);
 	table_free(&table);
 	return status;
@@ -130,13 +132,23 @@ static json_t *contexts_json(const struct eval_report *report)
 	return array;
 }
 
+static json_t *context_mean_json(const struct eval_result *result)
+{
+	if (result->n_contexts == 0)
+		return json_null();
+	return json_pack("{s:I, s:f, s:f}", "n_contexts", (json_int_t)result->n_contexts,
+			 "accuracy", result->context_mean.accuracy, "nll",
+			 result->context_mean.nll);
+}
+
 enum status eval_report_json(const struct eval_report *report, FILE *out, struct err *err)
 {
 	const struct eval_score *overall = &report->result.overall;
 
 	return json_line_print(
-	    json_pack("{s:I, s:f, s:f, s:o, s:o}", "n_pairs", (json_int_t)overall->n_pairs,
+	    json_pack("{s:I, s:f, s:f, s:o, s:o, s:o}", "n_pairs", (json_int_t)overall->n_pairs,
 		      "accuracy", overall->accuracy, "nll", overall->nll, "shots",
-		      shots_json(&report->result), "contexts", contexts_json(report)),
+		      shots_json(&report->result), "contexts", contexts_json(report),
+		      "context_mean", context_mean_json(&report->result)),
 	    out, err);
 }

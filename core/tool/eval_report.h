@@ -16,7 +16,7 @@ struct eval_report {
 };
 
 /**
- * eval_report_text(report, terminal, err): tables: overall with each context, and
+ * eval_report_text(report, terminal, err): tables: overall with each context and their mean, and
  * accuracy after each number of feedbacks, on a terminal with a bar chart.
  */
 enum status eval_report_text(const struct eval_report *report, const struct terminal *terminal,
@@ -25,7 +25,9 @@ enum status eval_report_text(const struct eval_report *report, const struct term
 /**
  * eval_report_json(report, out, err): {"n_pairs","accuracy","nll",
  * "shots":[{"shots","users","accuracy","nll"}],
- * "contexts":[{"context","n_pairs","accuracy","nll"}]}, numbers unrounded.
+ * "contexts":[{"context","n_pairs","accuracy","nll"}],
+ * "context_mean":{"n_contexts","accuracy","nll"}}, numbers unrounded. context_mean
+ * counts each context the same; it is null without contexts.
  */
 enum status eval_report_json(const struct eval_report *report, FILE *out, struct err *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tool/progress.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -150,6 +151,21 @@ void progress_show(struct progress *progress, const struct train_progress *state
 		redraw(progress, state, now);
 	}
 	fflush(progress->terminal->out);
+}
+
+void progress_note(struct progress *progress, const char *format, ...)
+{
+	FILE *out = progress->terminal->out;
+	va_list arguments;
+
+	if (progress->form != PROGRESS_PEOPLE)
+		return;
+	progress_end(progress);
+	va_start(arguments, format);
+	vfprintf(out, format, arguments);
+	va_end(arguments);
+	fputc('\n', out);
+	fflush(out);
 }
 
 void progress_end(struct progress *progress)

@@ -30,6 +30,10 @@ void progress_start(struct progress *progress, struct terminal *terminal, enum p
 /** progress_show(progress, state, now): print what there is to print. */
 void progress_show(struct progress *progress, const struct train_progress *state, double now);
 
+/** progress_note(progress, format, ...): for people, a permanent line of its own. */
+void progress_note(struct progress *progress, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /** progress_end(progress): wipe an unfinished line away. */
 void progress_end(struct progress *progress);
 

@@ -3,13 +3,18 @@
 
 #include "core/tool/json_line.h"
 
-void train_report_start(const char *path, const struct dataset *dataset,
-			const struct train_options *options, const struct encoder *encoder,
-			FILE *out)
+void train_report_data(const char *path, const struct dataset *dataset, FILE *out)
 {
 	fprintf(out, "%s: %zu pairs, %zu users, %zu contexts, %zu responses, %zu prompts\n", path,
 		dataset->n_pairs, dataset->n_users, dataset->n_contexts, dataset->phi.n_rows,
 		dataset->psi.n_rows);
+}
+
+void train_report_start(const char *path, const struct dataset *dataset,
+			const struct train_options *options, const struct encoder *encoder,
+			FILE *out)
+{
+	train_report_data(path, dataset, out);
 	fprintf(out, "%zu heads, %s router, encoder %s, objective %s\n", options->n_heads,
 		router_kind_name(options->router), encoder_spec(encoder),
 		objective_name(options->objective));

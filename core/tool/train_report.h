@@ -16,6 +16,9 @@ struct train_report {
 	double seconds;	 /* the whole command */
 };
 
+/** train_report_data(path, dataset, out): what there is to learn from. */
+void train_report_data(const char *path, const struct dataset *dataset, FILE *out);
+
 /** train_report_start(path, dataset, options, encoder, out): what is trained on what. */
 void train_report_start(const char *path, const struct dataset *dataset,
 			const struct train_options *options, const struct encoder *encoder,

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/tool/route_config.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <unistr.h>
+
+#include "core/base/options.h"
+
+#define AT(field) offsetof(struct route_config, field)
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+#define MAX_SEED  9007199254740991.0 /* 2^53 - 1: every JSON reader gets it exactly */
+#define MIN_TAU	  1e-6
+#define MAX_TAU	  1e6
+
+/* in the order of enum route_method */
+static const char *const methods[] = {"iterate", "closed-form", "auto", NULL};
+
+static const struct option_spec options[] = {
+    {.name = "model",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .required = true,
+     .value_name = "FILE",
+     .help = "Model file, with a linear or mlp router.",
+     .offset = AT(model)},
+    {.name = "data",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .required = true,
+     .value_name = "FILE",
+     .help = "Preference pairs with a context, JSON lines, also gzip-compressed.",
+     .offset = AT(data)},
+    {.name = "out",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .required = true,
+     .value_name = "FILE",
+     .help = "Model file to write; may be the one of --model. Replaced as a whole or not at all.",
+     .offset = AT(out)},
+    {.name = "method",
+     .type = OPTION_CHOICE,
+     .choices = methods,
+     .default_text = "auto",
+     .value_name = "NAME",
+     .help = "The paper's Algorithm 1, one posterior for each context, or the one that predicts "
+	     "held-out pairs better.",
+     .offset = AT(method)},
+    {.name = "tau",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = 64,
+     .default_text = "auto",
+     .value_name = "T",
+     .help = "Temperature of the heads' losses, 1e-06 to 1e+06: less trusts a pair more. auto: "
+	     "what predicts held-out pairs best.",
+     .offset = AT(tau)},
+    {.name = "budget",
+     .type = OPTION_INT,
+     .min = 0,
+     .max = UINT32_MAX - 1,
+     .default_text = "0",
+     .value_name = "N",
+     .help = "Pairs used at most, chosen at random; 0 uses all.",
+     .offset = AT(budget)},
+    {.name = "epochs",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 100000,
+     .default_text = "10",
+     .value_name = "N",
+     .help = "Passes over the pairs.",
+     .offset = AT(epochs)},
+    {.name = "batch",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 1048576,
+     .default_text = "32",
+     .value_name = "N",
+     .help = "Pairs a step.",
+     .offset = AT(batch)},
+    {.name = "learning-rate",
+     .type = OPTION_REAL,
+     .min = 1e-9,
+     .max = 100,
+     .value_name = "X",
+     .help = "Of AdamW, falling linearly to 0. By default a step moves a logit of the router by "
+	     "at most about 1.",
+     .offset = AT(learning_rate)},
+    {.name = "weight-decay",
+     .type = OPTION_REAL,
+     .min = 0,
+     .max = 100,
+     .default_text = "0",
+     .value_name = "X",
+     .help = "Of AdamW; it forgets what the router knew before.",
+     .offset = AT(weight_decay)},
+    {.name = "holdout",
+     .type = OPTION_REAL,
+     .min = 0,
+     .max = 0.5,
+     .default_text = "0.2",
+     .value_name = "F",
+     .help = "Part of each context's pairs that is predicted from the others, in turns, to choose "
+	     "method and temperature; 0 holds none out.",
+     .offset = AT(holdout)},
+    {.name = "seed",
+     .type = OPTION_INT,
+     .min = 0,
+     .max = MAX_SEED,
+     .default_text = "1",
+     .value_name = "N",
+     .help = "Of all random choices; same model, data, options and seed make the same file.",
+     .offset = AT(seed)},
+    {.name = "threads",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 256,
+     .default_text = "1",
+     .value_name = "N",
+     .help = "Threads of the linear algebra; another number may change the last bits.",
+     .offset = AT(threads)},
+    {.name = "json",
+     .type = OPTION_FLAG,
+     .help = "Print a JSON object for each trial, for each epoch and for the model.",
+     .offset = AT(json)},
+    {.name = "quiet",
+     .type = OPTION_FLAG,
+     .help = "Print no progress; with --json the model's object remains.",
+     .offset = AT(quiet)},
+};
+
+static enum status read_tau(const char *text, double *tau_out, struct err *err)
+{
+	char *end;
+
+	*tau_out = NAN;
+	if (strcmp(text, "auto") == 0)
+		return STATUS_OK;
+	*tau_out = strtod(text, &end);
+	if (*end != '\0' || !(*tau_out >= MIN_TAU && *tau_out <= MAX_TAU))
+		return err_set(err, STATUS_USAGE, "--tau %s: want auto or a number, %g to %g", text,
+			       MIN_TAU, MAX_TAU);
+	return STATUS_OK;
+}
+
+static enum status check(const struct route_config *config, double tau, struct err *err)
+{
+	bool open = config->method == ROUTE_AUTO || isnan(tau);
+
+	if (open && config->holdout == 0)
+		return err_set(err, STATUS_USAGE,
+			       "--holdout 0: %s is chosen on held-out pairs; give a --method and a "
+			       "--tau, or hold pairs out",
+			       config->method == ROUTE_AUTO ? "the method" : "tau");
+	if (config->json && u8_check((const uint8_t *)config->out, strlen(config->out)) != NULL)
+		return err_set(err, STATUS_USAGE, "--out: want valid UTF-8");
+	return STATUS_OK;
+}
+
+enum status route_config_parse(int argc, char **argv, struct route_config *config_out,
+			       struct route_options *options_out, struct err *err)
+{
+	enum status status;
+	double tau;
+
+	*config_out = (struct route_config){.learning_rate = NAN};
+	status = options_parse(options, N_OPTIONS, argc, argv, config_out, NULL, NULL, err);
+	if (status == STATUS_OK)
+		status = read_tau(config_out->tau, &tau, err);
+	if (status == STATUS_OK)
+		status = check(config_out, tau, err);
+	if (status != STATUS_OK)
+		return status;
+	*options_out = (struct route_options){
+	    .method = (enum route_method)config_out->method,
+	    .tau = tau,
+	    .budget = (size_t)config_out->budget,
+	    .epochs = (size_t)config_out->epochs,
+	    .batch = (size_t)config_out->batch,
+	    .learning_rate = config_out->learning_rate,
+	    .weight_decay = config_out->weight_decay,
+	    .holdout = config_out->holdout,
+	    .seed = (uint64_t)config_out->seed,
+	};
+	return STATUS_OK;
+}
+
+void route_config_help(FILE *out)
+{
+	fputs("usage: micro-model route --model FILE --data FILE --out FILE [options]\n\n"
+	      "Teaches a model's router which heads matter in which context. The heads and the\n"
+	      "model's id stay, so users' weights stay valid. Ctrl-C stops and writes nothing.\n\n",
+	      out);
+	options_help(options, N_OPTIONS, out);
+	fputs("  --help\n      Show this text.\n", out);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* route_config.h - the options of micro-model route. */
+#ifndef MICRO_TOOL_ROUTE_CONFIG_H
+#define MICRO_TOOL_ROUTE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/base/err.h"
+#include "core/train/route.h"
+
+/* Strings point into argv or static memory. */
+struct route_config {
+	const char *model;
+	const char *data;
+	const char *out;
+	int method; /* enum route_method */
+	const char *tau;
+	int64_t budget;
+	int64_t epochs;
+	int64_t batch;
+	double learning_rate; /* NaN: by the data */
+	double weight_decay;
+	double holdout;
+	int64_t seed;
+	int64_t threads;
+	bool json;
+	bool quiet;
+};
+
+/** route_config_parse(argc, argv, config_out, options_out, err): options_out for route_run(). */
+enum status route_config_parse(int argc, char **argv, struct route_config *config_out,
+			       struct route_options *options_out, struct err *err);
+
+/** route_config_help(out): the text of --help. */
+void route_config_help(FILE *out);
+
+#endif

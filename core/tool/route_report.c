@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/tool/route_report.h"
+
+#include "core/tool/json_line.h"
+#include "core/tool/table.h"
+#include "core/tool/train_report.h"
+
+void route_report_start(const char *path, const struct dataset *dataset, const struct model *model,
+			FILE *out)
+{
+	train_report_data(path, dataset, out);
+	fprintf(out, "%zu heads, %s router, encoder %s, model %s\n", model->heads.n_heads,
+		router_kind_name(model->router.kind), model->encoder_spec, model->id);
+	fflush(out);
+}
+
+void route_report_trial(struct progress *progress, const struct route_trial *trial)
+{
+	const struct eval_score *heldout = &trial->heldout;
+
+	progress_note(progress, "%-11s  tau %-5g  held out: accuracy %.4f, NLL %.4f",
+		      route_method_name(trial->method), trial->tau, heldout->accuracy,
+		      heldout->nll);
+	if (progress->form != PROGRESS_JSON)
+		return;
+	fprintf(progress->terminal->out,
+		"{\"method\":\"%s\",\"tau\":%.17g,\"heldout\":{\"n_pairs\":%zu,"
+		"\"accuracy\":%.17g,\"nll\":%.17g}}\n",
+		route_method_name(trial->method), trial->tau, heldout->n_pairs, heldout->accuracy,
+		heldout->nll);
+	fflush(progress->terminal->out);
+}
+
+static void add_score(struct table *table, const struct eval_score *score)
+{
+	table_add(table, "%.4f", score->accuracy);
+	table_add(table, "%.4f", score->nll);
+}
+
+static enum status print_methods(const struct route_result *result, const struct terminal *terminal,
+				 struct err *err)
+{
+	static const struct table_column columns[] = {
+	    {"held out", ALIGN_LEFT},
+	    {"tau", ALIGN_RIGHT},
+	    {"accuracy", ALIGN_RIGHT},
+	    {"NLL", ALIGN_RIGHT},
+	};
+	struct table table;
+	enum status status;
+
+	table_init(&table, columns, 4);
+	table_add(&table, "before");
+	table_add(&table, "%s", "");
+	add_score(&table, &result->before);
+	for (size_t m = 0; m < ROUTE_AUTO; m++) {
+		const struct route_trial *best = route_best(result, (enum route_method)m);
+
+		if (best == NULL)
+			continue;
+		table_add(&table, "%s", route_method_name(best->method));
+		table_add(&table, "%g", best->tau);
+		add_score(&table, &best->heldout);
+	}
+	status = table_print(&table, terminal, err);
+	table_free(&table);
+	return status;
+}
+
+/* ": NLL 0.0120 below iterate's, 0.1032 below the router's before" */
+static void print_advantage(const struct route_result *result, FILE *out)
+{
+	const struct route_trial *chosen = &result->trials[result->chosen];
+	enum route_method other =
+	    chosen->method == ROUTE_ITERATE ? ROUTE_CLOSED_FORM : ROUTE_ITERATE;
+	const struct route_trial *loser = route_best(result, other);
+
+	fputs(": NLL ", out);
+	if (loser != NULL)
+		fprintf(out, "%.4f below %s's, ", loser->heldout.nll - chosen->heldout.nll,
+			route_method_name(other));
+	fprintf(out, "%.4f below the router's before", result->before.nll - chosen->heldout.nll);
+}
+
+enum status route_report_text(const struct route_report *report, const struct terminal *terminal,
+			      struct err *err)
+{
+	const struct route_result *result = report->result;
+	const struct route_trial *chosen = &result->trials[result->chosen];
+	bool has_figures = result->before.n_pairs > 0;
+	FILE *out = terminal->out;
+
+	if (has_figures) {
+		enum status status = print_methods(result, terminal, err);
+
+		if (status != STATUS_OK)
+			return status;
+	}
+	fprintf(out, "%s, tau %g", route_method_name(chosen->method), chosen->tau);
+	if (has_figures)
+		print_advantage(result, out);
+	fprintf(out, "\n%s: model %s; %zu pairs, %zu contexts; %.1f s\n", report->out,
+		report->model->id, result->n_pairs, result->n_groups, report->seconds);
+	return STATUS_OK;
+}
+
+enum status route_report_json(const struct route_report *report, FILE *out, struct err *err)
+{
+	const struct route_result *result = report->result;
+	const struct route_trial *chosen = &result->trials[result->chosen];
+	/* NULL without memory, JSON null if nothing was held out */
+	json_t *heldout =
+	    json_loads(model_fact(report->model, "train.route.heldout"), JSON_DECODE_ANY, NULL);
+
+	return json_line_print(
+	    json_pack("{s:s, s:s, s:I, s:I, s:s, s:f, s:o, s:f}", "model", report->model->id, "out",
+		      report->out, "n_pairs", (json_int_t)result->n_pairs, "n_contexts",
+		      (json_int_t)result->n_groups, "method", route_method_name(chosen->method),
+		      "tau", chosen->tau, "heldout", heldout, "seconds", report->seconds),
+	    out, err);
+}
