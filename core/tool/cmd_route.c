@@ -11,17 +11,17 @@
 /* Everything one adaptation works with. */
 struct adaptation {
 	struct route_config config;
-	struct route_options options;
+	struct stage2_options options;
 	struct terminal terminal;
 	struct progress progress;
 	struct encoder *encoder;
 	struct dataset dataset;
 	struct model model;
-	struct route_result result;
+	struct stage2_result result;
 	double started; /* clock, seconds */
 };
 
-static bool on_progress(void *context, const struct route_progress *state)
+static bool on_progress(void *context, const struct stage2_progress *state)
 {
 	struct adaptation *a = context;
 
@@ -67,7 +67,7 @@ static enum status learn_and_save(struct adaptation *a, struct err *err)
 	linalg_set_threads((int)a->config.threads);
 	interrupt_catch();
 	progress_start(&a->progress, &a->terminal, progress_form(&a->config), stopwatch_seconds());
-	status = route_run(&a->dataset, &a->options, on_progress, a, &a->model, &a->result, err);
+	status = stage2_run(&a->dataset, &a->options, on_progress, a, &a->model, &a->result, err);
 	progress_end(&a->progress);
 	if (status == STATUS_OK && interrupt_seen())
 		status = err_set(err, STATUS_INTERRUPTED, "interrupted after the training");

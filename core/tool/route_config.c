@@ -17,7 +17,7 @@
 #define MIN_TAU	  1e-6
 #define MAX_TAU	  1e6
 
-/* in the order of enum route_method */
+/* in the order of enum stage2_method */
 static const char *const methods[] = {"iterate", "closed-form", "auto", NULL};
 
 static const struct option_spec options[] = {
@@ -153,20 +153,20 @@ static enum status read_tau(const char *text, double *tau_out, struct err *err)
 
 static enum status check(const struct route_config *config, double tau, struct err *err)
 {
-	bool open = config->method == ROUTE_AUTO || isnan(tau);
+	bool open = config->method == STAGE2_AUTO || isnan(tau);
 
 	if (open && config->holdout == 0)
 		return err_set(err, STATUS_USAGE,
 			       "--holdout 0: %s is chosen on held-out pairs; give a --method and a "
 			       "--tau, or hold pairs out",
-			       config->method == ROUTE_AUTO ? "the method" : "tau");
+			       config->method == STAGE2_AUTO ? "the method" : "tau");
 	if (config->json && u8_check((const uint8_t *)config->out, strlen(config->out)) != NULL)
 		return err_set(err, STATUS_USAGE, "--out: want valid UTF-8");
 	return STATUS_OK;
 }
 
 enum status route_config_parse(int argc, char **argv, struct route_config *config_out,
-			       struct route_options *options_out, struct err *err)
+			       struct stage2_options *options_out, struct err *err)
 {
 	enum status status;
 	double tau;
@@ -179,8 +179,8 @@ enum status route_config_parse(int argc, char **argv, struct route_config *confi
 		status = check(config_out, tau, err);
 	if (status != STATUS_OK)
 		return status;
-	*options_out = (struct route_options){
-	    .method = (enum route_method)config_out->method,
+	*options_out = (struct stage2_options){
+	    .method = (enum stage2_method)config_out->method,
 	    .tau = tau,
 	    .budget = (size_t)config_out->budget,
 	    .epochs = (size_t)config_out->epochs,

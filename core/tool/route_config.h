@@ -8,14 +8,14 @@
 #include <stdio.h>
 
 #include "core/base/err.h"
-#include "core/train/route.h"
+#include "core/train/stage2.h"
 
 /* Strings point into argv or static memory. */
 struct route_config {
 	const char *model;
 	const char *data;
 	const char *out;
-	int method; /* enum route_method */
+	int method; /* enum stage2_method */
 	const char *tau;
 	int64_t budget;
 	int64_t epochs;
@@ -29,9 +29,9 @@ struct route_config {
 	bool quiet;
 };
 
-/** route_config_parse(argc, argv, config_out, options_out, err): options_out for route_run(). */
+/** route_config_parse(argc, argv, config_out, options_out, err): options_out for stage2_run(). */
 enum status route_config_parse(int argc, char **argv, struct route_config *config_out,
-			       struct route_options *options_out, struct err *err);
+			       struct stage2_options *options_out, struct err *err);
 
 /** route_config_help(out): the text of --help. */
 void route_config_help(FILE *out);

@@ -14,19 +14,19 @@ void route_report_start(const char *path, const struct dataset *dataset, const s
 	fflush(out);
 }
 
-void route_report_trial(struct progress *progress, const struct route_trial *trial)
+void route_report_trial(struct progress *progress, const struct stage2_trial *trial)
 {
 	const struct eval_score *heldout = &trial->heldout;
 
 	progress_note(progress, "%-11s  tau %-5g  held out: accuracy %.4f, NLL %.4f",
-		      route_method_name(trial->method), trial->tau, heldout->accuracy,
+		      stage2_method_name(trial->method), trial->tau, heldout->accuracy,
 		      heldout->nll);
 	if (progress->form != PROGRESS_JSON)
 		return;
 	fprintf(progress->terminal->out,
 		"{\"method\":\"%s\",\"tau\":%.17g,\"heldout\":{\"n_pairs\":%zu,"
 		"\"accuracy\":%.17g,\"nll\":%.17g}}\n",
-		route_method_name(trial->method), trial->tau, heldout->n_pairs, heldout->accuracy,
+		stage2_method_name(trial->method), trial->tau, heldout->n_pairs, heldout->accuracy,
 		heldout->nll);
 	fflush(progress->terminal->out);
 }
@@ -37,8 +37,8 @@ static void add_score(struct table *table, const struct eval_score *score)
 	table_add(table, "%.4f", score->nll);
 }
 
-static enum status print_methods(const struct route_result *result, const struct terminal *terminal,
-				 struct err *err)
+static enum status print_methods(const struct stage2_result *result,
+				 const struct terminal *terminal, struct err *err)
 {
 	static const struct table_column columns[] = {
 	    {"held out", ALIGN_LEFT},
@@ -53,12 +53,12 @@ static enum status print_methods(const struct route_result *result, const struct
 	table_add(&table, "before");
 	table_add(&table, "%s", "");
 	add_score(&table, &result->before);
-	for (size_t m = 0; m < ROUTE_AUTO; m++) {
-		const struct route_trial *best = route_best(result, (enum route_method)m);
+	for (size_t m = 0; m < STAGE2_AUTO; m++) {
+		const struct stage2_trial *best = stage2_best(result, (enum stage2_method)m);
 
 		if (best == NULL)
 			continue;
-		table_add(&table, "%s", route_method_name(best->method));
+		table_add(&table, "%s", stage2_method_name(best->method));
 		table_add(&table, "%g", best->tau);
 		add_score(&table, &best->heldout);
 	}
@@ -68,25 +68,25 @@ static enum status print_methods(const struct route_result *result, const struct
 }
 
 /* ": NLL 0.0120 below iterate's, 0.1032 below the router's before" */
-static void print_advantage(const struct route_result *result, FILE *out)
+static void print_advantage(const struct stage2_result *result, FILE *out)
 {
-	const struct route_trial *chosen = &result->trials[result->chosen];
-	enum route_method other =
-	    chosen->method == ROUTE_ITERATE ? ROUTE_CLOSED_FORM : ROUTE_ITERATE;
-	const struct route_trial *loser = route_best(result, other);
+	const struct stage2_trial *chosen = &result->trials[result->chosen];
+	enum stage2_method other =
+	    chosen->method == STAGE2_ITERATE ? STAGE2_CLOSED_FORM : STAGE2_ITERATE;
+	const struct stage2_trial *loser = stage2_best(result, other);
 
 	fputs(": NLL ", out);
 	if (loser != NULL)
 		fprintf(out, "%.4f below %s's, ", loser->heldout.nll - chosen->heldout.nll,
-			route_method_name(other));
+			stage2_method_name(other));
 	fprintf(out, "%.4f below the router's before", result->before.nll - chosen->heldout.nll);
 }
 
 enum status route_report_text(const struct route_report *report, const struct terminal *terminal,
 			      struct err *err)
 {
-	const struct route_result *result = report->result;
-	const struct route_trial *chosen = &result->trials[result->chosen];
+	const struct stage2_result *result = report->result;
+	const struct stage2_trial *chosen = &result->trials[result->chosen];
 	bool has_figures = result->before.n_pairs > 0;
 	FILE *out = terminal->out;
 
@@ -96,7 +96,7 @@ enum status route_report_text(const struct route_report *report, const struct te
 		if (status != STATUS_OK)
 			return status;
 	}
-	fprintf(out, "%s, tau %g", route_method_name(chosen->method), chosen->tau);
+	fprintf(out, "%s, tau %g", stage2_method_name(chosen->method), chosen->tau);
 	if (has_figures)
 		print_advantage(result, out);
 	fprintf(out, "\n%s: model %s; %zu pairs, %zu contexts; %.1f s\n", report->out,
@@ -106,8 +106,8 @@ enum status route_report_text(const struct route_report *report, const struct te
 
 enum status route_report_json(const struct route_report *report, FILE *out, struct err *err)
 {
-	const struct route_result *result = report->result;
-	const struct route_trial *chosen = &result->trials[result->chosen];
+	const struct stage2_result *result = report->result;
+	const struct stage2_trial *chosen = &result->trials[result->chosen];
 	/* NULL without memory, JSON null if nothing was held out */
 	json_t *heldout =
 	    json_loads(model_fact(report->model, "train.route.heldout"), JSON_DECODE_ANY, NULL);
@@ -115,7 +115,7 @@ enum status route_report_json(const struct route_report *report, FILE *out, stru
 	return json_line_print(
 	    json_pack("{s:s, s:s, s:I, s:I, s:s, s:f, s:o, s:f}", "model", report->model->id, "out",
 		      report->out, "n_pairs", (json_int_t)result->n_pairs, "n_contexts",
-		      (json_int_t)result->n_groups, "method", route_method_name(chosen->method),
+		      (json_int_t)result->n_groups, "method", stage2_method_name(chosen->method),
 		      "tau", chosen->tau, "heldout", heldout, "seconds", report->seconds),
 	    out, err);
 }

@@ -6,11 +6,11 @@
 #include <stdio.h>
 
 #include "core/tool/progress.h"
-#include "core/train/route.h"
+#include "core/train/stage2.h"
 
 struct route_report {
 	const struct model *model; /* adapted, with its facts */
-	const struct route_result *result;
+	const struct stage2_result *result;
 	const char *out; /* path of the model file */
 	double seconds;	 /* the whole command */
 };
@@ -23,7 +23,7 @@ void route_report_start(const char *path, const struct dataset *dataset, const s
  * route_report_trial(progress, trial): one line in progress' form:
  * {"method","tau","heldout":{"n_pairs","accuracy","nll"}} for machines.
  */
-void route_report_trial(struct progress *progress, const struct route_trial *trial);
+void route_report_trial(struct progress *progress, const struct stage2_trial *trial);
 
 /** route_report_text(report, terminal, err): the methods side by side, and which one won. */
 enum status route_report_text(const struct route_report *report, const struct terminal *terminal,

@@ -89,6 +89,26 @@ void pairs_one_taste(size_t n_users, size_t pairs_per_user, uint64_t seed,
 	make_pairs(n_users, pairs_per_user, 1, seed, dataset_out);
 }
 
+void pairs_set_contexts(struct dataset *dataset)
+{
+	const float odd[PAIRS_DIM] = {0, 1, 0, 0};
+
+	require(features_append(&dataset->psi, feature_row_dense(odd, PAIRS_DIM), NULL) ==
+		    STATUS_OK,
+		"prompt");
+	dataset->context_names = mem_array(2, sizeof(char *));
+	require(dataset->context_names != NULL, "memory");
+	dataset->context_names[0] = mem_string("even", 4);
+	dataset->context_names[1] = mem_string("odd", 3);
+	dataset->n_contexts = 2;
+	for (size_t i = 0; i < dataset->n_pairs; i++) {
+		uint32_t user = dataset->user[i];
+
+		dataset->context[i] = (user == DATASET_NONE ? (uint32_t)i : user) % 2;
+		dataset->prompt[i] = dataset->context[i];
+	}
+}
+
 void pairs_model(size_t n_heads, enum router_kind kind, size_t n_hidden, struct model *model_out)
 {
 	struct encoder *encoder;
@@ -97,4 +117,16 @@ void pairs_model(size_t n_heads, enum router_kind kind, size_t n_hidden, struct 
 	require(model_init(model_out, n_heads, kind, n_hidden, encoder, NULL) == STATUS_OK,
 		"model");
 	encoder_close(encoder);
+}
+
+void pairs_opposed_model(enum router_kind kind, size_t n_hidden, struct model *model_out)
+{
+	struct rng rng;
+
+	pairs_model(3, kind, n_hidden, model_out);
+	model_out->heads.weight[0] = 4;
+	model_out->heads.weight[1] = -4;
+	rng_init(&rng, 7);
+	router_randomize(&model_out->router, &rng);
+	model_update_id(model_out);
 }

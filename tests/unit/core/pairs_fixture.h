@@ -24,7 +24,19 @@ void pairs_two_tastes(size_t n_users, size_t pairs_per_user, uint64_t seed,
 void pairs_one_taste(size_t n_users, size_t pairs_per_user, uint64_t seed,
 		     struct dataset *dataset_out);
 
+/**
+ * pairs_set_contexts(dataset): the tastes of pairs_two_tastes() become two contexts, "even"
+ * and "odd", each with a router text of its own: features 0 and 1 of psi.
+ */
+void pairs_set_contexts(struct dataset *dataset);
+
 /** pairs_model(n_heads, kind, n_hidden, model_out): an untrained model for it. */
 void pairs_model(size_t n_heads, enum router_kind kind, size_t n_hidden, struct model *model_out);
+
+/**
+ * pairs_opposed_model(kind, n_hidden, model_out): three heads for it: what even users like,
+ * what odd ones like, and one that likes nothing. The mlp's router begins at random.
+ */
+void pairs_opposed_model(enum router_kind kind, size_t n_hidden, struct model *model_out);
 
 #endif

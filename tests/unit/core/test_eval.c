@@ -122,6 +122,12 @@ START_TEST(overall_and_contexts_count_each_pair_once)
 					1e-12);
 		ck_assert_double_eq_tol(result.contexts[c].nll, by_context[c].nll / n, 1e-6);
 	}
+	ck_assert_uint_eq(result.context_mean.n_pairs, 20);
+	ck_assert_double_eq_tol(result.context_mean.accuracy,
+				(result.contexts[0].accuracy + result.contexts[1].accuracy) / 2,
+				1e-12);
+	ck_assert_double_eq_tol(result.context_mean.nll,
+				(result.contexts[0].nll + result.contexts[1].nll) / 2, 1e-12);
 	eval_result_free(&result);
 	model_free(&model);
 	data.n_contexts = 0;

@@ -27,6 +27,7 @@ static void setup(void)
 	    .result = {.overall = {7, THIRD, 0.25},
 		       .contexts = scores,
 		       .n_contexts = 2,
+		       .context_mean = {7, 0.625, THIRD},
 		       .shots = {{0, 3, 0.5, 0.75}, {4, 3, 1, 0.125}},
 		       .n_shots = 2},
 	};
@@ -44,10 +45,11 @@ START_TEST(tables_show_contexts_and_shots)
 	ck_assert_int_eq(eval_report_text(&report, &capture.terminal, NULL), STATUS_OK);
 	ck_assert_str_eq(capture_text(&capture), "pairs.jsonl: 7 pairs, 3 users; model 0123abcd\n"
 						 "\n"
-						 "context        pairs  accuracy     NLL\n"
-						 "(all pairs)        7    0.3333  0.2500\n"
-						 "concise            5    0.7500  0.5000\n"
-						 "formal \"tone\"      2    0.5000  0.3333\n"
+						 "context             pairs  accuracy     NLL\n"
+						 "(all pairs)             7    0.3333  0.2500\n"
+						 "concise                 5    0.7500  0.5000\n"
+						 "formal \"tone\"           2    0.5000  0.3333\n"
+						 "(mean of contexts)      7    0.6250  0.3333\n"
 						 "\n"
 						 "feedbacks  users  accuracy     NLL\n"
 						 "        0      3    0.5000  0.7500\n"
@@ -107,13 +109,15 @@ static json_t *print_and_parse(void)
 
 START_TEST(json_is_one_line_with_unrounded_numbers)
 {
-	json_t *wanted = json_pack("{s:i, s:f, s:f, s:[{s:i, s:i, s:f, s:f}, {s:i, s:i, s:f, s:f}],"
-				   " s:[{s:s, s:i, s:f, s:f}, {s:s, s:i, s:f, s:f}]}",
-				   "n_pairs", 7, "accuracy", THIRD, "nll", 0.25, "shots", "shots",
-				   0, "users", 3, "accuracy", 0.5, "nll", 0.75, "shots", 4, "users",
-				   3, "accuracy", 1.0, "nll", 0.125, "contexts", "context",
-				   "concise", "n_pairs", 5, "accuracy", 0.75, "nll", 0.5, "context",
-				   "formal \"tone\"", "n_pairs", 2, "accuracy", 0.5, "nll", THIRD);
+	json_t *wanted = json_pack(
+	    "{s:i, s:f, s:f, s:[{s:i, s:i, s:f, s:f}, {s:i, s:i, s:f, s:f}],"
+	    " s:[{s:s, s:i, s:f, s:f}, {s:s, s:i, s:f, s:f}],"
+	    " s:{s:i, s:f, s:f}}",
+	    "n_pairs", 7, "accuracy", THIRD, "nll", 0.25, "shots", "shots", 0, "users", 3,
+	    "accuracy", 0.5, "nll", 0.75, "shots", 4, "users", 3, "accuracy", 1.0, "nll", 0.125,
+	    "contexts", "context", "concise", "n_pairs", 5, "accuracy", 0.75, "nll", 0.5, "context",
+	    "formal \"tone\"", "n_pairs", 2, "accuracy", 0.5, "nll", THIRD, "context_mean",
+	    "n_contexts", 2, "accuracy", 0.625, "nll", THIRD);
 	json_t *object = print_and_parse();
 
 	ck_assert(json_equal(object, wanted));
@@ -123,14 +127,15 @@ START_TEST(json_is_one_line_with_unrounded_numbers)
 }
 END_TEST
 
-START_TEST(json_has_empty_lists_when_there_is_nothing_to_list)
+START_TEST(json_has_empty_lists_and_no_mean_when_there_is_nothing_to_list)
 {
 	json_t *object;
 
 	report.result.n_contexts = 0;
 	report.result.n_shots = 0;
 	object = print_and_parse();
-	ck_assert_uint_eq(json_object_size(object), 5);
+	ck_assert_uint_eq(json_object_size(object), 6);
+	ck_assert(json_is_null(json_object_get(object, "context_mean")));
 	ck_assert(json_is_array(json_object_get(object, "shots")));
 	ck_assert_uint_eq(json_array_size(json_object_get(object, "shots")), 0);
 	ck_assert(json_is_array(json_object_get(object, "contexts")));
@@ -150,7 +155,7 @@ int main(void)
 	tcase_add_test(tcase, users_left_out_are_counted);
 	tcase_add_test(tcase, terminal_gets_bars_from_half_to_one);
 	tcase_add_test(tcase, json_is_one_line_with_unrounded_numbers);
-	tcase_add_test(tcase, json_has_empty_lists_when_there_is_nothing_to_list);
+	tcase_add_test(tcase, json_has_empty_lists_and_no_mean_when_there_is_nothing_to_list);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -190,7 +190,27 @@ START_TEST(redrawn_line_never_fills_the_window)
 }
 END_TEST
 
+START_TEST(note_stands_on_a_line_of_its_own)
+{
+	start(true, PROGRESS_PEOPLE);
+	progress_show(&progress, &middle, 101);
+	capture_text(&capture);
+	progress_note(&progress, "tau %g", 0.5);
+	ck_assert_str_eq(capture_text(&capture), WIPE "tau 0.5\n");
+	progress_end(&progress);
+	ck_assert_str_eq(capture_text(&capture), "");
+}
+END_TEST
+
 /* ---- machines ---- */
+
+START_TEST(note_is_not_for_machines)
+{
+	start(true, PROGRESS_JSON);
+	progress_note(&progress, "tau %g", 0.5);
+	ck_assert_str_eq(capture_text(&capture), "");
+}
+END_TEST
 
 START_TEST(json_is_one_object_an_epoch)
 {
@@ -255,6 +275,8 @@ int main(void)
 	tcase_add_test(tcase, terminal_is_not_redrawn_more_often_than_eyes_see);
 	tcase_add_test(tcase, interrupted_line_is_wiped_away);
 	tcase_add_test(tcase, redrawn_line_never_fills_the_window);
+	tcase_add_test(tcase, note_stands_on_a_line_of_its_own);
+	tcase_add_test(tcase, note_is_not_for_machines);
 	tcase_add_test(tcase, json_is_one_object_an_epoch);
 	tcase_add_test(tcase, json_without_held_out_pairs_is_null);
 	tcase_add_test(tcase, quiet_prints_nothing);

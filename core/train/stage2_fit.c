@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* route_fit.c - MiCRo, Algorithm 1, and the same training for the closed form's targets */
-#include "core/train/route_fit.h"
+/* stage2_fit.c - MiCRo, Algorithm 1, and the same training for the closed form's targets */
+#include "core/train/stage2_fit.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,8 +12,11 @@
 /* how often report() is called within an epoch */
 #define BATCHES_PER_REPORT 16
 
+/* of AdamW: gradients below are rounding, and must not become whole steps */
+#define EPSILON 1e-4
+
 /* log f(c,x) of pair i into log_weight, and hidden */
-static void forward(struct route_fit *fit, size_t i)
+static void forward(struct stage2_fit *fit, size_t i)
 {
 	router_logits(&fit->router, features_row(&fit->pairs->psi, fit->pairs->row[i]), fit->hidden,
 		      fit->logits);
@@ -21,7 +24,7 @@ static void forward(struct route_fit *fit, size_t i)
 }
 
 /* omega_k proportional to f_k(c,x) exp(-L_k / tau)                     eq. (5) */
-static void pair_target(struct route_fit *fit, size_t i)
+static void pair_target(struct stage2_fit *fit, size_t i)
 {
 	size_t n_heads = fit->pairs->n_heads;
 	const double *loss = fit->pairs->loss + i * n_heads;
@@ -43,9 +46,9 @@ static void pair_target(struct route_fit *fit, size_t i)
  * with f the router before stage 2: few pairs leave it near that, many decide.
  * posterior: [n_groups, n_heads], zero at first; count: [n_groups], pairs of each.
  */
-static void group_posteriors(struct route_fit *fit, const size_t *count, double *posterior)
+static void group_posteriors(struct stage2_fit *fit, const size_t *count, double *posterior)
 {
-	const struct route_pairs *pairs = fit->pairs;
+	const struct stage2_pairs *pairs = fit->pairs;
 	size_t n_heads = pairs->n_heads;
 
 	for (size_t j = 0; j < fit->n_pairs; j++) {
@@ -65,9 +68,9 @@ static void group_posteriors(struct route_fit *fit, const size_t *count, double 
 	}
 }
 
-static enum status closed_form_targets(struct route_fit *fit, struct err *err)
+static enum status closed_form_targets(struct stage2_fit *fit, struct err *err)
 {
-	const struct route_pairs *pairs = fit->pairs;
+	const struct stage2_pairs *pairs = fit->pairs;
 	size_t n_heads = pairs->n_heads;
 	double *posterior = mem_array(pairs->n_groups, n_heads * sizeof(*posterior));
 	size_t *count = mem_array(pairs->n_groups, sizeof(*count));
@@ -92,7 +95,7 @@ out:
 	return status;
 }
 
-static enum status allocate(struct route_fit *fit, struct err *err)
+static enum status allocate(struct stage2_fit *fit, struct err *err)
 {
 	size_t n_heads = fit->pairs->n_heads;
 
@@ -112,26 +115,27 @@ static enum status allocate(struct route_fit *fit, struct err *err)
 	return adamw_init(&fit->opt, fit->router.n_params, fit->options->weight_decay, err);
 }
 
-enum status route_fit_init(struct route_fit *fit, const struct router *router, uint32_t left_out,
-			   struct err *err)
+enum status stage2_fit_init(struct stage2_fit *fit, const struct router *router, uint32_t left_out,
+			    struct err *err)
 {
 	size_t batch = fit->options->batch;
-	enum status status = route_pairs_router(fit->pairs, router, &fit->router, err);
+	enum status status = stage2_pairs_router(fit->pairs, router, &fit->router, err);
 
 	if (status == STATUS_OK)
 		status = allocate(fit, err);
 	if (status != STATUS_OK)
 		return status;
+	fit->opt.epsilon = EPSILON;
 	rng_init(&fit->rng, fit->options->seed);
 	for (size_t i = 0; i < fit->pairs->n_pairs; i++) {
 		if (fit->pairs->fold[i] != left_out)
 			fit->order[fit->n_pairs++] = (uint32_t)i;
 	}
 	fit->n_steps = fit->options->epochs * ((fit->n_pairs + batch - 1) / batch);
-	return fit->method == ROUTE_CLOSED_FORM ? closed_form_targets(fit, err) : STATUS_OK;
+	return fit->method == STAGE2_CLOSED_FORM ? closed_form_targets(fit, err) : STATUS_OK;
 }
 
-void route_fit_free(struct route_fit *fit)
+void stage2_fit_free(struct stage2_fit *fit)
 {
 	router_free(&fit->router);
 	adamw_free(&fit->opt);
@@ -144,11 +148,11 @@ void route_fit_free(struct route_fit *fit)
 	mem_free(fit->hidden);
 	mem_free(fit->scratch);
 	mem_free(fit->grad);
-	*fit = (struct route_fit){0};
+	*fit = (struct stage2_fit){0};
 }
 
 /* log sum_k f_k p_k of pair i                                          eq. (1) */
-static double log_likelihood(struct route_fit *fit, size_t i)
+static double log_likelihood(struct stage2_fit *fit, size_t i)
 {
 	size_t n_heads = fit->pairs->n_heads;
 	const double *loss = fit->pairs->loss + i * n_heads;
@@ -158,13 +162,13 @@ static double log_likelihood(struct route_fit *fit, size_t i)
 	return log_sum_exp(fit->joint, n_heads);
 }
 
-double route_fit_log_preference(struct route_fit *fit, size_t i)
+double stage2_fit_log_preference(struct stage2_fit *fit, size_t i)
 {
 	forward(fit, i);
 	return log_likelihood(fit, i);
 }
 
-double route_fit_gradient(struct route_fit *fit, size_t i)
+double stage2_fit_gradient(struct stage2_fit *fit, size_t i)
 {
 	size_t n_heads = fit->pairs->n_heads;
 
@@ -175,7 +179,7 @@ double route_fit_gradient(struct route_fit *fit, size_t i)
 }
 
 /* The learning rate falls linearly to zero. */
-static void step(struct route_fit *fit)
+static void step(struct stage2_fit *fit)
 {
 	double rate = fit->options->learning_rate * (1 - (double)fit->step / (double)fit->n_steps);
 
@@ -183,7 +187,7 @@ static void step(struct route_fit *fit)
 	fit->step++;
 }
 
-static enum status report(struct route_fit *fit, size_t n_done, double nll_sum, struct err *err)
+static enum status report(struct stage2_fit *fit, size_t n_done, double nll_sum, struct err *err)
 {
 	fit->nll = nll_sum / (double)n_done;
 	if (!isfinite(nll_sum))
@@ -197,15 +201,15 @@ static enum status report(struct route_fit *fit, size_t n_done, double nll_sum, 
 }
 
 /* Gradients of the pairs order[begin .. begin + n), one step; returns the sum of their NLL. */
-static double train_batch(struct route_fit *fit, size_t begin, size_t n)
+static double train_batch(struct stage2_fit *fit, size_t begin, size_t n)
 {
-	const struct route_pairs *pairs = fit->pairs;
+	const struct stage2_pairs *pairs = fit->pairs;
 	double nll_sum = 0;
 
 	for (size_t j = begin; j < begin + n; j++) {
 		size_t i = fit->order[j];
 
-		nll_sum += route_fit_gradient(fit, i);
+		nll_sum += stage2_fit_gradient(fit, i);
 		for (size_t k = 0; k < pairs->n_heads; k++)
 			fit->dlogits[k] /= (float)n;
 		router_backward(&fit->router, features_row(&pairs->psi, pairs->row[i]), fit->hidden,
@@ -215,12 +219,12 @@ static double train_batch(struct route_fit *fit, size_t begin, size_t n)
 	return nll_sum;
 }
 
-enum status route_fit_epoch(struct route_fit *fit, struct err *err)
+enum status stage2_fit_epoch(struct stage2_fit *fit, struct err *err)
 {
 	size_t batch = fit->options->batch;
 	double nll_sum = 0;
 
-	if (fit->method == ROUTE_ITERATE) {
+	if (fit->method == STAGE2_ITERATE) {
 		for (size_t j = 0; j < fit->n_pairs; j++)
 			pair_target(fit, fit->order[j]);
 	}

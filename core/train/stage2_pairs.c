@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/train/route_pairs.h"
+#include "core/train/stage2_pairs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #define NO_GROUP UINT32_MAX
 #define NO_USER	 UINT32_MAX
 
-static enum status compute_losses(struct route_pairs *pairs, const struct dataset *dataset,
+static enum status compute_losses(struct stage2_pairs *pairs, const struct dataset *dataset,
 				  const struct heads *heads, const uint32_t *chosen_pairs,
 				  struct err *err)
 {
@@ -43,7 +43,7 @@ static enum status compute_losses(struct route_pairs *pairs, const struct datase
 }
 
 /* Groups are numbered as they come; a context and a router text never share a number. */
-static enum status find_groups(struct route_pairs *pairs, const struct dataset *dataset,
+static enum status find_groups(struct stage2_pairs *pairs, const struct dataset *dataset,
 			       const uint32_t *chosen_pairs, struct err *err)
 {
 	size_t n_names = dataset->n_contexts + dataset->psi.n_rows;
@@ -90,7 +90,7 @@ static int compare_places(const void *a, const void *b)
 }
 
 /* first: [n_users], n_pairs at the beginning */
-static void find_places(const struct route_pairs *pairs, const struct dataset *dataset,
+static void find_places(const struct stage2_pairs *pairs, const struct dataset *dataset,
 			const uint32_t *chosen_pairs, uint32_t *first, struct place *places)
 {
 	for (size_t i = 0; i < pairs->n_pairs; i++) {
@@ -111,7 +111,7 @@ static void find_places(const struct route_pairs *pairs, const struct dataset *d
  * side, so nearly all of a fold's users are new to the others, as the ones to be
  * served are; still every group that has enough pairs is in every fold.
  */
-static enum status deal_folds(struct route_pairs *pairs, const struct dataset *dataset,
+static enum status deal_folds(struct stage2_pairs *pairs, const struct dataset *dataset,
 			      const uint32_t *chosen_pairs, size_t n_folds, struct err *err)
 {
 	uint32_t *first = mem_array(dataset->n_users, sizeof(*first));
@@ -169,7 +169,7 @@ static size_t number_features(const struct features *psi, uint32_t *position, ui
 }
 
 /* index, value: scratch [psi->dim] */
-static enum status reduce_rows(struct route_pairs *pairs, const struct features *psi,
+static enum status reduce_rows(struct stage2_pairs *pairs, const struct features *psi,
 			       const uint32_t *position, uint32_t *index, float *value,
 			       struct err *err)
 {
@@ -190,7 +190,7 @@ static enum status reduce_rows(struct route_pairs *pairs, const struct features 
 	return status;
 }
 
-static enum status reduce_features(struct route_pairs *pairs, const struct features *psi,
+static enum status reduce_features(struct stage2_pairs *pairs, const struct features *psi,
 				   struct err *err)
 {
 	uint32_t *position = mem_array(psi->dim, sizeof(*position));
@@ -213,14 +213,14 @@ static enum status reduce_features(struct route_pairs *pairs, const struct featu
 	return status;
 }
 
-enum status route_pairs_init(struct route_pairs *pairs, const struct dataset *dataset,
-			     const struct model *model, size_t n_pairs, size_t n_folds,
-			     struct rng *rng, struct err *err)
+enum status stage2_pairs_init(struct stage2_pairs *pairs, const struct dataset *dataset,
+			      const struct model *model, size_t n_pairs, size_t n_folds,
+			      struct rng *rng, struct err *err)
 {
 	uint32_t *order = mem_array(dataset->n_pairs, sizeof(*order));
 	enum status status;
 
-	*pairs = (struct route_pairs){.n_heads = model->heads.n_heads};
+	*pairs = (struct stage2_pairs){.n_heads = model->heads.n_heads};
 	if (order == NULL)
 		return err_no_memory(err, "pairs");
 	for (size_t i = 0; i < dataset->n_pairs; i++)
@@ -235,12 +235,12 @@ enum status route_pairs_init(struct route_pairs *pairs, const struct dataset *da
 	if (status == STATUS_OK)
 		status = reduce_features(pairs, &dataset->psi, err);
 	if (status != STATUS_OK)
-		route_pairs_free(pairs);
+		stage2_pairs_free(pairs);
 	mem_free(order);
 	return status;
 }
 
-void route_pairs_free(struct route_pairs *pairs)
+void stage2_pairs_free(struct stage2_pairs *pairs)
 {
 	mem_free(pairs->loss);
 	mem_free(pairs->row);
@@ -248,7 +248,7 @@ void route_pairs_free(struct route_pairs *pairs)
 	mem_free(pairs->fold);
 	mem_free(pairs->feature);
 	features_free(&pairs->psi);
-	*pairs = (struct route_pairs){0};
+	*pairs = (struct stage2_pairs){0};
 }
 
 /* Numbers a feature has in the first layer, [dim, width]; what follows is all of one block. */
@@ -257,8 +257,8 @@ static size_t first_width(const struct router *router)
 	return router->kind == ROUTER_MLP ? router->n_hidden : router->n_heads;
 }
 
-enum status route_pairs_router(const struct route_pairs *pairs, const struct router *router,
-			       struct router *part_out, struct err *err)
+enum status stage2_pairs_router(const struct stage2_pairs *pairs, const struct router *router,
+				struct router *part_out, struct err *err)
 {
 	size_t width = first_width(router);
 	size_t n_first = router->dim * width;
@@ -275,8 +275,8 @@ enum status route_pairs_router(const struct route_pairs *pairs, const struct rou
 	return STATUS_OK;
 }
 
-void route_pairs_put_back(const struct route_pairs *pairs, const struct router *part,
-			  struct router *router)
+void stage2_pairs_put_back(const struct stage2_pairs *pairs, const struct router *part,
+			   struct router *router)
 {
 	size_t width = first_width(router);
 	size_t n_first = router->dim * width;

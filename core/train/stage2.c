@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/train/route.h"
+#include "core/train/stage2.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -7,19 +7,19 @@
 #include <stdio.h>
 
 #include "core/math/logmath.h"
-#include "core/train/route_fit.h"
+#include "core/train/stage2_fit.h"
 
 /* Everything one run works with. */
 struct routing {
-	struct route_options options; /* none left open but method and tau */
+	struct stage2_options options; /* none left open but method and tau */
 	struct model *model;
-	route_progress_fn *progress; /* may be NULL */
+	stage2_progress_fn *progress; /* may be NULL */
 	void *progress_context;
-	struct route_result *result;
+	struct stage2_result *result;
 
-	struct route_pairs pairs;
+	struct stage2_pairs pairs;
 	size_t n_folds; /* 1: nothing is held out */
-	struct route_progress now;
+	struct stage2_progress now;
 	size_t fit_begin; /* pairs done when the epoch that runs began */
 };
 
@@ -29,18 +29,18 @@ static const double closed_form_taus[] = {1, 2, 4, 8, 16, 32, 64};
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-const char *route_method_name(enum route_method method)
+const char *stage2_method_name(enum stage2_method method)
 {
 	static const char *const names[] = {"iterate", "closed-form", "auto"};
 
-	assert((unsigned)method < N_ROUTE_METHODS);
+	assert((unsigned)method < N_STAGE2_METHODS);
 	return names[method];
 }
 
-void route_defaults(struct route_options *options_out)
+void stage2_defaults(struct stage2_options *options_out)
 {
-	*options_out = (struct route_options){
-	    .method = ROUTE_AUTO,
+	*options_out = (struct stage2_options){
+	    .method = STAGE2_AUTO,
 	    .tau = NAN,
 	    .budget = 0,
 	    .epochs = 10,
@@ -52,14 +52,15 @@ void route_defaults(struct route_options *options_out)
 	};
 }
 
-const struct route_trial *route_best(const struct route_result *result, enum route_method method)
+const struct stage2_trial *stage2_best(const struct stage2_result *result,
+				       enum stage2_method method)
 {
-	const struct route_trial *best = NULL;
+	const struct stage2_trial *best = NULL;
 
 	for (size_t i = 0; i < result->n_trials; i++) {
-		const struct route_trial *trial = &result->trials[i];
+		const struct stage2_trial *trial = &result->trials[i];
 
-		if (method != ROUTE_AUTO && trial->method != method)
+		if (method != STAGE2_AUTO && trial->method != method)
 			continue;
 		if (best == NULL || trial->heldout.nll < best->heldout.nll)
 			best = trial;
@@ -67,16 +68,16 @@ const struct route_trial *route_best(const struct route_result *result, enum rou
 	return best;
 }
 
-static void add_trials(struct route_result *result, enum route_method method, double tau,
+static void add_trials(struct stage2_result *result, enum stage2_method method, double tau,
 		       const double *taus, size_t n_taus)
 {
 	if (!isnan(tau)) {
 		taus = &tau;
 		n_taus = 1;
 	}
-	assert(result->n_trials + n_taus <= ROUTE_MAX_TRIALS);
+	assert(result->n_trials + n_taus <= STAGE2_MAX_TRIALS);
 	for (size_t i = 0; i < n_taus; i++)
-		result->trials[result->n_trials++] = (struct route_trial){
+		result->trials[result->n_trials++] = (struct stage2_trial){
 		    .method = method,
 		    .tau = taus[i],
 		};
@@ -84,17 +85,17 @@ static void add_trials(struct route_result *result, enum route_method method, do
 
 static void list_trials(struct routing *r)
 {
-	const struct route_options *options = &r->options;
+	const struct stage2_options *options = &r->options;
 
-	if (options->method != ROUTE_CLOSED_FORM)
-		add_trials(r->result, ROUTE_ITERATE, options->tau, iterate_taus,
+	if (options->method != STAGE2_CLOSED_FORM)
+		add_trials(r->result, STAGE2_ITERATE, options->tau, iterate_taus,
 			   LENGTH(iterate_taus));
-	if (options->method != ROUTE_ITERATE)
-		add_trials(r->result, ROUTE_CLOSED_FORM, options->tau, closed_form_taus,
+	if (options->method != STAGE2_ITERATE)
+		add_trials(r->result, STAGE2_CLOSED_FORM, options->tau, closed_form_taus,
 			   LENGTH(closed_form_taus));
 }
 
-static enum status check_inputs(const struct dataset *dataset, const struct route_options *options,
+static enum status check_inputs(const struct dataset *dataset, const struct stage2_options *options,
 				const struct model *model, struct err *err)
 {
 	if (model->router.kind == ROUTER_STATIC)
@@ -118,7 +119,7 @@ static enum status check_inputs(const struct dataset *dataset, const struct rout
 }
 
 /* At most one fold a pair; a holdout of 0.2 makes 5, though 1 / 0.2 may be a little less. */
-static size_t count_folds(const struct route_options *options, size_t n_pairs)
+static size_t count_folds(const struct stage2_options *options, size_t n_pairs)
 {
 	double n = options->holdout > 0 ? floor(1 / options->holdout + 1e-9) : 1;
 
@@ -140,7 +141,7 @@ static enum status check_choice(const struct routing *r, struct err *err)
  * feature more. Linear: a logit may move by about 1 a step, so that some hundred steps
  * reach any target; the mlp moves by both of its layers.
  */
-static double default_learning_rate(const struct route_pairs *pairs, enum router_kind kind)
+static double default_learning_rate(const struct stage2_pairs *pairs, enum router_kind kind)
 {
 	double sum = 0;
 
@@ -165,14 +166,14 @@ static bool on_fit_report(void *context, size_t n_done, double nll)
 }
 
 /* last: the training whose result stays, whose epochs' ends are worth a line */
-static enum status run_epochs(struct routing *r, struct route_fit *fit, bool last, struct err *err)
+static enum status run_epochs(struct routing *r, struct stage2_fit *fit, bool last, struct err *err)
 {
 	enum status status = STATUS_OK;
 
 	for (size_t epoch = 1; epoch <= r->options.epochs && status == STATUS_OK; epoch++) {
 		r->now.fit.epoch = epoch;
 		r->fit_begin = r->now.fit.pairs_done;
-		status = route_fit_epoch(fit, err);
+		status = stage2_fit_epoch(fit, err);
 		if (status != STATUS_OK || !last)
 			continue;
 		r->now.fit.epoch_end = true;
@@ -184,9 +185,9 @@ static enum status run_epochs(struct routing *r, struct route_fit *fit, bool las
 	return status;
 }
 
-static struct route_fit new_fit(struct routing *r, const struct route_trial *trial)
+static struct stage2_fit new_fit(struct routing *r, const struct stage2_trial *trial)
 {
-	return (struct route_fit){
+	return (struct stage2_fit){
 	    .pairs = &r->pairs,
 	    .options = &r->options,
 	    .mask = r->model->mask,
@@ -198,19 +199,19 @@ static struct route_fit new_fit(struct routing *r, const struct route_trial *tri
 }
 
 /* Train without a fold and predict it. */
-static enum status try_fold(struct routing *r, const struct route_trial *trial, uint32_t fold,
+static enum status try_fold(struct routing *r, const struct stage2_trial *trial, uint32_t fold,
 			    struct tally *tally, struct err *err)
 {
-	struct route_fit fit = new_fit(r, trial);
-	enum status status = route_fit_init(&fit, &r->model->router, fold, err);
+	struct stage2_fit fit = new_fit(r, trial);
+	enum status status = stage2_fit_init(&fit, &r->model->router, fold, err);
 
 	if (status == STATUS_OK)
 		status = run_epochs(r, &fit, false, err);
 	for (size_t i = 0; i < r->pairs.n_pairs && status == STATUS_OK; i++) {
 		if (r->pairs.fold[i] == fold)
-			tally_add(tally, route_fit_log_preference(&fit, i));
+			tally_add(tally, stage2_fit_log_preference(&fit, i));
 	}
-	route_fit_free(&fit);
+	stage2_fit_free(&fit);
 	return status;
 }
 
@@ -219,15 +220,15 @@ static enum status try_fold(struct routing *r, const struct route_trial *trial, 
 static enum status try_all(struct routing *r, struct err *err)
 {
 	for (size_t t = 0; t < r->result->n_trials; t++) {
-		struct route_trial *trial = &r->result->trials[t];
+		struct stage2_trial *trial = &r->result->trials[t];
 		struct tally tally = {0};
 
 		for (size_t fold = 0; fold < r->n_folds; fold++) {
 			enum status status = try_fold(r, trial, (uint32_t)fold, &tally, err);
 
 			if (status != STATUS_OK)
-				return err_wrap(err, "%s, tau %g", route_method_name(trial->method),
-						trial->tau);
+				return err_wrap(err, "%s, tau %g",
+						stage2_method_name(trial->method), trial->tau);
 		}
 		trial->heldout = tally_score(&tally);
 		r->now.trial = trial;
@@ -241,14 +242,14 @@ static enum status try_all(struct routing *r, struct err *err)
 /* The router as it was, on the pairs that all folds together hold out: all of them. */
 static enum status score_before(struct routing *r, struct err *err)
 {
-	struct route_fit fit = new_fit(r, &(struct route_trial){.method = ROUTE_ITERATE});
+	struct stage2_fit fit = new_fit(r, &(struct stage2_trial){.method = STAGE2_ITERATE});
 	struct tally tally = {0};
-	enum status status = route_fit_init(&fit, &r->model->router, ROUTE_NO_FOLD, err);
+	enum status status = stage2_fit_init(&fit, &r->model->router, STAGE2_NO_FOLD, err);
 
 	for (size_t i = 0; i < r->pairs.n_pairs && status == STATUS_OK; i++)
-		tally_add(&tally, route_fit_log_preference(&fit, i));
+		tally_add(&tally, stage2_fit_log_preference(&fit, i));
 	r->result->before = tally_score(&tally);
-	route_fit_free(&fit);
+	stage2_fit_free(&fit);
 	return status;
 }
 
@@ -262,7 +263,8 @@ static enum status choose(struct routing *r, struct err *err)
 	if (status == STATUS_OK)
 		status = try_all(r, err);
 	if (status == STATUS_OK)
-		r->result->chosen = (size_t)(route_best(r->result, ROUTE_AUTO) - r->result->trials);
+		r->result->chosen =
+		    (size_t)(stage2_best(r->result, STAGE2_AUTO) - r->result->trials);
 	return status;
 }
 
@@ -279,35 +281,36 @@ static void score_text(const struct eval_score *score, double tau, char *out, si
 		 score->nll);
 }
 
-static void heldout_text(const struct route_result *result, char *out, size_t size)
+static void heldout_text(const struct stage2_result *result, char *out, size_t size)
 {
-	char before[128], scores[ROUTE_AUTO][128];
+	char before[128], scores[STAGE2_AUTO][128];
 
 	if (result->before.n_pairs == 0) {
 		snprintf(out, size, "null");
 		return;
 	}
 	score_text(&result->before, NAN, before, sizeof(before));
-	for (size_t m = 0; m < ROUTE_AUTO; m++) {
-		const struct route_trial *best = route_best(result, (enum route_method)m);
+	for (size_t m = 0; m < STAGE2_AUTO; m++) {
+		const struct stage2_trial *best = stage2_best(result, (enum stage2_method)m);
 
 		snprintf(scores[m], sizeof(scores[m]), "null");
 		if (best != NULL)
 			score_text(&best->heldout, best->tau, scores[m], sizeof(scores[m]));
 	}
 	snprintf(out, size, "{\"n_pairs\":%zu,\"before\":%s,\"iterate\":%s,\"closed-form\":%s}",
-		 result->before.n_pairs, before, scores[ROUTE_ITERATE], scores[ROUTE_CLOSED_FORM]);
+		 result->before.n_pairs, before, scores[STAGE2_ITERATE],
+		 scores[STAGE2_CLOSED_FORM]);
 }
 
 static enum status set_facts(const struct routing *r, struct err *err)
 {
-	const struct route_options *o = &r->options;
-	const struct route_trial *chosen = &r->result->trials[r->result->chosen];
+	const struct stage2_options *o = &r->options;
+	const struct stage2_trial *chosen = &r->result->trials[r->result->chosen];
 	char options[256], heldout[512], tau[32], seed[24], pairs[24];
 	const struct {
 		const char *key, *value;
 	} facts[] = {
-	    {"train.route.method", route_method_name(chosen->method)},
+	    {"train.route.method", stage2_method_name(chosen->method)},
 	    {"train.route.tau", tau},
 	    {"train.route.options", options},
 	    {"train.route.heldout", heldout},
@@ -332,8 +335,8 @@ static enum status set_facts(const struct routing *r, struct err *err)
 /* Train on all pairs; the model changes only when nothing can fail any more. */
 static enum status finish(struct routing *r, struct err *err)
 {
-	struct route_fit fit = new_fit(r, &r->result->trials[r->result->chosen]);
-	enum status status = route_fit_init(&fit, &r->model->router, ROUTE_NO_FOLD, err);
+	struct stage2_fit fit = new_fit(r, &r->result->trials[r->result->chosen]);
+	enum status status = stage2_fit_init(&fit, &r->model->router, STAGE2_NO_FOLD, err);
 	size_t bad;
 
 	if (status == STATUS_OK)
@@ -346,8 +349,8 @@ static enum status finish(struct routing *r, struct err *err)
 	if (status == STATUS_OK)
 		status = set_facts(r, err);
 	if (status == STATUS_OK)
-		route_pairs_put_back(&r->pairs, &fit.router, &r->model->router);
-	route_fit_free(&fit);
+		stage2_pairs_put_back(&r->pairs, &fit.router, &r->model->router);
+	stage2_fit_free(&fit);
 	return status;
 }
 
@@ -360,9 +363,9 @@ static size_t count_work(const struct routing *r)
 	return n_trainings * r->pairs.n_pairs * r->options.epochs;
 }
 
-enum status route_run(const struct dataset *dataset, const struct route_options *options,
-		      route_progress_fn *progress, void *context, struct model *model,
-		      struct route_result *result_out, struct err *err)
+enum status stage2_run(const struct dataset *dataset, const struct stage2_options *options,
+		       stage2_progress_fn *progress, void *context, struct model *model,
+		       struct stage2_result *result_out, struct err *err)
 {
 	struct routing r = {
 	    .options = *options,
@@ -375,14 +378,14 @@ enum status route_run(const struct dataset *dataset, const struct route_options 
 	struct rng rng;
 	enum status status = check_inputs(dataset, options, model, err);
 
-	*result_out = (struct route_result){0};
+	*result_out = (struct stage2_result){0};
 	if (status != STATUS_OK)
 		return status;
 	if (n_pairs == 0 || n_pairs > dataset->n_pairs)
 		n_pairs = dataset->n_pairs;
 	r.n_folds = count_folds(options, n_pairs);
 	rng_init(&rng, options->seed);
-	status = route_pairs_init(&r.pairs, dataset, model, n_pairs, r.n_folds, &rng, err);
+	status = stage2_pairs_init(&r.pairs, dataset, model, n_pairs, r.n_folds, &rng, err);
 	if (status != STATUS_OK)
 		return status;
 	if (isnan(options->learning_rate))
@@ -391,7 +394,7 @@ enum status route_run(const struct dataset *dataset, const struct route_options 
 	result_out->learning_rate = r.options.learning_rate;
 	result_out->n_pairs = r.pairs.n_pairs;
 	result_out->n_groups = r.pairs.n_groups;
-	r.now = (struct route_progress){.n_trials = result_out->n_trials};
+	r.now = (struct stage2_progress){.n_trials = result_out->n_trials};
 	r.now.fit = (struct train_progress){
 	    .n_epochs = options->epochs,
 	    .pairs_total = count_work(&r),
@@ -401,6 +404,6 @@ enum status route_run(const struct dataset *dataset, const struct route_options 
 	status = choose(&r, err);
 	if (status == STATUS_OK)
 		status = finish(&r, err);
-	route_pairs_free(&r.pairs);
+	stage2_pairs_free(&r.pairs);
 	return status;
 }
