@@ -77,7 +77,7 @@ static void help(FILE *out)
 	fputs(
 	    "usage: micro-model eval --model FILE --data FILE [options]\n\n"
 	    "Prints the accuracy and the negative log-likelihood (NLL, nats a pair) of a model on\n"
-	    "preference pairs, overall and for each context.\n\n",
+	    "preference pairs: overall, for each context, and the mean of the contexts.\n\n",
 	    out);
 	options_help(options, N_OPTIONS, out);
 	fputs("  --help\n      Show this text.\n", out);

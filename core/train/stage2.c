@@ -226,9 +226,11 @@ static enum status try_all(struct routing *r, struct err *err)
 		for (size_t fold = 0; fold < r->n_folds; fold++) {
 			enum status status = try_fold(r, trial, (uint32_t)fold, &tally, err);
 
-			if (status != STATUS_OK)
-				return err_wrap(err, "%s, tau %g",
-						stage2_method_name(trial->method), trial->tau);
+			if (status != STATUS_OK) {
+				err_wrap(err, "%s, tau %g", stage2_method_name(trial->method),
+					 trial->tau);
+				return status;
+			}
 		}
 		trial->heldout = tally_score(&tally);
 		r->now.trial = trial;

@@ -108,7 +108,7 @@ class MicroModel(Scenario):
         """One line on standard error with these fragments, nothing on standard output."""
         actual, output, errors = run("micro-model", *arguments)
         self.assertEqual((actual, output), (status, ""), f"{arguments}\n{errors}")
-        self.assertRegex(errors, r"\Amicro-model( train| eval| show)?: [^\n]+\n\Z")
+        self.assertRegex(errors, r"\Amicro-model( train| route| eval| show)?: [^\n]+\n\Z")
         for fragment in fragments:
             self.assertIn(fragment, errors)
 
@@ -289,7 +289,8 @@ class Eval(MicroModel):
         output = self.evaluate("--json", "--shots", "0,2,4")
         self.assertEqual(output.count("\n"), 1)
         result = json.loads(output)
-        self.assertEqual(list(result), ["n_pairs", "accuracy", "nll", "shots", "contexts"])
+        self.assertEqual(list(result), ["n_pairs", "accuracy", "nll", "shots", "contexts",
+                                        "context_mean"])
         self.assertEqual(result["n_pairs"], 160)
         contexts = result["contexts"]
         self.assertEqual([list(row) for row in contexts],
@@ -299,6 +300,9 @@ class Eval(MicroModel):
         for figure in ("accuracy", "nll"):
             mean = sum(row["n_pairs"] * row[figure] for row in contexts) / 160
             self.assert_near(result[figure], mean, 1e-12, figure)
+            mean = sum(row[figure] for row in contexts) / 2
+            self.assert_near(result["context_mean"][figure], mean, 1e-12, figure)
+        self.assertEqual(result["context_mean"]["n_contexts"], 2)
         self.assertEqual([list(row) for row in result["shots"]],
                          [["shots", "users", "accuracy", "nll"]] * 3)
         self.assertEqual([(row["shots"], row["users"]) for row in result["shots"]],
@@ -311,10 +315,12 @@ class Eval(MicroModel):
         rows = [[str(result["n_pairs"]), "%.4f" % result["accuracy"], "%.4f" % result["nll"]]]
         rows += [[str(row["n_pairs"]), "%.4f" % row["accuracy"], "%.4f" % row["nll"]]
                  for row in result["contexts"]]
-        self.assertEqual([line.split()[-3:] for line in lines[3:6]], rows)
+        rows.append(["160", "%.4f" % result["context_mean"]["accuracy"],
+                     "%.4f" % result["context_mean"]["nll"]])
+        self.assertEqual([line.split()[-3:] for line in lines[3:7]], rows)
         rows = [[str(row["shots"]), str(row["users"]), "%.4f" % row["accuracy"],
                  "%.4f" % row["nll"]] for row in result["shots"]]
-        self.assertEqual([line.split() for line in lines[8:]], rows)
+        self.assertEqual([line.split() for line in lines[9:]], rows)
 
     def test_terminal_gets_bars(self):
         status, output = self.on_terminal("eval", "--model", self.model, "--data", self.data,
@@ -388,7 +394,8 @@ class Faults(MicroModel):
         self.assertEqual(os.listdir(self.folder), [self.data.name])
 
     def test_help_and_version(self):
-        for arguments in (["--help"], ["train", "--help"], ["eval", "--help"], ["show", "--help"],
+        for arguments in (["--help"], ["train", "--help"], ["route", "--help"], ["eval", "--help"],
+                          ["show", "--help"],
                           ["train", "--no-such-option", "--help"]):
             status, output, errors = run("micro-model", *arguments)
             self.assertEqual((status, errors), (0, ""))
