@@ -38,5 +38,6 @@ err_after_encoder:
 	encoder_close(*encoder_out);
 err_after_model:
 	model_free(model_out);
-	return err_wrap(err, "%s", path);
+	err_wrap(err, "%s", path);
+	return status;
 }

@@ -356,13 +356,41 @@ static enum status finish(struct routing *r, struct err *err)
 	return status;
 }
 
-/* Pairs that all trainings together go through: every trial trains each pair in all folds but its
- * own. */
+/* Pairs that all trainings go through: a trial trains on each in all folds but its own. */
 static size_t count_work(const struct routing *r)
 {
 	size_t n_trainings = r->result->n_trials * (r->n_folds - 1) + 1;
 
 	return n_trainings * r->pairs.n_pairs * r->options.epochs;
+}
+
+static enum status start(struct routing *r, const struct dataset *dataset, struct err *err)
+{
+	size_t n_pairs = r->options.budget;
+	struct rng rng;
+	enum status status;
+
+	if (n_pairs == 0 || n_pairs > dataset->n_pairs)
+		n_pairs = dataset->n_pairs;
+	r->n_folds = count_folds(&r->options, n_pairs);
+	rng_init(&rng, r->options.seed);
+	status = stage2_pairs_init(&r->pairs, dataset, r->model, n_pairs, r->n_folds, &rng, err);
+	if (status != STATUS_OK)
+		return status;
+	if (isnan(r->options.learning_rate))
+		r->options.learning_rate = default_learning_rate(&r->pairs, r->model->router.kind);
+	list_trials(r);
+	r->result->n_pairs = r->pairs.n_pairs;
+	r->result->n_groups = r->pairs.n_groups;
+	r->result->learning_rate = r->options.learning_rate;
+	r->now = (struct stage2_progress){.n_trials = r->result->n_trials};
+	r->now.fit = (struct train_progress){
+	    .n_epochs = r->options.epochs,
+	    .pairs_total = count_work(r),
+	    .heldout_nll = NAN,
+	    .heldout_accuracy = NAN,
+	};
+	return STATUS_OK;
 }
 
 enum status stage2_run(const struct dataset *dataset, const struct stage2_options *options,
@@ -376,34 +404,13 @@ enum status stage2_run(const struct dataset *dataset, const struct stage2_option
 	    .progress_context = context,
 	    .result = result_out,
 	};
-	size_t n_pairs = options->budget;
-	struct rng rng;
 	enum status status = check_inputs(dataset, options, model, err);
 
 	*result_out = (struct stage2_result){0};
-	if (status != STATUS_OK)
-		return status;
-	if (n_pairs == 0 || n_pairs > dataset->n_pairs)
-		n_pairs = dataset->n_pairs;
-	r.n_folds = count_folds(options, n_pairs);
-	rng_init(&rng, options->seed);
-	status = stage2_pairs_init(&r.pairs, dataset, model, n_pairs, r.n_folds, &rng, err);
-	if (status != STATUS_OK)
-		return status;
-	if (isnan(options->learning_rate))
-		r.options.learning_rate = default_learning_rate(&r.pairs, model->router.kind);
-	list_trials(&r);
-	result_out->learning_rate = r.options.learning_rate;
-	result_out->n_pairs = r.pairs.n_pairs;
-	result_out->n_groups = r.pairs.n_groups;
-	r.now = (struct stage2_progress){.n_trials = result_out->n_trials};
-	r.now.fit = (struct train_progress){
-	    .n_epochs = options->epochs,
-	    .pairs_total = count_work(&r),
-	    .heldout_nll = NAN,
-	    .heldout_accuracy = NAN,
-	};
-	status = choose(&r, err);
+	if (status == STATUS_OK)
+		status = start(&r, dataset, err);
+	if (status == STATUS_OK)
+		status = choose(&r, err);
 	if (status == STATUS_OK)
 		status = finish(&r, err);
 	stage2_pairs_free(&r.pairs);
