@@ -383,7 +383,6 @@ static enum status start(struct routing *r, const struct dataset *dataset, struc
 	r->result->n_pairs = r->pairs.n_pairs;
 	r->result->n_groups = r->pairs.n_groups;
 	r->result->learning_rate = r->options.learning_rate;
-	r->now = (struct stage2_progress){.n_trials = r->result->n_trials};
 	r->now.fit = (struct train_progress){
 	    .n_epochs = r->options.epochs,
 	    .pairs_total = count_work(r),

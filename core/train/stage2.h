@@ -53,7 +53,6 @@ struct stage2_trial {
 struct stage2_progress {
 	struct train_progress fit;
 	const struct stage2_trial *trial;
-	size_t n_trials;
 };
 
 /** stage2_progress_fn(context, progress): false asks to stop (STATUS_INTERRUPTED). */
