@@ -25,8 +25,7 @@ static void print_help(FILE *out)
 	    out);
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(out, "  %-7s%s\n", commands[i]->name, commands[i]->summary);
-	fputs("\n" PROGRAM
-	      " <command> --help lists the command's options; --version shows the version.\n",
+	fputs("\n" PROGRAM " <command> --help lists its options, --version shows the version.\n",
 	      out);
 }
 
@@ -53,7 +52,7 @@ static const struct command *find_command(const char *name, struct err *err)
 	return NULL;
 }
 
-static enum exit_status exit_status_of(enum status status)
+static int exit_status_of(enum status status)
 {
 	switch (status) {
 	case STATUS_OK:

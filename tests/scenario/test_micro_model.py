@@ -393,7 +393,7 @@ class Faults(MicroModel):
             status, output, errors = run("micro-model", *arguments)
             self.assertEqual((status, errors), (0, ""))
             self.assertTrue(output.startswith("usage: micro-model "), output)
-            self.assertLessEqual(max(map(len, output.splitlines())), 90)
+            self.assertLessEqual(max(map(len, output.splitlines())), 80)
         self.assertRegex(run("micro-model", "--version")[1], r"\Amicro-model \d+\.\d+\.\d+\n\Z")
 
     def test_usage_faults_name_the_option_and_what_would_be_right(self):
