@@ -43,6 +43,7 @@ static enum status served_open(const char *path, struct served_model **served_ou
 err_after_encoder:
 	encoder_close(served->encoder);
 err_after_load:
+	err_wrap(err, "load model %s", path);
 	model_free(&served->model);
 err_after_alloc:
 	mem_free(served);
