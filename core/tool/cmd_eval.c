@@ -73,11 +73,10 @@ static const struct option_spec options[] = {
 
 static void help(FILE *out)
 {
-	fputs(
-	    "usage: micro-model eval --model FILE --data FILE [options]\n\n"
-	    "Prints the accuracy and the negative log-likelihood (NLL, nats a pair) of a model on\n"
-	    "preference pairs, overall and for each context.\n\n",
-	    out);
+	fputs("usage: micro-model eval --model FILE --data FILE [options]\n\n"
+	      "Prints the accuracy and the negative log-likelihood (NLL, nats a pair) of a\n"
+	      "model on preference pairs, overall and for each context.\n\n",
+	      out);
 	options_help(options, N_OPTIONS, out);
 	fputs("  --help\n      Show this text.\n", out);
 }
