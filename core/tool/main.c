@@ -18,11 +18,10 @@ static const struct command *const commands[] = {&train_command, &eval_command, 
 
 static void print_help(FILE *out)
 {
-	fputs(
-	    "usage: " PROGRAM " <command> [options]\n\n"
-	    "Makes and examines MiCRo models, mixtures of reward heads learnt from preferences.\n\n"
-	    "commands:\n",
-	    out);
+	fputs("usage: " PROGRAM " <command> [options]\n\n"
+	      "Makes and examines MiCRo models: mixtures of reward heads learnt from pairs.\n\n"
+	      "commands:\n",
+	      out);
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(out, "  %-7s%s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n" PROGRAM " <command> --help lists its options, --version shows the version.\n",
