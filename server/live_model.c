@@ -100,7 +100,7 @@ void live_model_release(struct live_model *live, struct served_model *served)
 
 enum status live_model_reload(struct live_model *live, struct err *err)
 {
-	struct served_model *fresh;
+	struct served_model *fresh = NULL;
 	enum status status = served_open(live->path, &fresh, err);
 
 	if (status != STATUS_OK)
