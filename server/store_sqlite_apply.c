@@ -300,7 +300,7 @@ static enum status delete_user(struct store_sqlite *s, struct store_delete *d, s
 static enum status apply_feedback(struct store_sqlite *s, struct store_op *op, struct err *err)
 {
 	struct store_feedback *f = &op->feedback;
-	int64_t model;
+	int64_t model = 0;
 
 	f->duplicate_out = false;
 	if (take_step(s, f, &model, &op->err) != STATUS_OK) {
