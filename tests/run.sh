@@ -68,11 +68,11 @@ count_tests() { # NAME LOG STATUS
 	n_failed=$((n_failed + failed))
 }
 
-configure_and_build() { # PRESET FOLDER CMAKE_OPTIONS...
-	local preset=$1 folder=$2
-	shift 2
+configure_and_build() { # PRESET FOLDER TARGET CMAKE_OPTIONS...
+	local preset=$1 folder=$2 target=$3
+	shift 3
 	cmake --preset "$preset" -B "$folder" -DMICRO_TESTS=ON -DMICRO_WERROR="$WERROR" "$@" >/dev/null &&
-		cmake --build "$folder" -j "$JOBS"
+		cmake --build "$folder" -j "$JOBS" --target "$target"
 }
 
 run_ctest() { # FOLDER CTEST_OPTIONS...
@@ -107,16 +107,16 @@ summarize() {
 }
 
 step packages deploy/install-packages.sh test || summarize
-step build-gcc configure_and_build release build/gcc -DCMAKE_C_COMPILER=gcc &&
+step build-gcc configure_and_build release build/gcc all -DCMAKE_C_COMPILER=gcc &&
 	step test-gcc run_ctest build/gcc
 [ "${QUICK:-0}" = 0 ] || summarize
-step build-clang configure_and_build release build/clang -DCMAKE_C_COMPILER=clang &&
+step build-clang configure_and_build release build/clang all -DCMAKE_C_COMPILER=clang &&
 	step test-clang run_ctest build/clang -R '^(unit|fuzz)\.'
-step build-asan configure_and_build asan build/asan &&
+step build-asan configure_and_build asan build/asan all &&
 	step test-asan run_ctest build/asan
-step build-tsan configure_and_build tsan build/tsan &&
+step build-tsan configure_and_build tsan build/tsan all &&
 	step test-tsan run_ctest build/tsan -R '^(unit\.server\.|house\.sanitizer|scenario\.(score|feedback|users|lifecycle|kill)$)'
-step build-fuzz configure_and_build fuzz build/fuzz &&
+step build-fuzz configure_and_build fuzz build/fuzz fuzzers &&
 	step fuzz fuzz_all
 step docker tests/docker.sh
 summarize
