@@ -133,6 +133,16 @@ START_TEST(stage1_nll_is_the_mixture_nll)
 }
 END_TEST
 
+START_TEST(panel_nll_is_finite_where_every_head_is_sure_and_wrong)
+{
+	struct bench b = {.responsibility = {0.25, 0.75, 0}};
+	const double margin[K] = {-1000, -800, 5}, logits[K] = {0, 0, 0};
+
+	bench_set(&b, margin, logits);
+	ck_assert_double_eq_tol(panel_objective.pair_gradient(&b.t, 0), 800 - log(0.75), 1e-9);
+}
+END_TEST
+
 static void train(const struct dataset *data, const struct train_options *options,
 		  struct model *model)
 {
@@ -434,6 +444,7 @@ int main(void)
 	tcase_add_loop_test(gradients, stage1_gradient_is_the_loss_slope, 0, N(gradient_cases));
 	tcase_add_loop_test(gradients, panel_gradient_is_the_loss_slope, 0, N(gradient_cases));
 	tcase_add_test(gradients, stage1_nll_is_the_mixture_nll);
+	tcase_add_test(gradients, panel_nll_is_finite_where_every_head_is_sure_and_wrong);
 	tcase_add_test(run, panel_gives_each_taste_a_head);
 	tcase_add_test(run, heads_stay_apart_where_users_differ_and_draw_together_where_they_agree);
 	tcase_add_test(run, nothing_is_shrunk_without_held_out_users);
