@@ -55,8 +55,11 @@ static double default_init_scale(size_t n_heads)
 /* A user with several pairs tells which head is theirs; single pairs do not. */
 enum objective train_objective_for(const struct dataset *dataset)
 {
-	return dataset->n_users > 0 && dataset->n_pairs > dataset->n_users ? OBJECTIVE_PANEL
-									   : OBJECTIVE_MICRO;
+	size_t n_named = 0;
+
+	for (size_t i = 0; i < dataset->n_pairs; i++)
+		n_named += dataset->user[i] != DATASET_NONE;
+	return n_named > dataset->n_users ? OBJECTIVE_PANEL : OBJECTIVE_MICRO;
 }
 
 static enum status check_inputs(const struct dataset *dataset, const struct train_options *options,

@@ -312,6 +312,19 @@ START_TEST(auto_takes_panel_only_when_users_have_several_pairs)
 }
 END_TEST
 
+START_TEST(auto_takes_micro_when_only_pairs_without_a_user_are_many)
+{
+	struct dataset data;
+
+	pairs_two_tastes(20, 2, 1, &data);
+	ck_assert_int_eq(train_objective_for(&data), OBJECTIVE_PANEL);
+	for (size_t i = 0; i < data.n_pairs; i += 2)
+		data.user[i] = DATASET_NONE;
+	ck_assert_int_eq(train_objective_for(&data), OBJECTIVE_MICRO);
+	dataset_free(&data);
+}
+END_TEST
+
 START_TEST(centers_are_the_mean_rewards_of_training_responses)
 {
 	struct train_options options = small_options(OBJECTIVE_MICRO);
@@ -452,6 +465,7 @@ int main(void)
 	tcase_add_loop_test(run, same_seed_gives_the_same_model_and_another_does_not, 0,
 			    N(seed_cases));
 	tcase_add_test(run, auto_takes_panel_only_when_users_have_several_pairs);
+	tcase_add_test(run, auto_takes_micro_when_only_pairs_without_a_user_are_many);
 	tcase_add_test(run, centers_are_the_mean_rewards_of_training_responses);
 	tcase_add_test(run, progress_reports_every_epoch_and_the_heldout_part);
 	tcase_add_test(run, stops_when_progress_says_so);
