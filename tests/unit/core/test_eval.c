@@ -147,6 +147,36 @@ START_TEST(a_tie_counts_half)
 }
 END_TEST
 
+START_TEST(equal_responses_are_a_tie_whatever_the_weights)
+{
+	struct eval_options options = {.shots = {0, 3}, .n_shots = 2, .temperature = 1};
+
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct eval_result result;
+		struct dataset data;
+		struct model model;
+		struct rng rng;
+
+		rng_init(&rng, seed);
+		pairs_model(7, ROUTER_STATIC, 0, &model);
+		heads_randomize(&model.heads, 1, &rng);
+		for (size_t k = 0; k < 7; k++)
+			model.router.bias[k] = (float)rng_normal(&rng);
+		pairs_two_tastes(3, 5, seed, &data);
+		for (size_t i = 0; i < data.n_pairs; i++) {
+			if (i % 5 >= 3)
+				data.rejected[i] = data.chosen[i];
+		}
+		ck_assert(eval_run(&model, &data, &options, &result, NULL) == STATUS_OK);
+		for (size_t j = 0; j < 2; j++)
+			ck_assert_double_eq(result.shots[j].accuracy, 0.5);
+		eval_result_free(&result);
+		model_free(&model);
+		dataset_free(&data);
+	}
+}
+END_TEST
+
 START_TEST(a_masked_head_has_no_say)
 {
 	struct eval_options options = {.shots = {0, 2}, .n_shots = 2, .temperature = 1};
@@ -262,6 +292,7 @@ int main(void)
 	tcase_add_test(tcase, shots_follow_the_protocol);
 	tcase_add_test(tcase, overall_and_contexts_count_each_pair_once);
 	tcase_add_test(tcase, a_tie_counts_half);
+	tcase_add_test(tcase, equal_responses_are_a_tie_whatever_the_weights);
 	tcase_add_test(tcase, a_masked_head_has_no_say);
 	tcase_add_test(tcase, users_with_too_few_pairs_are_left_out_and_counted);
 	tcase_add_loop_test(tcase, refuses, 0, (int)(sizeof(refusals) / sizeof(*refusals)));

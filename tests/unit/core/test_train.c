@@ -386,6 +386,26 @@ START_TEST(progress_reports_every_epoch_and_the_heldout_part)
 }
 END_TEST
 
+START_TEST(heldout_ties_count_half)
+{
+	struct train_options options = small_options(OBJECTIVE_MICRO);
+	struct watcher w = {0};
+	struct dataset data;
+	struct model model;
+	struct err err;
+
+	pairs_two_tastes(50, 0, 1, &data);
+	for (size_t i = 0; i < data.n_pairs; i++)
+		data.rejected[i] = data.chosen[i];
+	pairs_model(2, ROUTER_STATIC, 0, &model);
+	ck_assert(train_run(&data, &options, watch, &w, &model, &err) == STATUS_OK);
+	ck_assert_uint_eq(w.last.n_heldout, 10);
+	ck_assert_double_eq(w.last.heldout_accuracy, 0.5);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
 START_TEST(stops_when_progress_says_so)
 {
 	struct train_options options = small_options(OBJECTIVE_PANEL);
@@ -468,6 +488,7 @@ int main(void)
 	tcase_add_test(run, auto_takes_micro_when_only_pairs_without_a_user_are_many);
 	tcase_add_test(run, centers_are_the_mean_rewards_of_training_responses);
 	tcase_add_test(run, progress_reports_every_epoch_and_the_heldout_part);
+	tcase_add_test(run, heldout_ties_count_half);
 	tcase_add_test(run, stops_when_progress_says_so);
 	tcase_add_loop_test(run, refuses, 0, N(refusals));
 	tcase_set_timeout(run, 60);
