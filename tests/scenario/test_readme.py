@@ -78,8 +78,8 @@ class Readme(Scenario):
         self.assertGreaterEqual(n_run, 4)
 
     def test_quickstart_twice_keeps_the_state(self):
-        feedback = ("curl -fsS http://127.0.0.1:8080/feedback -d "
-                    "'{\"user\":\"ada\",\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\"}'")
+        feedback = """curl -fsS -H 'Content-Type: application/json' 127.0.0.1:8080/feedback -d '
+            {"user": "ada", "prompt": "p", "chosen": "a", "rejected": "b"}'"""
         for updates in (1, 2):
             done = self.run_shell("deploy/quickstart.sh >&2\n" + feedback)
             self.assertEqual(done.returncode, 0, done.stderr)
