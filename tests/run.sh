@@ -115,7 +115,7 @@ step build-clang configure_and_build release build/clang all -DCMAKE_C_COMPILER=
 step build-asan configure_and_build asan build/asan all &&
 	step test-asan run_ctest build/asan
 step build-tsan configure_and_build tsan build/tsan all &&
-	step test-tsan run_ctest build/tsan -R '^(unit\.server\.|house\.sanitizer|scenario\.(score|feedback|users|lifecycle|kill)$)'
+	step test-tsan run_ctest build/tsan -R '^(unit\.server\.|house\.sanitizer|scenario\.(score|feedback|users|overload|lifecycle|kill)$)'
 step build-fuzz configure_and_build fuzz build/fuzz fuzzers &&
 	step fuzz fuzz_all
 step docker tests/docker.sh
