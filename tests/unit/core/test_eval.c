@@ -282,6 +282,25 @@ START_TEST(refuses_data_of_another_dimension)
 }
 END_TEST
 
+START_TEST(refuses_scores_that_are_not_finite)
+{
+	struct eval_options options = {.temperature = 1};
+	struct eval_result result;
+	struct dataset data;
+	struct model model;
+	struct err err;
+
+	opposed_model(&model);
+	pairs_two_tastes(3, 4, 1, &data);
+	data.phi.value[data.chosen[5] * PAIRS_DIM] = 3e38f;
+	ck_assert_int_eq(eval_run(&model, &data, &options, &result, &err), STATUS_NOT_FINITE);
+	ck_assert_msg(strstr(err.msg, "pair 6: its score by head 0 is not finite") == err.msg, "%s",
+		      err.msg);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("eval");
@@ -297,6 +316,7 @@ int main(void)
 	tcase_add_test(tcase, users_with_too_few_pairs_are_left_out_and_counted);
 	tcase_add_loop_test(tcase, refuses, 0, (int)(sizeof(refusals) / sizeof(*refusals)));
 	tcase_add_test(tcase, refuses_data_of_another_dimension);
+	tcase_add_test(tcase, refuses_scores_that_are_not_finite);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -406,6 +406,36 @@ START_TEST(heldout_ties_count_half)
 }
 END_TEST
 
+/* The one pair whose rewards overflow is held out, so that the training itself sees none. */
+START_TEST(refuses_heldout_scores_that_are_not_finite)
+{
+	struct train_options options = small_options(OBJECTIVE_MICRO);
+	struct watcher w = {0};
+	struct dataset data;
+	struct model model;
+	struct err err;
+	size_t n_heldout_faults = 0;
+
+	options.init_scale = 10;
+	options.epochs = 1;
+	for (options.seed = 1; options.seed <= 20; options.seed++) {
+		pairs_two_tastes(20, 0, 1, &data);
+		for (size_t d = 0; d < PAIRS_DIM; d++)
+			data.phi.value[data.chosen[3] * PAIRS_DIM + d] = 3e38f;
+		pairs_model(2, ROUTER_STATIC, 0, &model);
+		ck_assert_int_eq(train_run(&data, &options, watch, &w, &model, &err),
+				 STATUS_NOT_FINITE);
+		ck_assert_msg(strstr(err.msg, "training diverged in epoch 1") == err.msg, "%s",
+			      err.msg);
+		n_heldout_faults += strstr(err.msg, "pair 4: its score") != NULL;
+		model_free(&model);
+		dataset_free(&data);
+	}
+	ck_assert_uint_ge(n_heldout_faults, 1);
+	ck_assert_uint_eq(w.epoch_ends, 0);
+}
+END_TEST
+
 START_TEST(stops_when_progress_says_so)
 {
 	struct train_options options = small_options(OBJECTIVE_PANEL);
@@ -489,6 +519,7 @@ int main(void)
 	tcase_add_test(run, centers_are_the_mean_rewards_of_training_responses);
 	tcase_add_test(run, progress_reports_every_epoch_and_the_heldout_part);
 	tcase_add_test(run, heldout_ties_count_half);
+	tcase_add_test(run, refuses_heldout_scores_that_are_not_finite);
 	tcase_add_test(run, stops_when_progress_says_so);
 	tcase_add_loop_test(run, refuses, 0, N(refusals));
 	tcase_set_timeout(run, 60);
