@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "core/eval/eval.h"
 #include "core/eval/score_table.h"
 #include "tests/unit/core/pairs_fixture.h"
+#include "tests/unit/unit.h"
 
 /* Two heads that disagree: r_0 = a x_0, r_1 = -b x_0; a static router with logits (g, 0). */
 static const float A = 1.5f, B = 0.75f, G = 0.4f;
@@ -305,8 +305,6 @@ int main(void)
 {
 	Suite *suite = suite_create("eval");
 	TCase *tcase = tcase_create("eval_run");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, shots_follow_the_protocol);
 	tcase_add_test(tcase, overall_and_contexts_count_each_pair_once);
@@ -314,13 +312,9 @@ int main(void)
 	tcase_add_test(tcase, equal_responses_are_a_tie_whatever_the_weights);
 	tcase_add_test(tcase, a_masked_head_has_no_say);
 	tcase_add_test(tcase, users_with_too_few_pairs_are_left_out_and_counted);
-	tcase_add_loop_test(tcase, refuses, 0, (int)(sizeof(refusals) / sizeof(*refusals)));
+	tcase_add_loop_test(tcase, refuses, 0, (int)LENGTH(refusals));
 	tcase_add_test(tcase, refuses_data_of_another_dimension);
 	tcase_add_test(tcase, refuses_scores_that_are_not_finite);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

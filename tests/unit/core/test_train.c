@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "core/math/logmath.h"
 #include "core/train/trainer.h"
 #include "tests/unit/core/pairs_fixture.h"
+#include "tests/unit/unit.h"
 
 #define K 3
 
@@ -494,18 +494,16 @@ START_TEST(refuses)
 }
 END_TEST
 
-#define N(table) ((int)(sizeof(table) / sizeof(*(table))))
-
 int main(void)
 {
 	Suite *suite = suite_create("train");
 	TCase *gradients = tcase_create("gradients");
 	TCase *run = tcase_create("train_run");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_loop_test(gradients, stage1_gradient_is_the_loss_slope, 0, N(gradient_cases));
-	tcase_add_loop_test(gradients, panel_gradient_is_the_loss_slope, 0, N(gradient_cases));
+	tcase_add_loop_test(gradients, stage1_gradient_is_the_loss_slope, 0,
+			    (int)LENGTH(gradient_cases));
+	tcase_add_loop_test(gradients, panel_gradient_is_the_loss_slope, 0,
+			    (int)LENGTH(gradient_cases));
 	tcase_add_test(gradients, stage1_nll_is_the_mixture_nll);
 	tcase_add_test(gradients, panel_nll_is_finite_where_every_head_is_sure_and_wrong);
 	tcase_add_test(run, panel_gives_each_taste_a_head);
@@ -513,7 +511,7 @@ int main(void)
 	tcase_add_test(run, nothing_is_shrunk_without_held_out_users);
 	tcase_add_test(run, one_head_cannot_serve_opposite_tastes);
 	tcase_add_loop_test(run, same_seed_gives_the_same_model_and_another_does_not, 0,
-			    N(seed_cases));
+			    (int)LENGTH(seed_cases));
 	tcase_add_test(run, auto_takes_panel_only_when_users_have_several_pairs);
 	tcase_add_test(run, auto_takes_micro_when_only_pairs_without_a_user_are_many);
 	tcase_add_test(run, centers_are_the_mean_rewards_of_training_responses);
@@ -521,13 +519,9 @@ int main(void)
 	tcase_add_test(run, heldout_ties_count_half);
 	tcase_add_test(run, refuses_heldout_scores_that_are_not_finite);
 	tcase_add_test(run, stops_when_progress_says_so);
-	tcase_add_loop_test(run, refuses, 0, N(refusals));
+	tcase_add_loop_test(run, refuses, 0, (int)LENGTH(refusals));
 	tcase_set_timeout(run, 60);
 	suite_add_tcase(suite, gradients);
 	suite_add_tcase(suite, run);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }
