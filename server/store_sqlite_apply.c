@@ -163,9 +163,6 @@ static enum status learn(struct learner *learner, const struct store_feedback *f
 		return status;
 	if (f->drift > 0)
 		hedge_share(learner->log_weight, f->n_heads, f->drift);
-	if (!all_finite(learner->log_weight, f->n_heads))
-		return err_set(err, STATUS_NOT_FINITE,
-			       "a log-weight is not finite after this step");
 	learner->updates++;
 	return STATUS_OK;
 }
