@@ -170,10 +170,7 @@ class Microd:
 
     def wait(self):
         """Wait for its end; the exit status."""
-        status = self.process.wait(timeout=PATIENCE)
-        for client in self.clients:
-            client.close()
-        return status
+        return self.process.wait(timeout=PATIENCE)
 
     def stop(self):
         """SIGTERM; it must end with status 0."""
@@ -199,6 +196,8 @@ class Microd:
         finally:
             if self.process.poll() is None:
                 self.kill()
+            for client in self.clients:
+                client.close()
         for line in self.log().splitlines():
             if SANITIZER_OUTPUT.search(line):
                 raise AssertionError(f"sanitizer report:\n{self.log()}")
