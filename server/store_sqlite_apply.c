@@ -287,6 +287,7 @@ static enum status delete_user(struct store_sqlite *s, struct store_delete *d, s
 	enum status status =
 	    delete_rows(&s->writer, SQL_DELETE_STATES, d->user, &d->states_out, err);
 
+	d->events_out = 0;
 	if (status == STATUS_OK)
 		status = delete_rows(&s->writer, SQL_DELETE_EVENTS, d->user, &d->events_out, err);
 	if (d->states_out > 0 || d->events_out > 0)
