@@ -205,6 +205,18 @@ static enum MHD_Result answer(struct call *call)
 	return respond(call);
 }
 
+/* MHD_quiesce_daemon() would stop the accepting, but it and a pool's thread that is at its
+ * limit of connections may both take the listening socket out of the same epoll set, and
+ * libmicrohttpd aborts the process when the second of them finds it gone. */
+static enum MHD_Result admit(void *context, const struct sockaddr *address, socklen_t len)
+{
+	const struct httpd *httpd = context;
+
+	(void)address;
+	(void)len;
+	return atomic_load(&httpd->api->stopping) ? MHD_NO : MHD_YES;
+}
+
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
 			      const char *method, const char *version, const char *upload_data,
 			      size_t *upload_data_size, void **call_slot)
@@ -269,8 +281,8 @@ static struct MHD_Daemon *start_daemon(const struct httpd_options *options, stru
 
 	/* the logger first: it is used while the others are read */
 	return MHD_start_daemon(
-	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
-	    NULL, handle, httpd, MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
+	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, admit,
+	    httpd, handle, httpd, MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
 	    MHD_OPTION_LISTEN_SOCKET, options->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, completed,
 	    NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
 	    options->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout,
@@ -312,7 +324,6 @@ bool httpd_drain(struct httpd *httpd, double seconds)
 	double end = clock_monotonic() + seconds;
 
 	atomic_store(&httpd->api->stopping, true);
-	close(MHD_quiesce_daemon(httpd->daemon));
 	while (atomic_load(&httpd->api->metrics.in_flight) > 0) {
 		if (clock_monotonic() >= end)
 			return false;

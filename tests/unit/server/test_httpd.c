@@ -281,6 +281,23 @@ START_TEST(drain_waits_for_what_is_in_flight)
 }
 END_TEST
 
+START_TEST(drain_closes_new_connections)
+{
+	int fd = connect_client(), late;
+
+	set_gate(true);
+	send_post(fd, "/feedback", FEEDBACK);
+	wait_in_flight(1);
+	ck_assert(!httpd_drain(httpd, 0));
+	late = connect_client();
+	ck_assert_str_eq(receive(late), "");
+	close(late);
+	set_gate(false);
+	assert_received(fd, "HTTP/1.1 200");
+	close(fd);
+}
+END_TEST
+
 START_TEST(stop_waits_for_the_writes_of_those_who_are_late)
 {
 	int fd = connect_client();
@@ -314,6 +331,7 @@ int main(void)
 	tcase_add_test(tcase, body_far_over_the_limit_is_refused_at_once);
 	tcase_add_test(tcase, body_is_asked_for_only_if_it_may_come);
 	tcase_add_test(tcase, drain_waits_for_what_is_in_flight);
+	tcase_add_test(tcase, drain_closes_new_connections);
 	tcase_add_test(tcase, stop_waits_for_the_writes_of_those_who_are_late);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
