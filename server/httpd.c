@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ struct call {
 	struct MHD_Connection *connection;
 	uint64_t n_received; /* bytes of the body, kept or not */
 	bool submitted;	     /* to the writer: the next step is api_end() */
+	bool last;	     /* of its connection, which is closed after the answer */
 	struct writer_job job;
 };
 
@@ -50,7 +52,7 @@ static bool add_headers(const struct call *call, struct MHD_Response *response)
 		     MHD_add_response_header(response, "Allow", route_allow(exchange->match.route));
 	if (exchange->http_status == 503)
 		ok = ok && MHD_add_response_header(response, "Retry-After", "1");
-	if (atomic_load(&call->httpd->api->stopping))
+	if (call->last || atomic_load(&call->httpd->api->stopping))
 		ok = ok && MHD_add_response_header(response, "Connection", "close");
 	return ok;
 }
@@ -89,19 +91,50 @@ static bool is_endless(const struct call *call, uint64_t n_bytes)
 	return n_bytes > (uint64_t)call->httpd->api->max_body + DISCARD_MAX;
 }
 
-/* What can be told from the headers; an answer right away only where no body follows
- * or would follow too long. */
+static enum MHD_Result count_length(void *context, enum MHD_ValueKind kind, const char *name,
+				    const char *value)
+{
+	size_t *n_lengths = context;
+
+	(void)kind;
+	(void)value;
+	if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0)
+		++*n_lengths;
+	return MHD_YES;
+}
+
+/* A proxy in front may have believed another length than libmicrohttpd does: what is a body
+ * to one of them is the next request to the other (RFC 9112, section 11.2). */
+static void check_lengths(struct call *call)
+{
+	const char *encoding = header(call->connection, "Transfer-Encoding");
+	struct exchange *exchange = &call->exchange;
+	size_t n_lengths = 0;
+
+	MHD_get_connection_values(call->connection, MHD_HEADER_KIND, count_length, &n_lengths);
+	call->last = n_lengths > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0);
+	if (!call->last || exchange->http_status != 0)
+		return;
+	err_set(&exchange->err, STATUS_MALFORMED,
+		"the length of the body is not clear, want one Content-Length or one "
+		"Transfer-Encoding: chunked");
+	api_refuse(call->httpd->api, exchange);
+}
+
+/* What can be told from the headers; an answer right away only where no body follows,
+ * would follow too long or has no clear end. */
 static enum MHD_Result check_head(struct call *call)
 {
 	const char *length = header(call->connection, "Content-Length");
 	struct exchange *exchange = &call->exchange;
 	uint64_t n_bytes = length == NULL ? 0 : strtoull(length, NULL, 10);
 
+	check_lengths(call);
 	if (exchange->http_status == 0 && n_bytes > call->httpd->api->max_body)
 		refuse_length(call);
 	if (exchange->http_status == 0)
 		return MHD_YES;
-	if (header(call->connection, "Expect") != NULL || is_endless(call, n_bytes))
+	if (call->last || header(call->connection, "Expect") != NULL || is_endless(call, n_bytes))
 		return respond(call);
 	return MHD_YES;
 }

@@ -238,6 +238,37 @@ START_TEST(body_over_the_limit_is_read_and_refused)
 }
 END_TEST
 
+/* Whoever stands in front may have believed the other length, and what is a body to one of
+ * the two is the next request to the other. */
+START_TEST(body_of_two_lengths_is_refused_and_the_connection_closed)
+{
+	static const struct {
+		const char *line, *headers, *want;
+	} cases[] = {
+	    {"POST /score", "Content-Length: 0\r\nContent-Length: 2", "HTTP/1.1 400"},
+	    {"POST /score", "content-length: 2\r\nContent-Length: 2", "HTTP/1.1 400"},
+	    {"POST /score", "Content-Length: 2\r\nTransfer-Encoding: chunked", "HTTP/1.1 400"},
+	    {"POST /score", "Transfer-Encoding: gzip, chunked", "HTTP/1.1 400"},
+	    {"GET /livez", "Content-Length: 0\r\nContent-Length: 2", "HTTP/1.1 400"},
+	    {"GET /none", "Content-Length: 0\r\nContent-Length: 2", "HTTP/1.1 404"},
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		int fd = connect_client();
+		char head[256];
+
+		snprintf(head, sizeof(head), "%s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", cases[i].line,
+			 cases[i].headers);
+		send_text(fd, head);
+		const char *answer = receive(fd);
+		ck_assert_msg(strstr(answer, cases[i].want) == answer, "%zu: %s", i, answer);
+		ck_assert_msg(strstr(answer, "Connection: close") != NULL, "%zu: %s", i, answer);
+		ck_assert_msg(*receive(fd) == '\0', "%zu: not closed", i);
+		close(fd);
+	}
+}
+END_TEST
+
 START_TEST(body_far_over_the_limit_is_refused_at_once)
 {
 	int fd = connect_client();
@@ -328,6 +359,7 @@ int main(void)
 	tcase_add_test(tcase, client_that_vanishes_while_suspended_leaves_nothing);
 	tcase_add_test(tcase, deletion_waits_for_the_writer_too);
 	tcase_add_test(tcase, body_over_the_limit_is_read_and_refused);
+	tcase_add_test(tcase, body_of_two_lengths_is_refused_and_the_connection_closed);
 	tcase_add_test(tcase, body_far_over_the_limit_is_refused_at_once);
 	tcase_add_test(tcase, body_is_asked_for_only_if_it_may_come);
 	tcase_add_test(tcase, drain_waits_for_what_is_in_flight);
