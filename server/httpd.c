@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,9 +31,10 @@ struct call {
 	struct exchange exchange;
 	struct httpd *httpd;
 	struct MHD_Connection *connection;
-	uint64_t n_received; /* bytes of the body, kept or not */
-	bool submitted;	     /* to the writer: the next step is api_end() */
-	bool last;	     /* of its connection, which is closed after the answer */
+	uint64_t n_announced; /* bytes of the body, by Content-Length; 0: not said */
+	uint64_t n_received;  /* kept or not */
+	bool submitted;	      /* to the writer: the next step is api_end() */
+	bool last;	      /* of its connection, which is closed after the answer */
 	struct writer_job job;
 };
 
@@ -127,14 +129,15 @@ static enum MHD_Result check_head(struct call *call)
 {
 	const char *length = header(call->connection, "Content-Length");
 	struct exchange *exchange = &call->exchange;
-	uint64_t n_bytes = length == NULL ? 0 : strtoull(length, NULL, 10);
 
+	call->n_announced = length == NULL ? 0 : strtoull(length, NULL, 10);
 	check_lengths(call);
-	if (exchange->http_status == 0 && n_bytes > call->httpd->api->max_body)
+	if (exchange->http_status == 0 && call->n_announced > call->httpd->api->max_body)
 		refuse_length(call);
 	if (exchange->http_status == 0)
 		return MHD_YES;
-	if (call->last || header(call->connection, "Expect") != NULL || is_endless(call, n_bytes))
+	if (call->last || header(call->connection, "Expect") != NULL ||
+	    is_endless(call, call->n_announced))
 		return respond(call);
 	return MHD_YES;
 }
@@ -159,12 +162,26 @@ static enum MHD_Result open_call(struct httpd *httpd, struct MHD_Connection *con
 	return check_head(call);
 }
 
+/* The client is gone in the middle of its body. libmicrohttpd's epoll is edge-triggered: an
+ * end that came together with the last bytes goes unnoticed until the idle timeout. */
+static bool is_abandoned(const struct call *call)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	char byte;
+
+	return call->n_received < call->n_announced && info != NULL &&
+	       recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 {
 	struct exchange *exchange = &call->exchange;
 	struct api *api = call->httpd->api;
 
 	call->n_received += n;
+	if (is_abandoned(call))
+		return MHD_NO;
 	if (exchange->http_status != 0)
 		return is_endless(call, call->n_received) ? MHD_NO : MHD_YES;
 	if (call->n_received > api->max_body) {
