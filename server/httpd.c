@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,10 +30,9 @@ struct call {
 	struct exchange exchange;
 	struct httpd *httpd;
 	struct MHD_Connection *connection;
-	uint64_t n_announced; /* bytes of the body, by Content-Length; 0: not said */
-	uint64_t n_received;  /* kept or not */
-	bool submitted;	      /* to the writer: the next step is api_end() */
-	bool last;	      /* of its connection, which is closed after the answer */
+	uint64_t n_received; /* bytes of the body, kept or not */
+	bool submitted;	     /* to the writer: the next step is api_end() */
+	bool last;	     /* of its connection, which is closed after the answer */
 	struct writer_job job;
 };
 
@@ -129,15 +127,14 @@ static enum MHD_Result check_head(struct call *call)
 {
 	const char *length = header(call->connection, "Content-Length");
 	struct exchange *exchange = &call->exchange;
+	uint64_t n_bytes = length == NULL ? 0 : strtoull(length, NULL, 10);
 
-	call->n_announced = length == NULL ? 0 : strtoull(length, NULL, 10);
 	check_lengths(call);
-	if (exchange->http_status == 0 && call->n_announced > call->httpd->api->max_body)
+	if (exchange->http_status == 0 && n_bytes > call->httpd->api->max_body)
 		refuse_length(call);
 	if (exchange->http_status == 0)
 		return MHD_YES;
-	if (call->last || header(call->connection, "Expect") != NULL ||
-	    is_endless(call, call->n_announced))
+	if (call->last || header(call->connection, "Expect") != NULL || is_endless(call, n_bytes))
 		return respond(call);
 	return MHD_YES;
 }
@@ -162,26 +159,12 @@ static enum MHD_Result open_call(struct httpd *httpd, struct MHD_Connection *con
 	return check_head(call);
 }
 
-/* The client is gone in the middle of its body. libmicrohttpd's epoll is edge-triggered: an
- * end that came together with the last bytes goes unnoticed until the idle timeout. */
-static bool is_abandoned(const struct call *call)
-{
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	char byte;
-
-	return call->n_received < call->n_announced && info != NULL &&
-	       recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 {
 	struct exchange *exchange = &call->exchange;
 	struct api *api = call->httpd->api;
 
 	call->n_received += n;
-	if (is_abandoned(call))
-		return MHD_NO;
 	if (exchange->http_status != 0)
 		return is_endless(call, call->n_received) ? MHD_NO : MHD_YES;
 	if (call->n_received > api->max_body) {
@@ -255,9 +238,8 @@ static enum MHD_Result answer(struct call *call)
 	return respond(call);
 }
 
-/* MHD_quiesce_daemon() would stop the accepting, but it and a pool's thread that is at its
- * limit of connections may both take the listening socket out of the same epoll set, and
- * libmicrohttpd aborts the process when the second of them finds it gone. */
+/* MHD_quiesce_daemon() would stop the accepting, but a thread of the pool may still be at it:
+ * nobody could tell when the socket that it gives back may be closed. */
 static enum MHD_Result admit(void *context, const struct sockaddr *address, socklen_t len)
 {
 	const struct httpd *httpd = context;
@@ -329,9 +311,12 @@ static struct MHD_Daemon *start_daemon(const struct httpd_options *options, stru
 	    {MHD_OPTION_END, 0, NULL},
 	};
 
-	/* the logger first: it is used while the others are read */
+	/* Not epoll: when exactly 128 of its events, or a multiple, are there at once,
+	 * libmicrohttpd 0.9.75 waits for another one before it looks at them, and the end of a
+	 * client that came together with its last bytes goes unnoticed. Both last until the
+	 * idle timeout. The logger first: it is used while the other options are read. */
 	return MHD_start_daemon(
-	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, admit,
+	    MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, admit,
 	    httpd, handle, httpd, MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
 	    MHD_OPTION_LISTEN_SOCKET, options->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, completed,
 	    NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,

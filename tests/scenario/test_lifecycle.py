@@ -111,6 +111,27 @@ class Stopping(Scenario):
             "/feedback", feedback_body(rng, "ada")).json["updates"], len(answers) + 1)
 
 
+class AtOnce(Scenario):
+    def test_any_number_of_requests_at_once_is_answered(self):
+        """They all come while the daemon does not look."""
+        models.write_vector_model(self.folder / "m")
+        daemon = self.start(self.folder / "m", "--threads", "1")
+        for n_clients in (1, 127, 128, 129, 256, 512):
+            connections = [socket.create_connection(("127.0.0.1", daemon.port), PATIENCE)
+                           for _ in range(n_clients)]
+            # the last to be accepted has been, when it is answered
+            for turn in range(2):
+                if turn == 1:
+                    daemon.signal(signal.SIGSTOP)
+                for connection in connections:
+                    connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+                daemon.signal(signal.SIGCONT)
+                for connection in connections:
+                    self.assertIn(b" 200 ", connection.recv(65536), n_clients)
+            for connection in connections:
+                connection.close()
+
+
 class Reloading(Scenario):
     def setUp(self):
         super().setUp()
