@@ -67,6 +67,10 @@ static enum status parse_fault(const json_error_t *e, struct err *err)
 
 	if (json_error_code(e) == json_error_out_of_memory)
 		return err_no_memory(err, "the request");
+	if (json_error_code(e) == json_error_null_character)
+		return err_set(err, STATUS_MALFORMED,
+			       "line %d, column %d: a string has the character U+0000, want none",
+			       line, column);
 	if (json_error_code(e) == json_error_stack_overflow)
 		return err_set(err, STATUS_MALFORMED,
 			       "line %d, column %d: nested too deep, the limit is 2048 levels",
