@@ -178,13 +178,19 @@ static enum status score_mixture(const struct model *model, const struct dataset
 	return STATUS_OK;
 }
 
-static bool is_first_of_group(const struct head_merge *merge, size_t k)
+/* Whether head k is the first of a group of several. */
+static bool begins_group(const struct head_merge *merge, size_t k)
 {
-	for (size_t j = 0; j < k; j++) {
-		if (merge->group[j] == merge->group[k])
+	size_t n_members = 0;
+
+	for (size_t j = 0; j < merge->n_heads; j++) {
+		if (merge->group[j] != merge->group[k])
+			continue;
+		if (j < k)
 			return false;
+		n_members++;
 	}
-	return true;
+	return n_members > 1;
 }
 
 /* "0+3 1+5": groups of several heads; text_out has HEAD_TEXT bytes for each head. */
@@ -196,7 +202,7 @@ static void print_groups(const struct head_merge *merge, char *text_out)
 	for (size_t k = 0; k < merge->n_heads; k++) {
 		const char *joint = len == 0 ? "" : " ";
 
-		if (merge->share[k] == 1 || !is_first_of_group(merge, k))
+		if (!begins_group(merge, k))
 			continue;
 		for (size_t j = k; j < merge->n_heads; j++) {
 			if (merge->group[j] != merge->group[k])

@@ -18,7 +18,7 @@
 
 #define FACT_MERGED_HEADS "train.merge.heads" /* such as "0+3 1+5" */
 
-/* What was asked for; texts as in head_list.h, NULL: not asked for. */
+/* What was asked for, as in head_list.h; NULL: not asked for. A head in both masks is masked. */
 struct head_orders {
 	const char *label;
 	const char *mask;

@@ -134,20 +134,22 @@ static enum status print_heads(const struct heads_report *report, const struct t
 	return status;
 }
 
+/* The weight is the router's, a mean over all datasets. */
 static enum status print_scores(const struct heads_report *report, size_t j,
 				const struct terminal *terminal, struct err *err)
 {
 	static const struct table_column columns[] = {
-	    {"head", ALIGN_RIGHT},     {"label", ALIGN_LEFT}, {"masked", ALIGN_LEFT},
-	    {"accuracy", ALIGN_RIGHT}, {"NLL", ALIGN_RIGHT},
+	    {"head", ALIGN_RIGHT},   {"label", ALIGN_LEFT},	{"masked", ALIGN_LEFT},
+	    {"weight", ALIGN_RIGHT}, {"accuracy", ALIGN_RIGHT}, {"NLL", ALIGN_RIGHT},
 	};
 	const struct head_score *score = report->scores[j].score;
 	struct table table;
 	enum status status;
 
-	table_init(&table, columns, 5);
+	table_init(&table, columns, 6);
 	for (size_t k = 0; k < report->model->heads.n_heads; k++) {
 		add_head(&table, report->model, k);
+		table_add(&table, "%.4f", report->margins.usage[k]);
 		table_add(&table, "%.4f", score[k].accuracy);
 		table_add(&table, "%.4f", score[k].nll);
 	}
