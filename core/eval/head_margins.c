@@ -135,9 +135,9 @@ void head_margins_free(struct head_margins *margins)
 	*margins = (struct head_margins){0};
 }
 
-void head_margins_predict(const float *margin, size_t n, float *out)
+/* out [n] = 2 sigmoid(margin) - 1 = tanh(margin / 2), odd in the order of the pair */
+static void predict(const float *margin, size_t n, float *out)
 {
-	/* 2 sigmoid(m) - 1 = tanh(m / 2) */
 	for (size_t i = 0; i < n; i++)
 		out[i] = tanhf(margin[i] / 2);
 }
@@ -150,7 +150,7 @@ enum status head_margins_correlation(const struct head_margins *margins, double 
 
 	if (predictions == NULL)
 		return err_no_memory(err, "the heads' predictions");
-	head_margins_predict(margins->margin, n_heads * n_pairs, predictions);
+	predict(margins->margin, n_heads * n_pairs, predictions);
 	for (size_t a = 0; a < n_heads; a++) {
 		for (size_t b = 0; b <= a; b++) {
 			double cosine = linalg_cosine(predictions + a * n_pairs,

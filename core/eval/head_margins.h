@@ -32,9 +32,6 @@ enum status head_margins_init(struct head_margins *margins, const struct model *
 /** head_margins_free(margins): a zeroed one is allowed. */
 void head_margins_free(struct head_margins *margins);
 
-/** head_margins_predict(margin, n, out): out [n] = 2 p - 1, which is odd in the pair's order. */
-void head_margins_predict(const float *margin, size_t n, float *out);
-
 /**
  * head_margins_correlation(margins, matrix_out, err): matrix_out [n_heads, n_heads],
  * Pearson correlation of the heads' predictions when each pair counts in both

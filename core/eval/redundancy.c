@@ -2,153 +2,122 @@
 #include "core/eval/redundancy.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "core/base/mem.h"
-#include "core/math/linalg.h"
 
 #define MIN_USAGE 1e-12 /* heads that the router never uses share what they get */
 
 /*
- * The heads that are left, each standing for those merged into it.
- * Invariant: of heads that are left, margin, prediction and correlation are up to date.
+ * Groups of heads; a group stands at the place of its first head.
+ * Invariants: 1. alike[a, b] of two groups is the least correlation of a head of a with one of b.
+ *             2. group[k] <= k is the place of head k's group.
  */
-struct survivors {
+struct grouping {
 	size_t n_heads;
-	size_t n_pairs;
-	float *margin;	     /* [n_heads, n_pairs] */
-	float *prediction;   /* [n_heads, n_pairs]: 2 p - 1 */
-	double *correlation; /* [n_heads, n_heads] */
-	double *usage;	     /* [n_heads], of all that are merged */
-	bool *left;	     /* [n_heads]: still there, and not masked */
+	double *alike; /* [n_heads, n_heads] */
+	bool *open;    /* [n_heads]: a group stands here that may grow */
+	size_t *group; /* [n_heads], head_merge's */
 };
 
-static void survivors_free(struct survivors *s)
+/* The two groups most alike, a < b; of equals the first. False if no two reach threshold. */
+static bool most_alike(const struct grouping *g, double threshold, size_t *a_out, size_t *b_out)
 {
-	mem_free(s->margin);
-	mem_free(s->prediction);
-	mem_free(s->correlation);
-	mem_free(s->usage);
-	mem_free(s->left);
-}
+	double highest = -INFINITY;
 
-static enum status survivors_init(struct survivors *s, const struct head_margins *margins,
-				  const bool *mask, struct err *err)
-{
-	size_t n = margins->n_heads, n_margins = n * margins->n_pairs;
+	for (size_t a = 0; a < g->n_heads; a++) {
+		for (size_t b = a + 1; b < g->n_heads; b++) {
+			double value = g->alike[a * g->n_heads + b];
 
-	*s = (struct survivors){
-	    .n_heads = n,
-	    .n_pairs = margins->n_pairs,
-	    .margin = mem_array(n_margins, sizeof(*s->margin)),
-	    .prediction = mem_array(n_margins, sizeof(*s->prediction)),
-	    .correlation = mem_array(n, n * sizeof(*s->correlation)),
-	    .usage = mem_array(n, sizeof(*s->usage)),
-	    .left = mem_array(n, sizeof(*s->left)),
-	};
-	if (s->margin == NULL || s->prediction == NULL || s->correlation == NULL ||
-	    s->usage == NULL || s->left == NULL) {
-		survivors_free(s);
-		return err_no_memory(err, "a merge of heads");
-	}
-	memcpy(s->margin, margins->margin, n_margins * sizeof(*s->margin));
-	head_margins_predict(s->margin, n_margins, s->prediction);
-	for (size_t k = 0; k < n; k++) {
-		s->usage[k] = fmax(margins->usage[k], MIN_USAGE);
-		s->left[k] = !mask[k];
-	}
-	return STATUS_OK;
-}
-
-/* The correlations of head a with all others. */
-static void correlate(struct survivors *s, size_t a)
-{
-	for (size_t b = 0; b < s->n_heads; b++) {
-		double cosine;
-
-		if (b == a || !s->left[b])
-			continue;
-		cosine = linalg_cosine(s->prediction + a * s->n_pairs,
-				       s->prediction + b * s->n_pairs, s->n_pairs);
-		s->correlation[a * s->n_heads + b] = cosine;
-		s->correlation[b * s->n_heads + a] = cosine;
-	}
-}
-
-/* The two most alike, a < b; false if no two reach threshold. */
-static bool most_alike(const struct survivors *s, double threshold, size_t *a_out, size_t *b_out)
-{
-	double highest = threshold;
-	bool found = false;
-
-	for (size_t a = 0; a < s->n_heads; a++) {
-		for (size_t b = a + 1; b < s->n_heads; b++) {
-			double value = s->correlation[a * s->n_heads + b];
-
-			if (!s->left[a] || !s->left[b] || !(value >= highest) ||
-			    (found && value == highest))
+			if (!g->open[a] || !g->open[b] || !(value > highest))
 				continue;
 			highest = value;
 			*a_out = a;
 			*b_out = b;
-			found = true;
 		}
 	}
-	return found;
+	return highest >= threshold;
 }
 
-/* Head b goes into head a: rewards are linear, so margins average as weights do. */
-static void absorb(struct survivors *s, size_t a, size_t b)
+/* Group b goes into group a. */
+static void join(struct grouping *g, size_t a, size_t b)
 {
-	float *margin = s->margin + a * s->n_pairs;
-	const float *other = s->margin + b * s->n_pairs;
-	double share = s->usage[a] / (s->usage[a] + s->usage[b]);
+	size_t n = g->n_heads;
 
-	for (size_t i = 0; i < s->n_pairs; i++)
-		margin[i] = (float)(share * margin[i] + (1 - share) * other[i]);
-	head_margins_predict(margin, s->n_pairs, s->prediction + a * s->n_pairs);
-	s->usage[a] += s->usage[b];
-	s->left[b] = false;
-	correlate(s, a);
+	for (size_t c = 0; c < n; c++) {
+		double least = fmin(g->alike[a * n + c], g->alike[b * n + c]);
+
+		g->alike[a * n + c] = least;
+		g->alike[c * n + a] = least;
+		if (g->group[c] == b)
+			g->group[c] = a;
+	}
+	g->open[b] = false;
 }
 
-/* From heads that name the one they went into to groups without holes. */
+static void set_shares(struct head_merge *merge, const double *usage)
+{
+	for (size_t k = 0; k < merge->n_heads; k++) {
+		double total = 0;
+
+		for (size_t j = 0; j < merge->n_heads; j++) {
+			if (merge->group[j] == merge->group[k])
+				total += fmax(usage[j], MIN_USAGE);
+		}
+		merge->share[k] = fmax(usage[k], MIN_USAGE) / total;
+	}
+}
+
+/* From places to numbers without holes. */
 static void number_groups(struct head_merge *merge)
 {
 	size_t n = 0;
 
-	/* a head goes into an earlier one, whose new number is known by then */
+	/* the first head of a group comes before the others and has its number by then */
 	for (size_t k = 0; k < merge->n_heads; k++)
 		merge->group[k] = merge->group[k] == k ? n++ : merge->group[merge->group[k]];
 	merge->n_groups = n;
 }
 
+static enum status group_heads(const struct head_margins *margins, const bool *mask,
+			       double threshold, struct head_merge *merge, struct err *err)
+{
+	size_t n = margins->n_heads, a = 0, b = 0;
+	struct grouping g = {
+	    .n_heads = n,
+	    .alike = mem_array(n, n * sizeof(*g.alike)),
+	    .open = mem_array(n, sizeof(*g.open)),
+	    .group = merge->group,
+	};
+	enum status status;
+
+	if (g.alike == NULL || g.open == NULL)
+		status = err_no_memory(err, "a merge of heads");
+	else
+		status = head_margins_correlation(margins, g.alike, err);
+	if (status == STATUS_OK) {
+		for (size_t k = 0; k < n; k++)
+			g.open[k] = !mask[k];
+		while (most_alike(&g, threshold, &a, &b))
+			join(&g, a, b);
+	}
+	mem_free(g.alike);
+	mem_free(g.open);
+	return status;
+}
+
 enum status redundancy_find(const struct head_margins *margins, const bool *mask, double threshold,
 			    struct head_merge *merge_out, struct err *err)
 {
-	struct survivors s;
-	size_t a = 0, b = 0;
-	enum status status = survivors_init(&s, margins, mask, err);
+	enum status status = head_merge_init(merge_out, margins->n_heads, err);
 
 	if (status != STATUS_OK)
 		return status;
-	status = head_merge_init(merge_out, margins->n_heads, err);
-	if (status != STATUS_OK)
-		goto err_after_survivors;
-	for (size_t k = 0; k < s.n_heads; k++)
-		correlate(&s, k);
-	while (most_alike(&s, threshold, &a, &b)) {
-		absorb(&s, a, b);
-		for (size_t k = 0; k < s.n_heads; k++) {
-			if (merge_out->group[k] == b)
-				merge_out->group[k] = a;
-		}
+	status = group_heads(margins, mask, threshold, merge_out, err);
+	if (status != STATUS_OK) {
+		head_merge_free(merge_out);
+		return status;
 	}
-	for (size_t k = 0; k < s.n_heads; k++)
-		merge_out->share[k] =
-		    fmax(margins->usage[k], MIN_USAGE) / s.usage[merge_out->group[k]];
+	set_shares(merge_out, margins->usage);
 	number_groups(merge_out);
-err_after_survivors:
-	survivors_free(&s);
-	return status;
+	return STATUS_OK;
 }

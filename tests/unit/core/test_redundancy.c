@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
-
 #include "core/eval/redundancy.h"
 #include "tests/unit/core/pairs_fixture.h"
 #include "tests/unit/unit.h"
@@ -84,23 +82,20 @@ START_TEST(heads_that_are_never_used_share_equally)
 }
 END_TEST
 
-/* After 0 and 3 are one, its own predictions decide about the next, not those of its parts. */
-START_TEST(a_merged_head_is_compared_by_its_own_predictions)
+/* Head 1 lies between 0 and 2, which are apart: it joins the one that it is more like. */
+START_TEST(every_two_heads_of_a_group_are_alike)
 {
-	float chain[3 * 2] = {1, 0, 0.9f, 0.5f, 0.4f, 0.9f};
+	float chain[3 * 2] = {1, 0, 0.9f, 0.5f, 0.4f, 0.9f}; /* 0-1: 0.86, 1-2: 0.81, 0-2: 0.43 */
 	double equal[3] = {1.0 / 3, 1.0 / 3, 1.0 / 3};
 	const struct head_margins few = {3, 2, chain, equal};
-	bool none[3] = {false};
-	double x = tanh(0.475), y = tanh(0.125); /* of heads 0 and 1 together */
-	double u = tanh(0.2), v = tanh(0.45);
-	double cosine = (x * u + y * v) / sqrt((x * x + y * y) * (u * u + v * v));
+	const bool none[3] = {false};
 
-	/* heads 1 and 2 alone correlate by 0.81, but 0 and 1 are merged first */
-	ck_assert_double_lt(cosine, 0.8);
-	ck_assert_int_eq(redundancy_find(&few, none, cosine + 1e-3, &merge, NULL), STATUS_OK);
+	ck_assert_int_eq(redundancy_find(&few, none, 0.8, &merge, NULL), STATUS_OK);
 	ck_assert_uint_eq(merge.n_groups, 2);
+	ck_assert_uint_eq(merge.group[1], 0);
+	ck_assert_uint_eq(merge.group[2], 1);
 	head_merge_free(&merge);
-	ck_assert_int_eq(redundancy_find(&few, none, cosine - 1e-3, &merge, NULL), STATUS_OK);
+	ck_assert_int_eq(redundancy_find(&few, none, 0.4, &merge, NULL), STATUS_OK);
 	ck_assert_uint_eq(merge.n_groups, 1);
 	for (size_t k = 0; k < 3; k++)
 		ck_assert_double_eq_tol(merge.share[k], 1.0 / 3, 1e-12);
@@ -129,7 +124,7 @@ int main(void)
 	tcase_add_test(tcase, nothing_above_the_threshold_is_no_merge);
 	tcase_add_test(tcase, masked_heads_stay_alone);
 	tcase_add_test(tcase, heads_that_are_never_used_share_equally);
-	tcase_add_test(tcase, a_merged_head_is_compared_by_its_own_predictions);
+	tcase_add_test(tcase, every_two_heads_of_a_group_are_alike);
 	tcase_add_test(tcase, threshold_zero_keeps_heads_that_contradict);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
