@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,8 +31,10 @@ struct call {
 	struct exchange exchange;
 	struct httpd *httpd;
 	struct MHD_Connection *connection;
-	uint64_t n_received; /* bytes of the body, kept or not */
-	bool submitted;	     /* to the writer: the next step is api_end() */
+	uint64_t n_announced; /* bytes of the body, by Content-Length; 0: not said */
+	uint64_t n_received;  /* kept or not */
+	bool submitted;	      /* to the writer: the next step is api_end() */
+	bool last;	      /* of its connection, which is closed after the answer */
 	struct writer_job job;
 };
 
@@ -50,7 +54,7 @@ static bool add_headers(const struct call *call, struct MHD_Response *response)
 		     MHD_add_response_header(response, "Allow", route_allow(exchange->match.route));
 	if (exchange->http_status == 503)
 		ok = ok && MHD_add_response_header(response, "Retry-After", "1");
-	if (atomic_load(&call->httpd->api->stopping))
+	if (call->last || atomic_load(&call->httpd->api->stopping))
 		ok = ok && MHD_add_response_header(response, "Connection", "close");
 	return ok;
 }
@@ -89,19 +93,51 @@ static bool is_endless(const struct call *call, uint64_t n_bytes)
 	return n_bytes > (uint64_t)call->httpd->api->max_body + DISCARD_MAX;
 }
 
-/* What can be told from the headers; an answer right away only where no body follows
- * or would follow too long. */
+static enum MHD_Result count_length(void *context, enum MHD_ValueKind kind, const char *name,
+				    const char *value)
+{
+	size_t *n_lengths = context;
+
+	(void)kind;
+	(void)value;
+	if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0)
+		++*n_lengths;
+	return MHD_YES;
+}
+
+/* A proxy in front may have believed another length than libmicrohttpd does: what is a body
+ * to one of them is the next request to the other (RFC 9112, section 11.2). */
+static void check_lengths(struct call *call)
+{
+	const char *encoding = header(call->connection, "Transfer-Encoding");
+	struct exchange *exchange = &call->exchange;
+	size_t n_lengths = 0;
+
+	MHD_get_connection_values(call->connection, MHD_HEADER_KIND, count_length, &n_lengths);
+	call->last = n_lengths > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0);
+	if (!call->last || exchange->http_status != 0)
+		return;
+	err_set(&exchange->err, STATUS_MALFORMED,
+		"the length of the body is not clear, want one Content-Length or one "
+		"Transfer-Encoding: chunked");
+	api_refuse(call->httpd->api, exchange);
+}
+
+/* What can be told from the headers; an answer right away only where no body follows,
+ * would follow too long or has no clear end. */
 static enum MHD_Result check_head(struct call *call)
 {
 	const char *length = header(call->connection, "Content-Length");
 	struct exchange *exchange = &call->exchange;
-	uint64_t n_bytes = length == NULL ? 0 : strtoull(length, NULL, 10);
 
-	if (exchange->http_status == 0 && n_bytes > call->httpd->api->max_body)
+	call->n_announced = length == NULL ? 0 : strtoull(length, NULL, 10);
+	check_lengths(call);
+	if (exchange->http_status == 0 && call->n_announced > call->httpd->api->max_body)
 		refuse_length(call);
 	if (exchange->http_status == 0)
 		return MHD_YES;
-	if (header(call->connection, "Expect") != NULL || is_endless(call, n_bytes))
+	if (call->last || header(call->connection, "Expect") != NULL ||
+	    is_endless(call, call->n_announced))
 		return respond(call);
 	return MHD_YES;
 }
@@ -126,12 +162,26 @@ static enum MHD_Result open_call(struct httpd *httpd, struct MHD_Connection *con
 	return check_head(call);
 }
 
+/* The client is gone in the middle of its body. libmicrohttpd's epoll is edge-triggered: an
+ * end that came together with the last bytes goes unnoticed until the idle timeout. */
+static bool is_abandoned(const struct call *call)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	char byte;
+
+	return call->n_received < call->n_announced && info != NULL &&
+	       recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 {
 	struct exchange *exchange = &call->exchange;
 	struct api *api = call->httpd->api;
 
 	call->n_received += n;
+	if (is_abandoned(call))
+		return MHD_NO;
 	if (exchange->http_status != 0)
 		return is_endless(call, call->n_received) ? MHD_NO : MHD_YES;
 	if (call->n_received > api->max_body) {
@@ -205,6 +255,18 @@ static enum MHD_Result answer(struct call *call)
 	return respond(call);
 }
 
+/* MHD_quiesce_daemon() would stop the accepting, but it and a pool's thread that is at its
+ * limit of connections may both take the listening socket out of the same epoll set, and
+ * libmicrohttpd aborts the process when the second of them finds it gone. */
+static enum MHD_Result admit(void *context, const struct sockaddr *address, socklen_t len)
+{
+	const struct httpd *httpd = context;
+
+	(void)address;
+	(void)len;
+	return atomic_load(&httpd->api->stopping) ? MHD_NO : MHD_YES;
+}
+
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
 			      const char *method, const char *version, const char *upload_data,
 			      size_t *upload_data_size, void **call_slot)
@@ -269,8 +331,8 @@ static struct MHD_Daemon *start_daemon(const struct httpd_options *options, stru
 
 	/* the logger first: it is used while the others are read */
 	return MHD_start_daemon(
-	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
-	    NULL, handle, httpd, MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
+	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, admit,
+	    httpd, handle, httpd, MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
 	    MHD_OPTION_LISTEN_SOCKET, options->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, completed,
 	    NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
 	    options->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout,
@@ -312,7 +374,6 @@ bool httpd_drain(struct httpd *httpd, double seconds)
 	double end = clock_monotonic() + seconds;
 
 	atomic_store(&httpd->api->stopping, true);
-	close(MHD_quiesce_daemon(httpd->daemon));
 	while (atomic_load(&httpd->api->metrics.in_flight) > 0) {
 		if (clock_monotonic() >= end)
 			return false;

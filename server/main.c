@@ -2,6 +2,7 @@
 /* main.c - microd: start, signals, stop. */
 #include <stdio.h>
 #include <sodium.h>
+#include <unistd.h>
 
 #include "core/base/atomic_file.h"
 #include "core/math/linalg.h"
@@ -196,13 +197,13 @@ int main(int argc, char **argv)
 	enum config_action action;
 	struct err err = {0};
 
+	process_started();
+	signals_open();
 	if (config_parse(argc, argv, &d.config, &action, &err) != STATUS_OK)
 		return usage_fault(&err);
 	if (action != CONFIG_RUN)
 		return show(action);
-	log_open((enum log_level)d.config.log_level, 2);
-	process_started();
-	signals_open();
+	log_open((enum log_level)d.config.log_level, STDERR_FILENO);
 	linalg_set_threads(1);
 	if (sodium_init() < 0) {
 		err_set(&err, STATUS_INTERNAL, "no source of randomness");

@@ -25,37 +25,6 @@ struct evaluation {
 	size_t n_users;
 };
 
-struct tally {
-	size_t n_pairs;
-	double right;
-	double nll;
-};
-
-static void tally_add(struct tally *tally, double log_preference)
-{
-	const double log_half = -0.69314718055994530942;
-
-	tally->n_pairs++;
-	tally->nll -= log_preference;
-	if (log_preference > log_half)
-		tally->right += 1;
-	else if (log_preference == log_half)
-		tally->right += 0.5;
-}
-
-static struct eval_score tally_score(const struct tally *tally)
-{
-	double n = (double)tally->n_pairs;
-
-	if (tally->n_pairs == 0)
-		return (struct eval_score){0};
-	return (struct eval_score){
-	    .n_pairs = tally->n_pairs,
-	    .accuracy = tally->right / n,
-	    .nll = tally->nll / n,
-	};
-}
-
 /* log P(chosen > rejected) of pair i for a user with log-weights state (NULL: none) */
 static double log_preference(struct evaluation *e, size_t i, const double *state)
 {
@@ -200,6 +169,9 @@ static enum status evaluation_init(struct evaluation *e, struct err *err)
 	}
 	score_table_fill(&e->table, e->dataset, &e->model->heads, &e->model->router, hidden);
 	mem_free(hidden);
+	status = score_table_check(&e->table, e->dataset, err);
+	if (status != STATUS_OK)
+		return status;
 	return dataset_by_user(e->dataset, &e->order, &e->start, &e->n_users, err);
 }
 

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * eval.h - accuracy and negative log-likelihood of a model on pairs.
- *
- * A pair counts as right when P(chosen > rejected) > 1/2, half when it is 1/2.
- * NLL is the mean of -log P in nats.
+ * eval.h - accuracy and negative log-likelihood of a model on pairs, as in tally.h.
  */
 #ifndef MICRO_EVAL_EVAL_H
 #define MICRO_EVAL_EVAL_H
@@ -13,6 +10,7 @@
 
 #include "core/base/err.h"
 #include "core/data/dataset.h"
+#include "core/eval/tally.h"
 #include "core/model/model.h"
 
 #define EVAL_MAX_SHOTS 32
@@ -22,12 +20,6 @@ struct eval_options {
 	size_t n_shots;		      /* 0: no personalization protocol */
 	double temperature;	      /* of the Hedge step */
 	double drift;		      /* fixed share, 0: none */
-};
-
-struct eval_score {
-	size_t n_pairs;
-	double accuracy;
-	double nll;
 };
 
 /*
@@ -52,7 +44,11 @@ struct eval_result {
 	size_t users_left_out; /* too few pairs for the protocol */
 };
 
-/** eval_run(model, dataset, options, result_out, err): eval_result_free() releases. */
+/**
+ * eval_run(model, dataset, options, result_out, err): eval_result_free() releases; on error
+ * nothing is owned. Errors: STATUS_WRONG_DIMENSION, STATUS_INVALID_VALUE (options that do not
+ * fit), STATUS_NOT_FINITE (names the pair), STATUS_NO_MEMORY.
+ */
 enum status eval_run(const struct model *model, const struct dataset *dataset,
 		     const struct eval_options *options, struct eval_result *result_out,
 		     struct err *err);

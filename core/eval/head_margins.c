@@ -46,7 +46,10 @@ static enum status reading_init(struct reading *reading, struct err *err)
 	}
 	score_table_fill(&reading->table, reading->dataset, &model->heads, &model->router,
 			 reading->hidden);
-	return STATUS_OK;
+	status = score_table_check(&reading->table, reading->dataset, err);
+	if (status != STATUS_OK)
+		reading_free(reading);
+	return status;
 }
 
 /* The pairs of one dataset, from column begin on; usage is summed, not yet a mean. */
@@ -80,14 +83,16 @@ static enum status add_dataset(struct head_margins *margins, const struct model 
 	return STATUS_OK;
 }
 
+/* Two finite rewards may still be too far apart. */
 static enum status check_margins(const struct head_margins *margins, struct err *err)
 {
 	size_t bad;
 
-	if (all_finite_f(margins->margin, margins->n_heads * margins->n_pairs, &bad) &&
-	    all_finite(margins->usage, margins->n_heads))
+	if (all_finite_f(margins->margin, margins->n_heads * margins->n_pairs, &bad))
 		return STATUS_OK;
-	return err_set(err, STATUS_NOT_FINITE, "the rewards or weights of a head are too large");
+	return err_set(err, STATUS_NOT_FINITE,
+		       "pair %zu: the rewards of head %zu differ by more than fits in a float32",
+		       bad % margins->n_pairs + 1, bad / margins->n_pairs);
 }
 
 static enum status margins_alloc(struct head_margins *margins, struct err *err)

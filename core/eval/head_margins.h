@@ -23,8 +23,8 @@ struct head_margins {
 
 /**
  * head_margins_init(margins, model, datasets, n_datasets, err): n_datasets >= 1.
- * head_margins_free() releases. Errors: STATUS_WRONG_DIMENSION, STATUS_NOT_FINITE (a
- * head's rewards are too large), STATUS_NO_MEMORY; nothing is owned then.
+ * head_margins_free() releases. Errors: STATUS_WRONG_DIMENSION, STATUS_NOT_FINITE
+ * naming the pair and the head, STATUS_NO_MEMORY; nothing is owned then.
  */
 enum status head_margins_init(struct head_margins *margins, const struct model *model,
 			      const struct dataset *datasets, size_t n_datasets, struct err *err);

@@ -18,7 +18,7 @@
 #include "core/model/model.h"
 
 /* beginning of the keys of the facts that an import leaves */
-#define IMPORT_FACT_PREFIX "train.import."
+#define IMPORT_FACT_PREFIX MODEL_FACT_PREFIX "import."
 
 struct import_options {
 	const char *encoder;	  /* spec; NULL: none:D */

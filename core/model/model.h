@@ -17,10 +17,11 @@
 #include "core/model/heads.h"
 #include "core/model/router.h"
 
-#define MODEL_FORMAT	 "micro/1"
-#define MODEL_MIN_COSINE 0.999
+#define MODEL_FORMAT	  "micro/1"
+#define MODEL_MIN_COSINE  0.999
+#define MODEL_FACT_PREFIX "train."
 
-/* A training fact: a __metadata__ entry whose key begins with "train." */
+/* A training fact: a __metadata__ entry whose key begins with MODEL_FACT_PREFIX. */
 struct model_fact {
 	char *key;
 	char *value;
@@ -64,7 +65,10 @@ enum status model_set_mask(struct model *model, const bool *mask, struct err *er
 enum status model_set_templates(struct model *model, const char *phi, const char *psi,
 				struct err *err);
 
-/** model_set_fact(model, key, value, err): add or replace a fact; copies both. */
+/**
+ * model_set_fact(model, key, value, err): add or replace a fact; copies both. key begins with
+ * MODEL_FACT_PREFIX. Error: STATUS_NO_MEMORY.
+ */
 enum status model_set_fact(struct model *model, const char *key, const char *value,
 			   struct err *err);
 

@@ -6,7 +6,6 @@
 #include "core/model/model.h"
 #include "core/model/safetensors.h"
 
-#define MODEL_FACT_PREFIX "train."
 #define MODEL_MAX_TENSORS 6 /* with the mlp router */
 
 /*

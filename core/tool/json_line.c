@@ -25,11 +25,13 @@ json_t *json_line_matrix(const double *x, size_t n)
 
 enum status json_line_print(json_t *value, FILE *out, struct err *err)
 {
+	int fault;
+
 	if (value == NULL)
 		return err_no_memory(err, "JSON");
-	/* a full disk shows in ferror(), which main() asks before it ends */
-	json_dumpf(value, out, JSON_COMPACT);
+	fault = json_dumpf(value, out, JSON_COMPACT);
 	fputc('\n', out);
 	json_decref(value);
-	return STATUS_OK;
+	/* a full disk shows in ferror(), which main() asks before it ends */
+	return fault == 0 || ferror(out) ? STATUS_OK : err_no_memory(err, "JSON");
 }

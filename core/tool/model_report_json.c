@@ -5,8 +5,6 @@
 #include "core/tool/json_line.h"
 #include "core/tool/model_report.h"
 
-#define FACT_PREFIX "train." /* of every fact's key */
-
 static json_t *labels_json(const struct model *model)
 {
 	json_t *array = json_array();
@@ -32,7 +30,7 @@ static json_t *facts_json(const struct model *model)
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < model->n_facts; i++) {
-		const char *key = model->facts[i].key + strlen(FACT_PREFIX);
+		const char *key = model->facts[i].key + strlen(MODEL_FACT_PREFIX);
 
 		if (json_object_set_new(object, key, json_string(model->facts[i].value)) != 0) {
 			json_decref(object);

@@ -55,8 +55,11 @@ static double default_init_scale(size_t n_heads)
 /* A user with several pairs tells which head is theirs; single pairs do not. */
 enum objective train_objective_for(const struct dataset *dataset)
 {
-	return dataset->n_users > 0 && dataset->n_pairs > dataset->n_users ? OBJECTIVE_PANEL
-									   : OBJECTIVE_MICRO;
+	size_t n_named = 0;
+
+	for (size_t i = 0; i < dataset->n_pairs; i++)
+		n_named += dataset->user[i] != DATASET_NONE;
+	return n_named > dataset->n_users ? OBJECTIVE_PANEL : OBJECTIVE_MICRO;
 }
 
 static enum status check_inputs(const struct dataset *dataset, const struct train_options *options,
@@ -160,6 +163,17 @@ static enum status check_finite(const struct model *model, struct err *err)
 	return STATUS_OK;
 }
 
+/* The held-out figures of the model as it is; refused if it scores a pair as infinite. */
+static enum status measure(struct trainer *t, size_t epoch, struct train_progress *out,
+			   struct err *err)
+{
+	trainer_heldout(t, out);
+	if (score_table_check(&t->table, t->dataset, err) == STATUS_OK)
+		return STATUS_OK;
+	err_wrap(err, "training diverged in epoch %zu", epoch);
+	return STATUS_NOT_FINITE;
+}
+
 /* All epochs, then the shrinkage; last_out holds what the model shows in the end. */
 static enum status run_epochs(struct trainer *t, struct train_progress *last_out, struct err *err)
 {
@@ -170,7 +184,9 @@ static enum status run_epochs(struct trainer *t, struct train_progress *last_out
 		if (status != STATUS_OK)
 			return status;
 		*last_out = t->last;
-		trainer_heldout(t, last_out);
+		status = measure(t, epoch, last_out, err);
+		if (status != STATUS_OK)
+			return status;
 		last_out->epoch_end = true;
 		if (t->progress != NULL && !t->progress(t->progress_context, last_out))
 			return err_set(err, STATUS_INTERRUPTED, "interrupted after epoch %zu",
@@ -178,8 +194,7 @@ static enum status run_epochs(struct trainer *t, struct train_progress *last_out
 	}
 	if (t->responsibility != NULL && t->n_heldout > 0)
 		status = shrink_heads(t, &t->shrinkage, err);
-	trainer_heldout(t, last_out);
-	return status;
+	return status == STATUS_OK ? measure(t, t->options->epochs, last_out, err) : status;
 }
 
 enum status train_run(const struct dataset *dataset, const struct train_options *options_in,

@@ -65,6 +65,22 @@ class Stopping(Scenario):
         self.daemon.start()
         self.assertEqual(self.daemon.client.get("/users/slow").json["events"], 1)
 
+    def test_sigterm_at_the_limit_of_connections(self):
+        """More clients than may connect, each with a new connection for each request."""
+        self.daemon.stop()
+        self.daemon.options += ["--max-connections", "8", "--threads", "4"]
+        for turn in range(25):
+            self.daemon.start(ready=False)
+
+            def work(client, _):
+                client.get("/livez")
+                client.close()  # the next request connects again
+            load = Load(self.daemon, 6, work)
+            wait_until(lambda load=load: load.count() > 50, "load")
+            time.sleep(turn % 5 / 1000)
+            self.daemon.stop()
+            load.stop()
+
     def test_idle_connections_do_not_delay_the_end(self):
         clients = [self.daemon.new_client() for _ in range(20)]
         for client in clients:

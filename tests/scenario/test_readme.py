@@ -77,6 +77,15 @@ class Readme(Scenario):
                 self.same_answer(json.loads(output.strip().splitlines()[-1]), json.loads(text))
         self.assertGreaterEqual(n_run, 4)
 
+    def test_quickstart_twice_keeps_the_state(self):
+        feedback = """curl -fsS -H 'Content-Type: application/json' 127.0.0.1:8080/feedback -d '
+            {"user": "ada", "prompt": "p", "chosen": "a", "rejected": "b"}'"""
+        for updates in (1, 2):
+            done = self.run_shell("deploy/quickstart.sh >&2\n" + feedback)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout)["updates"], updates)
+        self.assertIn("microd runs already", done.stderr)
+
     def test_the_two_commands_are_there(self):
         commands = [line for language, text in blocks((ROOT / "README.md").read_text())
                     if language == "sh" for line in text.splitlines()]

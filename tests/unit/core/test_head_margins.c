@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_head_margins.c - what each head says of pairs; its scores, its likeness to others. */
 #include <math.h>
+#include <string.h>
 
 #include "core/base/mem.h"
 #include "core/eval/head_margins.h"
@@ -94,10 +95,27 @@ START_TEST(refuses_rewards_that_overflow)
 {
 	struct err err;
 
-	for (size_t d = 0; d < PAIRS_DIM; d++)
-		model.heads.weight[d * 3] = 3e38f;
+	sets[0].phi.value[sets[0].chosen[2] * PAIRS_DIM] = 2;
+	model.heads.weight[0] = 3e38f;
 	ck_assert_int_eq(head_margins_init(&margins, &model, sets, 1, &err), STATUS_NOT_FINITE);
-	ck_assert_str_eq(err.msg, "the rewards or weights of a head are too large");
+	ck_assert_ptr_nonnull(strstr(err.msg, ": its score by head 0 is not finite"));
+}
+END_TEST
+
+START_TEST(refuses_a_difference_of_rewards_that_overflows)
+{
+	struct features *phi = &sets[0].phi;
+	struct err err;
+
+	for (size_t i = 0; i < phi->n_rows * PAIRS_DIM; i++)
+		phi->value[i] = 0;
+	phi->value[sets[0].chosen[2] * PAIRS_DIM] = 1;
+	phi->value[sets[0].rejected[2] * PAIRS_DIM] = -1;
+	model.heads.weight[0] = 3e38f;
+	model.heads.weight[1] = 0;
+	ck_assert_int_eq(head_margins_init(&margins, &model, sets, 1, &err), STATUS_NOT_FINITE);
+	ck_assert_str_eq(err.msg,
+			 "pair 3: the rewards of head 0 differ by more than fits in a float32");
 }
 END_TEST
 
@@ -220,6 +238,7 @@ int main(void)
 	tcase_add_test(tcase, masked_head_is_not_used);
 	tcase_add_test(tcase, refuses_data_of_another_dimension);
 	tcase_add_test(tcase, refuses_rewards_that_overflow);
+	tcase_add_test(tcase, refuses_a_difference_of_rewards_that_overflows);
 	tcase_add_test(tcase, correlation_is_pearsons_over_both_orders);
 	tcase_add_test(tcase, correlation_does_not_depend_on_who_was_chosen);
 	suite_add_tcase(suite, tcase);

@@ -212,6 +212,34 @@ START_TEST(client_that_vanishes_while_suspended_leaves_nothing)
 }
 END_TEST
 
+START_TEST(client_that_vanishes_while_sending_leaves_nothing)
+{
+	for (size_t round = 0; round < 50; round++) {
+		int fd = connect_client();
+
+		send_text(fd, "POST /feedback HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\n{");
+		close(fd);
+	}
+	/* with or without having seen them come, the daemon sees them go */
+	for (size_t ms = 0; ms < 200; ms++)
+		nap();
+	wait_in_flight(0);
+	ck_assert_uint_eq(fake.n_applied, 0);
+}
+END_TEST
+
+/* Its end came with its last byte, as after shutdown(SHUT_WR). */
+START_TEST(client_that_only_stops_sending_is_answered)
+{
+	int fd = connect_client();
+
+	send_post(fd, "/feedback", FEEDBACK);
+	shutdown(fd, SHUT_WR);
+	assert_received(fd, "HTTP/1.1 200");
+	close(fd);
+}
+END_TEST
+
 START_TEST(deletion_waits_for_the_writer_too)
 {
 	int fd = connect_client();
@@ -235,6 +263,37 @@ START_TEST(body_over_the_limit_is_read_and_refused)
 	send_text(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
 	assert_received(fd, "HTTP/1.1 200");
 	close(fd);
+}
+END_TEST
+
+/* Whoever stands in front may have believed the other length, and what is a body to one of
+ * the two is the next request to the other. */
+START_TEST(body_of_two_lengths_is_refused_and_the_connection_closed)
+{
+	static const struct {
+		const char *line, *headers, *want;
+	} cases[] = {
+	    {"POST /score", "Content-Length: 0\r\nContent-Length: 2", "HTTP/1.1 400"},
+	    {"POST /score", "content-length: 2\r\nContent-Length: 2", "HTTP/1.1 400"},
+	    {"POST /score", "Content-Length: 2\r\nTransfer-Encoding: chunked", "HTTP/1.1 400"},
+	    {"POST /score", "Transfer-Encoding: gzip, chunked", "HTTP/1.1 400"},
+	    {"GET /livez", "Content-Length: 0\r\nContent-Length: 2", "HTTP/1.1 400"},
+	    {"GET /none", "Content-Length: 0\r\nContent-Length: 2", "HTTP/1.1 404"},
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		int fd = connect_client();
+		char head[256];
+
+		snprintf(head, sizeof(head), "%s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", cases[i].line,
+			 cases[i].headers);
+		send_text(fd, head);
+		const char *answer = receive(fd);
+		ck_assert_msg(strstr(answer, cases[i].want) == answer, "%zu: %s", i, answer);
+		ck_assert_msg(strstr(answer, "Connection: close") != NULL, "%zu: %s", i, answer);
+		ck_assert_msg(*receive(fd) == '\0', "%zu: not closed", i);
+		close(fd);
+	}
 }
 END_TEST
 
@@ -281,6 +340,23 @@ START_TEST(drain_waits_for_what_is_in_flight)
 }
 END_TEST
 
+START_TEST(drain_closes_new_connections)
+{
+	int fd = connect_client(), late;
+
+	set_gate(true);
+	send_post(fd, "/feedback", FEEDBACK);
+	wait_in_flight(1);
+	ck_assert(!httpd_drain(httpd, 0));
+	late = connect_client();
+	ck_assert_str_eq(receive(late), "");
+	close(late);
+	set_gate(false);
+	assert_received(fd, "HTTP/1.1 200");
+	close(fd);
+}
+END_TEST
+
 START_TEST(stop_waits_for_the_writes_of_those_who_are_late)
 {
 	int fd = connect_client();
@@ -309,11 +385,15 @@ int main(void)
 	tcase_add_test(tcase, feedback_is_answered_only_after_the_commit);
 	tcase_add_test(tcase, full_queue_is_503_with_retry_after);
 	tcase_add_test(tcase, client_that_vanishes_while_suspended_leaves_nothing);
+	tcase_add_test(tcase, client_that_vanishes_while_sending_leaves_nothing);
+	tcase_add_test(tcase, client_that_only_stops_sending_is_answered);
 	tcase_add_test(tcase, deletion_waits_for_the_writer_too);
 	tcase_add_test(tcase, body_over_the_limit_is_read_and_refused);
+	tcase_add_test(tcase, body_of_two_lengths_is_refused_and_the_connection_closed);
 	tcase_add_test(tcase, body_far_over_the_limit_is_refused_at_once);
 	tcase_add_test(tcase, body_is_asked_for_only_if_it_may_come);
 	tcase_add_test(tcase, drain_waits_for_what_is_in_flight);
+	tcase_add_test(tcase, drain_closes_new_connections);
 	tcase_add_test(tcase, stop_waits_for_the_writes_of_those_who_are_late);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

@@ -236,6 +236,14 @@ START_TEST(open_refuses_another_schema_version)
 }
 END_TEST
 
+START_TEST(open_refuses_what_deletion_cannot_rely_on)
+{
+	make_state();
+	store_folder_sql(&folder, "PRAGMA auto_vacuum = FULL; VACUUM");
+	refuse(folder.file, true, STATUS_IO, "PRAGMA auto_vacuum is 1", "want 0");
+}
+END_TEST
+
 START_TEST(open_refuses_tables_that_are_not_as_they_should_be)
 {
 	static const struct {
@@ -475,6 +483,7 @@ int main(void)
 	tcase_add_loop_test(refused, open_refuses_and_spares_the_database_of_another_application, 0,
 			    4);
 	tcase_add_test(refused, open_refuses_another_schema_version);
+	tcase_add_test(refused, open_refuses_what_deletion_cannot_rely_on);
 	tcase_add_loop_test(refused, open_refuses_tables_that_are_not_as_they_should_be, 0, 5);
 	tcase_add_test(refused, open_refuses_a_damaged_database);
 	tcase_add_test(refused, damage_that_was_not_looked_for_is_reported_when_met);

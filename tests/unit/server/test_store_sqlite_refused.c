@@ -130,7 +130,7 @@ static const struct {
     {drift_of_one, STATUS_INVALID_VALUE, "drift 1, want 0 <= drift < 1"},
     {drift_of_nan, STATUS_INVALID_VALUE, "drift nan"},
     {nan_loss, STATUS_NOT_FINITE, "loss nan of head 1"},
-    {losses_that_overflow, STATUS_NOT_FINITE, "log-weight is not finite"},
+    {losses_that_overflow, STATUS_NOT_FINITE, "too far apart"},
     {nan_logit, STATUS_NOT_FINITE, "weight is not finite"},
     {long_input, STATUS_TOO_LARGE, "want at most 268435456"},
 };
