@@ -30,18 +30,13 @@ static enum status served_open(const char *path, struct served_model **served_ou
 	status = model_load(path, &served->model, err);
 	if (status != STATUS_OK)
 		goto err_after_alloc;
-	status = encoder_open(served->model.encoder_spec, &served->encoder, err);
+	status = model_open_encoder(&served->model, &served->encoder, err);
 	if (status != STATUS_OK)
 		goto err_after_load;
-	status = model_check_encoder(&served->model, served->encoder, err);
-	if (status != STATUS_OK)
-		goto err_after_encoder;
 	served->n_references = 1;
 	*served_out = served;
 	return STATUS_OK;
 
-err_after_encoder:
-	encoder_close(served->encoder);
 err_after_load:
 	err_wrap(err, "load model %s", path);
 	model_free(&served->model);

@@ -131,20 +131,6 @@ static enum status read_options(int argc, char **argv, struct eval_config *confi
 	return config->shots == NULL ? STATUS_OK : read_shots(config->shots, eval, err);
 }
 
-/* The encoder that model was trained with; the caller closes it. */
-static enum status open_encoder(const struct model *model, struct encoder **encoder_out,
-				struct err *err)
-{
-	enum status status = encoder_open(model->encoder_spec, encoder_out, err);
-
-	if (status != STATUS_OK)
-		return status;
-	status = model_check_encoder(model, *encoder_out, err);
-	if (status != STATUS_OK)
-		encoder_close(*encoder_out);
-	return status;
-}
-
 static enum status evaluate(const struct eval_config *config, const struct eval_options *eval,
 			    const struct model *model, const struct dataset *dataset,
 			    struct err *err)
@@ -178,7 +164,7 @@ static enum status run(int argc, char **argv, struct err *err)
 	status = model_load(config.model, &model, err);
 	if (status != STATUS_OK)
 		return status;
-	status = open_encoder(&model, &encoder, err);
+	status = model_open_encoder(&model, &encoder, err);
 	if (status != STATUS_OK)
 		goto err_after_model;
 	status = dataset_read(config.data, encoder, model.template_phi, model.template_psi,

@@ -3,17 +3,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "core/base/atomic_file.h"
-#include "core/base/mem.h"
 #include "core/encode/template.h"
 #include "core/math/linalg.h"
 #include "core/tool/command.h"
 #include "core/tool/progress.h"
 #include "core/tool/train_config.h"
 #include "core/tool/train_report.h"
+#include "core/tool/usage.h"
 
 /* Everything one training works with. */
 struct training {
@@ -64,25 +63,15 @@ static bool on_progress(void *context, const struct train_progress *state)
 /* What only looks wrong after parsing, before hours are spent on it. */
 static enum status check_out(const struct train_config *config, struct err *err)
 {
-	struct stat data, out;
 	struct atomic_file file;
+	enum status status = usage_keep(config->out, config->data, "data", err);
 
-	if (stat(config->data, &data) == 0 && stat(config->out, &out) == 0 &&
-	    data.st_dev == out.st_dev && data.st_ino == out.st_ino)
-		return err_set(err, STATUS_USAGE, "--out %s is the file of --data", config->out);
+	if (status != STATUS_OK)
+		return status;
 	if (atomic_file_open(&file, config->out, err) != STATUS_OK)
 		return err_wrap(err, "%s", config->out);
 	atomic_file_abort(&file);
 	return STATUS_OK;
-}
-
-/* A value that its own module refuses is a wrong option all the same. */
-static enum status as_usage(enum status status, const char *option, struct err *err)
-{
-	if (status != STATUS_INVALID_VALUE)
-		return status;
-	err->code = STATUS_USAGE;
-	return err_wrap(err, "--%s", option);
 }
 
 static enum status check_config(struct training *t, struct err *err)
@@ -90,12 +79,14 @@ static enum status check_config(struct training *t, struct err *err)
 	const struct train_config *config = &t->config;
 	enum status status;
 
-	status = as_usage(template_check(config->template_phi, true, err), "template-phi", err);
+	status =
+	    usage_of_option(template_check(config->template_phi, true, err), "template-phi", err);
 	if (status == STATUS_OK)
-		status =
-		    as_usage(template_check(config->template_psi, false, err), "template-psi", err);
+		status = usage_of_option(template_check(config->template_psi, false, err),
+					 "template-psi", err);
 	if (status == STATUS_OK)
-		status = as_usage(encoder_open(config->encoder, &t->encoder, err), "encoder", err);
+		status = usage_of_option(encoder_open(config->encoder, &t->encoder, err), "encoder",
+					 err);
 	if (status == STATUS_OK)
 		status = check_out(config, err);
 	return status;
@@ -118,17 +109,6 @@ static enum status read_data(struct training *t, int argc, char **argv, struct e
 	status = train_config_parse(argc, argv, objective, config, err);
 	train_config_options(config, objective, &t->options);
 	return status;
-}
-
-static enum status replace_template(char **field, const char *text, struct err *err)
-{
-	char *copy = mem_string(text, strlen(text));
-
-	if (copy == NULL)
-		return err_no_memory(err, "a template");
-	mem_free(*field);
-	*field = copy;
-	return STATUS_OK;
 }
 
 static enum status set_data_facts(struct model *model, const struct dataset *dataset,
@@ -156,9 +136,8 @@ static enum status make_model(struct training *t, struct err *err)
 	status = model_init(&t->model, t->options.n_heads, t->options.router, t->options.n_hidden,
 			    t->encoder, err);
 	if (status == STATUS_OK)
-		status = replace_template(&t->model.template_phi, t->config.template_phi, err);
-	if (status == STATUS_OK)
-		status = replace_template(&t->model.template_psi, t->config.template_psi, err);
+		status = model_set_templates(&t->model, t->config.template_phi,
+					     t->config.template_psi, err);
 	if (status == STATUS_OK)
 		status = set_data_facts(&t->model, &t->dataset, err);
 	return status;

@@ -18,5 +18,7 @@ struct command {
 extern const struct command train_command;
 extern const struct command eval_command;
 extern const struct command show_command;
+extern const struct command heads_command;
+extern const struct command import_command;
 
 #endif

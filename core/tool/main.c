@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.c - micro-model: trains, evaluates and shows model files. */
+/* main.c - micro-model: makes, examines and changes model files. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,8 @@
 
 enum exit_status { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
-static const struct command *const commands[] = {&train_command, &eval_command, &show_command};
+static const struct command *const commands[] = {&train_command, &eval_command, &show_command,
+						 &heads_command, &import_command};
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

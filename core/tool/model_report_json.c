@@ -40,25 +40,6 @@ static json_t *facts_json(const struct model *model)
 	return object;
 }
 
-static json_t *row_json(const double *row, size_t n)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_line_append(&array, json_real(row[i]));
-	return array;
-}
-
-static json_t *matrix_json(const struct head_likeness *likeness)
-{
-	size_t n = likeness->n_heads;
-	json_t *array = json_array();
-
-	for (size_t k = 0; k < n; k++)
-		json_line_append(&array, row_json(likeness->cosine + k * n, n));
-	return array;
-}
-
 static json_t *most_alike_json(const struct head_likeness *likeness)
 {
 	json_t *array = json_array();
@@ -78,7 +59,8 @@ static json_t *likeness_json(const struct head_likeness *likeness)
 	json_t *max = likeness->n_pairs > 0 ? json_real(likeness->max) : json_null();
 
 	return json_pack("{s:o, s:o, s:o, s:o}", "mean", mean, "max", max, "most_alike",
-			 most_alike_json(likeness), "matrix", matrix_json(likeness));
+			 most_alike_json(likeness), "matrix",
+			 json_line_matrix(likeness->cosine, likeness->n_heads));
 }
 
 enum status model_report_json(const struct model *model, const struct head_likeness *likeness,

@@ -389,6 +389,7 @@ class Faults(MicroModel):
 
     def test_help_and_version(self):
         for arguments in (["--help"], ["train", "--help"], ["eval", "--help"], ["show", "--help"],
+                          ["heads", "--help"], ["import", "--help"],
                           ["train", "--no-such-option", "--help"]):
             status, output, errors = run("micro-model", *arguments)
             self.assertEqual((status, errors), (0, ""))
