@@ -259,7 +259,8 @@ class PortFile(Scenario):
     def test_listening_is_logged_with_the_port_of_the_file(self):
         models.write_vector_model(self.folder / "m")
         daemon = self.start(self.folder / "m")
-        self.assertIn(f"event=listening address=127.0.0.1 port={daemon.port}", daemon.log())
+        line = f"event=listening address=127.0.0.1 port={daemon.port} "
+        wait_until(lambda: line in daemon.log(), line)
 
 
 if __name__ == "__main__":
