@@ -19,12 +19,13 @@ URL=http://127.0.0.1:$PORT
 say() { printf '\nquickstart: %s\n' "$*"; }
 die() { printf 'quickstart: %s\n' "$*" >&2; exit 1; }
 
-case $PORT in
-*[!0-9]* | '') die "PORT=$PORT, want a number from 1 to 65535" ;;
-esac
+if [[ ! $PORT =~ ^[0-9]{1,5}$ ]] || ((10#$PORT < 1 || 10#$PORT > 65535)); then
+	die "PORT=$PORT, want a number from 1 to 65535"
+fi
 own_pid=$(cat run/microd.pid 2>/dev/null || true)
-if [ "$(cat "/proc/${own_pid:-none}/comm" 2>/dev/null)" != microd ] &&
-	(exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null; then
+if [ "$(cat "/proc/${own_pid:-none}/comm" 2>/dev/null)" = microd ]; then
+	say "microd runs already, pid $own_pid; it serves until step 6 restarts it"
+elif (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null; then
 	die "port $PORT is taken by another program; try PORT=8081 deploy/quickstart.sh"
 fi
 

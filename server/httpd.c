@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ struct call {
 	struct MHD_Connection *connection;
 	uint64_t n_received; /* bytes of the body, kept or not */
 	bool submitted;	     /* to the writer: the next step is api_end() */
+	bool last;	     /* of its connection, which is closed after the answer */
 	struct writer_job job;
 };
 
@@ -50,7 +52,7 @@ static bool add_headers(const struct call *call, struct MHD_Response *response)
 		     MHD_add_response_header(response, "Allow", route_allow(exchange->match.route));
 	if (exchange->http_status == 503)
 		ok = ok && MHD_add_response_header(response, "Retry-After", "1");
-	if (atomic_load(&call->httpd->api->stopping))
+	if (call->last || atomic_load(&call->httpd->api->stopping))
 		ok = ok && MHD_add_response_header(response, "Connection", "close");
 	return ok;
 }
@@ -89,19 +91,50 @@ static bool is_endless(const struct call *call, uint64_t n_bytes)
 	return n_bytes > (uint64_t)call->httpd->api->max_body + DISCARD_MAX;
 }
 
-/* What can be told from the headers; an answer right away only where no body follows
- * or would follow too long. */
+static enum MHD_Result count_length(void *context, enum MHD_ValueKind kind, const char *name,
+				    const char *value)
+{
+	size_t *n_lengths = context;
+
+	(void)kind;
+	(void)value;
+	if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0)
+		++*n_lengths;
+	return MHD_YES;
+}
+
+/* A proxy in front may have believed another length than libmicrohttpd does: what is a body
+ * to one of them is the next request to the other (RFC 9112, section 11.2). */
+static void check_lengths(struct call *call)
+{
+	const char *encoding = header(call->connection, "Transfer-Encoding");
+	struct exchange *exchange = &call->exchange;
+	size_t n_lengths = 0;
+
+	MHD_get_connection_values(call->connection, MHD_HEADER_KIND, count_length, &n_lengths);
+	call->last = n_lengths > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0);
+	if (!call->last || exchange->http_status != 0)
+		return;
+	err_set(&exchange->err, STATUS_MALFORMED,
+		"the length of the body is not clear, want one Content-Length or one "
+		"Transfer-Encoding: chunked");
+	api_refuse(call->httpd->api, exchange);
+}
+
+/* What can be told from the headers; an answer right away only where no body follows,
+ * would follow too long or has no clear end. */
 static enum MHD_Result check_head(struct call *call)
 {
 	const char *length = header(call->connection, "Content-Length");
 	struct exchange *exchange = &call->exchange;
 	uint64_t n_bytes = length == NULL ? 0 : strtoull(length, NULL, 10);
 
+	check_lengths(call);
 	if (exchange->http_status == 0 && n_bytes > call->httpd->api->max_body)
 		refuse_length(call);
 	if (exchange->http_status == 0)
 		return MHD_YES;
-	if (header(call->connection, "Expect") != NULL || is_endless(call, n_bytes))
+	if (call->last || header(call->connection, "Expect") != NULL || is_endless(call, n_bytes))
 		return respond(call);
 	return MHD_YES;
 }
@@ -205,6 +238,17 @@ static enum MHD_Result answer(struct call *call)
 	return respond(call);
 }
 
+/* MHD_quiesce_daemon() would stop the accepting, but a thread of the pool may still be at it:
+ * nobody could tell when the socket that it gives back may be closed. */
+static enum MHD_Result admit(void *context, const struct sockaddr *address, socklen_t len)
+{
+	const struct httpd *httpd = context;
+
+	(void)address;
+	(void)len;
+	return atomic_load(&httpd->api->stopping) ? MHD_NO : MHD_YES;
+}
+
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
 			      const char *method, const char *version, const char *upload_data,
 			      size_t *upload_data_size, void **call_slot)
@@ -267,10 +311,13 @@ static struct MHD_Daemon *start_daemon(const struct httpd_options *options, stru
 	    {MHD_OPTION_END, 0, NULL},
 	};
 
-	/* the logger first: it is used while the others are read */
+	/* Not epoll: when exactly 128 of its events, or a multiple, are there at once,
+	 * libmicrohttpd 0.9.75 waits for another one before it looks at them, and the end of a
+	 * client that came together with its last bytes goes unnoticed. Both last until the
+	 * idle timeout. The logger first: it is used while the other options are read. */
 	return MHD_start_daemon(
-	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
-	    NULL, handle, httpd, MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
+	    MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, admit,
+	    httpd, handle, httpd, MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
 	    MHD_OPTION_LISTEN_SOCKET, options->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, completed,
 	    NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
 	    options->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout,
@@ -312,7 +359,6 @@ bool httpd_drain(struct httpd *httpd, double seconds)
 	double end = clock_monotonic() + seconds;
 
 	atomic_store(&httpd->api->stopping, true);
-	close(MHD_quiesce_daemon(httpd->daemon));
 	while (atomic_load(&httpd->api->metrics.in_flight) > 0) {
 		if (clock_monotonic() >= end)
 			return false;

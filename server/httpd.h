@@ -29,8 +29,8 @@ enum status httpd_start(const struct httpd_options *options, struct api *api,
 			struct httpd **httpd_out, struct err *err);
 
 /**
- * httpd_drain(httpd, seconds): take no more connections, end each connection with
- * its next answer, wait until nothing is in flight; false if that took too long.
+ * httpd_drain(httpd, seconds): close new connections at once, end each other one
+ * with its next answer, wait until nothing is in flight; false if that took too long.
  */
 bool httpd_drain(struct httpd *httpd, double seconds);
 

@@ -30,19 +30,15 @@ static enum status served_open(const char *path, struct served_model **served_ou
 	status = model_load(path, &served->model, err);
 	if (status != STATUS_OK)
 		goto err_after_alloc;
-	status = encoder_open(served->model.encoder_spec, &served->encoder, err);
+	status = model_open_encoder(&served->model, &served->encoder, err);
 	if (status != STATUS_OK)
 		goto err_after_load;
-	status = model_check_encoder(&served->model, served->encoder, err);
-	if (status != STATUS_OK)
-		goto err_after_encoder;
 	served->n_references = 1;
 	*served_out = served;
 	return STATUS_OK;
 
-err_after_encoder:
-	encoder_close(served->encoder);
 err_after_load:
+	err_wrap(err, "load model %s", path);
 	model_free(&served->model);
 err_after_alloc:
 	mem_free(served);
@@ -99,7 +95,7 @@ void live_model_release(struct live_model *live, struct served_model *served)
 
 enum status live_model_reload(struct live_model *live, struct err *err)
 {
-	struct served_model *fresh;
+	struct served_model *fresh = NULL;
 	enum status status = served_open(live->path, &fresh, err);
 
 	if (status != STATUS_OK)

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - microd: start, signals, stop. */
-#include <signal.h>
 #include <stdio.h>
 #include <sodium.h>
-#include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "core/base/atomic_file.h"
 #include "core/math/linalg.h"
@@ -15,6 +13,7 @@
 #include "server/listener.h"
 #include "server/log.h"
 #include "server/process.h"
+#include "server/signals.h"
 
 enum exit_status { EXIT_STATUS_OK, EXIT_STATUS_FAILED, EXIT_STATUS_USAGE };
 
@@ -25,17 +24,6 @@ struct microd {
 	struct httpd *httpd;
 	uint16_t port;
 };
-
-/* Every thread inherits the mask: signals are taken by wait_for_signal() only. */
-static void block_signals(sigset_t *signals_out)
-{
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(signals_out);
-	sigaddset(signals_out, SIGTERM);
-	sigaddset(signals_out, SIGINT);
-	sigaddset(signals_out, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, signals_out, NULL);
-}
 
 static enum status open_store(struct microd *d, struct err *err)
 {
@@ -166,17 +154,10 @@ static void reload(struct microd *d)
 			 1);
 }
 
-/* Until SIGTERM or SIGINT. */
-static void serve(struct microd *d, const sigset_t *signals)
+static void serve(struct microd *d)
 {
-	for (;;) {
-		int signal_number = sigwaitinfo(signals, NULL);
-
-		if (signal_number == SIGHUP)
-			reload(d);
-		else if (signal_number > 0)
-			return;
-	}
+	while (signals_wait() == SIGNALS_RELOAD)
+		reload(d);
 }
 
 static void drain(struct microd *d)
@@ -215,21 +196,20 @@ int main(int argc, char **argv)
 	static struct microd d;
 	enum config_action action;
 	struct err err = {0};
-	sigset_t signals;
 
+	process_started();
+	signals_open();
 	if (config_parse(argc, argv, &d.config, &action, &err) != STATUS_OK)
 		return usage_fault(&err);
 	if (action != CONFIG_RUN)
 		return show(action);
-	log_open((enum log_level)d.config.log_level, 2);
-	process_started();
-	block_signals(&signals);
+	log_open((enum log_level)d.config.log_level, STDERR_FILENO);
 	linalg_set_threads(1);
 	if (sodium_init() < 0) {
 		err_set(&err, STATUS_INTERNAL, "no source of randomness");
 	} else if (start(&d, &err) == STATUS_OK) {
 		log_listening(&d);
-		serve(&d, &signals);
+		serve(&d);
 		drain(&d);
 	}
 	stop(&d);

@@ -129,9 +129,10 @@ static enum status decode_user(const char *escaped, char user_out[STORE_MAX_ID +
 	user_out[len] = '\0';
 	if (u8_check((const uint8_t *)user_out, len) != NULL)
 		return err_set(err, STATUS_MALFORMED, "the user id in the path is not valid UTF-8");
-	if (identifier_check(user_out, len, 1, "", err) != STATUS_OK)
-		return err_wrap(err, "the user id in the path");
-	return STATUS_OK;
+	enum status status = identifier_check(user_out, len, 1, "", err);
+	if (status != STATUS_OK)
+		err_wrap(err, "the user id in the path");
+	return status;
 }
 
 enum status route_find(const char *method, const char *path, struct route_match *match_out,

@@ -10,6 +10,8 @@
  *  2. The event and the weights it changes are one transaction.
  *  3. An event id is applied once per user; a repeat gives the first answer.
  *  4. Reads see everything that was applied before they began.
+ *  5. What is deleted is gone from the files as well; if another program's long
+ *     read stands in the way, with the first store_apply() after it.
  */
 #ifndef MICRO_SERVER_STORE_H
 #define MICRO_SERVER_STORE_H
@@ -46,9 +48,8 @@ struct store_feedback {
 						   is refused */
 	const char *input; /* the pair as a line of schema/preference.md, kept if not NULL */
 	/* the answer; a duplicate's is the first one, perhaps of another model */
-	double
-	    *weights_out; /* [HEADS_MAX], [n_weights_out] filled: softmax(g + s) after this step */
-	size_t n_weights_out;		     /* n_heads of the model that answered */
+	double *weights_out;  /* [HEADS_MAX], filled [n_weights_out]: softmax(g + s) */
+	size_t n_weights_out; /* n_heads of the model that answered */
 	char model_id_out[STORE_MAX_ID + 1]; /* the model that answered */
 	uint64_t updates_out;		     /* learning steps of this user and context so far */
 	bool duplicate_out; /* this id was applied before and changed nothing now */

@@ -163,9 +163,6 @@ static enum status learn(struct learner *learner, const struct store_feedback *f
 		return status;
 	if (f->drift > 0)
 		hedge_share(learner->log_weight, f->n_heads, f->drift);
-	if (!all_finite(learner->log_weight, f->n_heads))
-		return err_set(err, STATUS_NOT_FINITE,
-			       "a log-weight is not finite after this step");
 	learner->updates++;
 	return STATUS_OK;
 }
@@ -290,6 +287,7 @@ static enum status delete_user(struct store_sqlite *s, struct store_delete *d, s
 	enum status status =
 	    delete_rows(&s->writer, SQL_DELETE_STATES, d->user, &d->states_out, err);
 
+	d->events_out = 0;
 	if (status == STATUS_OK)
 		status = delete_rows(&s->writer, SQL_DELETE_EVENTS, d->user, &d->events_out, err);
 	if (d->states_out > 0 || d->events_out > 0)
@@ -300,7 +298,7 @@ static enum status delete_user(struct store_sqlite *s, struct store_delete *d, s
 static enum status apply_feedback(struct store_sqlite *s, struct store_op *op, struct err *err)
 {
 	struct store_feedback *f = &op->feedback;
-	int64_t model;
+	int64_t model = 0;
 
 	f->duplicate_out = false;
 	if (take_step(s, f, &model, &op->err) != STATUS_OK) {

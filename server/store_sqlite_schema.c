@@ -11,15 +11,27 @@
 #define APPLICATION_ID 0x4D694352 /* "MiCR" */
 #define SCHEMA_VERSION 1
 
-static enum status identify(struct conn *conn, bool *empty_out, struct err *err)
+/* In one snapshot: another process may be making the tables. */
+static enum status read_identity(struct conn *conn, int64_t *application_out, int64_t *version_out,
+				 int64_t *n_objects_out, struct err *err)
 {
-	int64_t application = 0, version = 0, n_objects = 0;
-	enum status status = conn_read_int(conn, "PRAGMA application_id", &application, err);
+	enum status status = conn_exec(conn, "SAVEPOINT identity", err);
 
 	if (status == STATUS_OK)
-		status = conn_read_int(conn, "PRAGMA user_version", &version, err);
+		status = conn_read_int(conn, "PRAGMA application_id", application_out, err);
 	if (status == STATUS_OK)
-		status = conn_read_int(conn, "SELECT count(*) FROM sqlite_schema", &n_objects, err);
+		status = conn_read_int(conn, "PRAGMA user_version", version_out, err);
+	if (status == STATUS_OK)
+		status =
+		    conn_read_int(conn, "SELECT count(*) FROM sqlite_schema", n_objects_out, err);
+	return status == STATUS_OK ? conn_exec(conn, "RELEASE identity", err) : status;
+}
+
+static enum status identify(struct conn *conn, bool *empty_out, struct err *err)
+{
+	int64_t application, version, n_objects;
+	enum status status = read_identity(conn, &application, &version, &n_objects, err);
+
 	if (status != STATUS_OK)
 		return status;
 	*empty_out = application == 0 && version == 0 && n_objects == 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * store_sqlite_schema.h - is this file a state of microd, of the version that
- * this program reads and writes? Private to store_sqlite*.c.
+ * this program reads and writes? After a failure the connection can only be
+ * closed. Private to store_sqlite*.c.
  */
 #ifndef MICRO_SERVER_STORE_SQLITE_SCHEMA_H
 #define MICRO_SERVER_STORE_SQLITE_SCHEMA_H
@@ -18,8 +19,7 @@
  */
 enum status schema_check(struct conn *conn, bool thorough, struct err *err);
 
-/** schema_create(conn, err): make the tables if the database is empty. After a failure
- * the connection is of no more use. */
+/** schema_create(conn, err): make the tables if the database is empty. */
 enum status schema_create(struct conn *conn, struct err *err);
 
 /** schema_rewrite(conn, err): write, durably, what is there already: can it be written? */

@@ -18,25 +18,11 @@ struct reader {
 	struct err *err;
 };
 
-/* The fields that an object may have. */
-struct fields {
-	const char *const *names; /* [n] */
-	size_t n;
-	const char *list; /* for the message */
-};
-
-#define FIELDS(list, ...)                                                                          \
-	{                                                                                          \
-		(const char *const[]){__VA_ARGS__},                                                \
-		    sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), list              \
-	}
-
-static const struct fields batch_fields = FIELDS("items", "items");
-static const struct fields item_fields =
-    FIELDS("user, context, prompt, responses", "user", "context", "prompt", "responses");
-static const struct fields feedback_fields =
-    FIELDS("user, context, prompt, chosen, rejected, id, strength", "user", "context", "prompt",
-	   "chosen", "rejected", "id", "strength");
+/* The fields that an object may have, NULL-terminated. */
+static const char *const batch_fields[] = {"items", NULL};
+static const char *const item_fields[] = {"user", "context", "prompt", "responses", NULL};
+static const char *const feedback_fields[] = {"user",	  "context", "prompt",	 "chosen",
+					      "rejected", "id",	     "strength", NULL};
 
 static enum status fault(const struct reader *reader, enum status code, struct place place,
 			 const char *text)
@@ -81,6 +67,10 @@ static enum status parse_fault(const json_error_t *e, struct err *err)
 
 	if (json_error_code(e) == json_error_out_of_memory)
 		return err_no_memory(err, "the request");
+	if (json_error_code(e) == json_error_null_character)
+		return err_set(err, STATUS_MALFORMED,
+			       "line %d, column %d: a string has the character U+0000, want none",
+			       line, column);
 	if (json_error_code(e) == json_error_stack_overflow)
 		return err_set(err, STATUS_MALFORMED,
 			       "line %d, column %d: nested too deep, the limit is 2048 levels",
@@ -99,19 +89,32 @@ static enum status parse(const char *body, size_t len, json_t **root_out, struct
 	return *root_out == NULL ? parse_fault(&e, err) : STATUS_OK;
 }
 
-static bool is_known(const struct fields *fields, const char *key)
+static bool is_known(const char *const *fields, const char *key)
 {
-	for (size_t i = 0; i < fields->n; i++) {
-		if (strcmp(fields->names[i], key) == 0)
+	for (; *fields != NULL; fields++) {
+		if (strcmp(*fields, key) == 0)
 			return true;
 	}
 	return false;
 }
 
-static enum status check_object(const struct reader *reader, json_t *object,
-				const struct fields *fields, size_t item)
+static enum status unknown_field(const struct reader *reader, const char *const *fields,
+				 size_t item, const char *key)
 {
-	char param[PLACE_TEXT_MAX];
+	char param[PLACE_TEXT_MAX], known[128] = "";
+
+	for (size_t i = 0; fields[i] != NULL; i++) {
+		size_t len = strlen(known);
+
+		snprintf(known + len, sizeof(known) - len, "%s%s", i == 0 ? "" : ", ", fields[i]);
+	}
+	return err_at(reader->err, STATUS_UNKNOWN_FIELD, place_text(place_field(item, key), param),
+		      "unknown field \"%.64s\", known are: %s", key, known);
+}
+
+static enum status check_object(const struct reader *reader, json_t *object,
+				const char *const *fields, size_t item)
+{
 	const char *key;
 	json_t *value;
 
@@ -119,11 +122,8 @@ static enum status check_object(const struct reader *reader, json_t *object,
 		return wrong_type(reader, place_field(item, NULL), "an object", object);
 	json_object_foreach(object, key, value)
 	{
-		if (is_known(fields, key))
-			continue;
-		place_text(place_field(item, key), param);
-		return err_at(reader->err, STATUS_UNKNOWN_FIELD, param,
-			      "unknown field \"%.64s\", known are: %s", key, fields->list);
+		if (!is_known(fields, key))
+			return unknown_field(reader, fields, item, key);
 	}
 	return STATUS_OK;
 }
@@ -320,7 +320,7 @@ static enum status read_person(const struct reader *reader, json_t *object, size
 static enum status read_item(const struct reader *reader, json_t *object, size_t item,
 			     struct score_item *out)
 {
-	enum status status = check_object(reader, object, &item_fields, item);
+	enum status status = check_object(reader, object, item_fields, item);
 
 	if (status == STATUS_OK)
 		status = read_person(reader, object, item, &out->user, &out->question);
@@ -339,7 +339,7 @@ static enum status read_items(const struct reader *reader, json_t *root, struct 
 	} else {
 		out->is_batch = true;
 		out->n_items = json_array_size(array);
-		status = check_object(reader, root, &batch_fields, PLACE_NONE);
+		status = check_object(reader, root, batch_fields, PLACE_NONE);
 		if (status == STATUS_OK)
 			status = check_length(reader, array, place_field(PLACE_NONE, "items"),
 					      reader->limits->max_items, "--max-items");
@@ -413,7 +413,7 @@ static enum status read_pair(const struct reader *reader, json_t *root, struct q
 
 static enum status read_feedback(const struct reader *reader, json_t *root, struct feedback *out)
 {
-	enum status status = check_object(reader, root, &feedback_fields, PLACE_NONE);
+	enum status status = check_object(reader, root, feedback_fields, PLACE_NONE);
 	json_t *user;
 
 	if (status == STATUS_OK)

@@ -6,12 +6,40 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <unistr.h>
+
 static void err_format(struct err *err, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
+/* A text that was cut must not end within a character: what answers with it is UTF-8. */
+static void drop_cut_character(char *text)
+{
+	size_t len = strlen(text), begin = len;
+
+	while (begin > 0 && (text[begin - 1] & 0xc0) == 0x80)
+		begin--;
+	if (begin > 0 && u8_mblen((const uint8_t *)text + begin - 1, len - begin + 1) < 0)
+		text[begin - 1] = '\0';
+}
+
+/* '?' for ASCII's control characters and U+0080 to U+009F: names in messages come from outside. */
+static void hide_control_characters(char *text)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
+
+		if (c < 0x20 || c == 0x7f)
+			text[0] = '?';
+		else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+			text[0] = text[1] = '?';
+	}
+}
+
 static void err_format(struct err *err, const char *format, va_list args)
 {
-	vsnprintf(err->msg, sizeof(err->msg), format, args);
+	if (vsnprintf(err->msg, sizeof(err->msg), format, args) >= (int)sizeof(err->msg))
+		drop_cut_character(err->msg);
+	hide_control_characters(err->msg);
 }
 
 enum status err_set(struct err *err, enum status code, const char *format, ...)
@@ -35,7 +63,8 @@ enum status err_at(struct err *err, enum status code, const char *param, const c
 	if (err == NULL)
 		return code;
 	err->code = code;
-	snprintf(err->param, sizeof(err->param), "%s", param);
+	if (snprintf(err->param, sizeof(err->param), "%s", param) >= (int)sizeof(err->param))
+		drop_cut_character(err->param);
 	va_start(args, format);
 	err_format(err, format, args);
 	va_end(args);
@@ -46,7 +75,7 @@ enum status err_wrap(struct err *err, const char *format, ...)
 {
 	char inner[sizeof(err->msg)];
 	va_list args;
-	size_t len;
+	size_t len, room;
 
 	if (err == NULL)
 		return STATUS_INTERNAL;
@@ -55,7 +84,9 @@ enum status err_wrap(struct err *err, const char *format, ...)
 	err_format(err, format, args);
 	va_end(args);
 	len = strlen(err->msg);
-	snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", inner);
+	room = sizeof(err->msg) - len;
+	if (snprintf(err->msg + len, room, ": %s", inner) >= (int)room)
+		drop_cut_character(err->msg);
 	return err->code;
 }
 

@@ -14,13 +14,13 @@
 struct err {
 	enum status code;
 	char param[128]; /* JSON pointer of the fault in a request; "" if none */
-	char msg[512];	 /* one line; cut, never overrun */
+	char msg[512];	 /* one line, '?' for control characters; cut between characters */
 };
 
 /**
  * err_set(err, code, format, ...): fill err (param is cleared) and return code,
  * so that a fault is one statement: return err_set(err, STATUS_..., "...").
- * A NULL err is allowed everywhere here and keeps only the code.
+ * A NULL err is allowed everywhere here: only the returned code is left then.
  */
 enum status err_set(struct err *err, enum status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -29,7 +29,10 @@ enum status err_set(struct err *err, enum status code, const char *format, ...)
 enum status err_at(struct err *err, enum status code, const char *param, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/** err_wrap(err, format, ...): put "format: " before the message; returns err's code. */
+/**
+ * err_wrap(err, format, ...): put "format: " before the message; returns err's code, of
+ * a NULL err STATUS_INTERNAL.
+ */
 enum status err_wrap(struct err *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -29,7 +29,10 @@ double rng_uniform(struct rng *rng);
 /** rng_below(rng, n): uniform integer in [0, n), n >= 1, without bias. */
 uint64_t rng_below(struct rng *rng, uint64_t n);
 
-/** rng_normal(rng): standard normal (Marsaglia's polar method). */
+/**
+ * rng_normal(rng): standard normal (Marsaglia's polar method). The last bits are those of the
+ * C library's log(), which differ between processors with and without fused multiply-add.
+ */
 double rng_normal(struct rng *rng);
 
 /** rng_shuffle(rng, items, n): uniform permutation in place (Fisher-Yates). */

@@ -50,8 +50,10 @@ static enum status reserve_values(struct features *f, size_t n_more, struct err 
 {
 	size_t n_used = values_used(f);
 
-	/* also a row without values needs an array: an index that is NULL says dense */
-	if (f->value != NULL && n_used + n_more <= f->capacity_values)
+	/* also a row without values needs its arrays: an index that is NULL says dense */
+	bool is_allocated = f->value != NULL && (!f->sparse || f->index != NULL);
+
+	if (is_allocated && n_used + n_more <= f->capacity_values)
 		return STATUS_OK;
 
 	size_t capacity = 2 * f->capacity_values;

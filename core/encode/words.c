@@ -18,12 +18,12 @@
 /* NFC makes UTF-8 at most this much longer (Unicode Standard Annex 15, section 9.1) */
 #define NFC_GROWTH 3
 
-enum class {
-	CLASS_OTHER,
-	CLASS_LETTER, /* or digit */
-	CLASS_MARK,
-	CLASS_APOSTROPHE,
-	CLASS_CHARACTER, /* letter or digit of a script without spaces */
+enum category {
+	CATEGORY_OTHER,
+	CATEGORY_LETTER, /* or digit */
+	CATEGORY_MARK,
+	CATEGORY_APOSTROPHE,
+	CATEGORY_CHARACTER, /* letter or digit of a script without spaces */
 };
 
 enum state {
@@ -56,17 +56,22 @@ static bool is_script_without_spaces(ucs4_t c)
 	return false;
 }
 
-static enum class classify(ucs4_t c) {
-	if (c < 0x80){bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+static enum category classify(ucs4_t c)
+{
+	if (c < 0x80) {
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
-		      if (letter || (c >= '0' && c <= '9')) return CLASS_LETTER;
-		      return c == '\'' ? CLASS_APOSTROPHE : CLASS_OTHER;}
-if (c == RIGHT_QUOTE) return CLASS_APOSTROPHE;
-if (uc_is_general_category_withtable(c, UC_CATEGORY_MASK_M))
-	return CLASS_MARK;
-if (!uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_Nd))
-	return CLASS_OTHER;
-return is_script_without_spaces(c) ? CLASS_CHARACTER : CLASS_LETTER;
+		if (letter || (c >= '0' && c <= '9'))
+			return CATEGORY_LETTER;
+		return c == '\'' ? CATEGORY_APOSTROPHE : CATEGORY_OTHER;
+	}
+	if (c == RIGHT_QUOTE)
+		return CATEGORY_APOSTROPHE;
+	if (uc_is_general_category_withtable(c, UC_CATEGORY_MASK_M))
+		return CATEGORY_MARK;
+	if (!uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_Nd))
+		return CATEGORY_OTHER;
+	return is_script_without_spaces(c) ? CATEGORY_CHARACTER : CATEGORY_LETTER;
 }
 
 static void put_byte(struct words *words, char byte)
@@ -96,10 +101,10 @@ static void end_word(struct splitter *s)
 
 static void take(struct splitter *s, ucs4_t c)
 {
-	enum class class = classify(c);
+	enum category category = classify(c);
 
-	switch (class) {
-	case CLASS_LETTER:
+	switch (category) {
+	case CATEGORY_LETTER:
 		if (s->state == STATE_AFTER_APOSTROPHE)
 			put_byte(s->words, '\'');
 		else if (s->state == STATE_IN_CHARACTER)
@@ -107,24 +112,24 @@ static void take(struct splitter *s, ucs4_t c)
 		put_lower(s->words, c);
 		s->state = STATE_IN_WORD;
 		return;
-	case CLASS_CHARACTER:
+	case CATEGORY_CHARACTER:
 		end_word(s);
 		put_lower(s->words, c);
 		s->state = STATE_IN_CHARACTER;
 		return;
-	case CLASS_MARK:
+	case CATEGORY_MARK:
 		if (s->state == STATE_IN_WORD || s->state == STATE_IN_CHARACTER) {
 			put_lower(s->words, c);
 			return;
 		}
 		break;
-	case CLASS_APOSTROPHE:
+	case CATEGORY_APOSTROPHE:
 		if (s->state == STATE_IN_WORD) {
 			s->state = STATE_AFTER_APOSTROPHE;
 			return;
 		}
 		break;
-	case CLASS_OTHER:
+	case CATEGORY_OTHER:
 		break;
 	}
 	end_word(s);

@@ -183,6 +183,9 @@ static enum status evaluation_init(struct evaluation *e, struct err *err)
 	}
 	score_table_fill(&e->table, e->dataset, &e->model->heads, &e->model->router, hidden);
 	mem_free(hidden);
+	status = score_table_check(&e->table, e->dataset, err);
+	if (status != STATUS_OK)
+		return status;
 	return dataset_by_user(e->dataset, &e->order, &e->start, &e->n_users, err);
 }
 

@@ -45,7 +45,11 @@ struct eval_result {
 	size_t users_left_out; /* too few pairs for the protocol */
 };
 
-/** eval_run(model, dataset, options, result_out, err): eval_result_free() releases. */
+/**
+ * eval_run(model, dataset, options, result_out, err): eval_result_free() releases; on error
+ * nothing is owned. Errors: STATUS_WRONG_DIMENSION, STATUS_INVALID_VALUE (options that do not
+ * fit), STATUS_NOT_FINITE (names the pair), STATUS_NO_MEMORY.
+ */
 enum status eval_run(const struct model *model, const struct dataset *dataset,
 		     const struct eval_options *options, struct eval_result *result_out,
 		     struct err *err);

@@ -2,6 +2,7 @@
 #include "core/eval/score_table.h"
 
 #include "core/base/mem.h"
+#include "core/math/logmath.h"
 
 enum status score_table_init(struct score_table *table, const struct dataset *dataset,
 			     size_t n_heads, struct err *err)
@@ -35,6 +36,24 @@ void score_table_fill(struct score_table *table, const struct dataset *dataset,
 	for (size_t i = 0; i < dataset->psi.n_rows; i++)
 		router_logits(router, features_row(&dataset->psi, i), hidden,
 			      table->logits + i * n_heads);
+}
+
+enum status score_table_check(const struct score_table *table, const struct dataset *dataset,
+			      struct err *err)
+{
+	size_t n_heads = table->n_heads, head;
+
+	for (size_t i = 0; i < dataset->n_pairs; i++) {
+		if (!all_finite_f(score_table_chosen(table, dataset, i), n_heads, &head) ||
+		    !all_finite_f(score_table_rejected(table, dataset, i), n_heads, &head) ||
+		    !all_finite_f(score_table_logits(table, dataset, i), n_heads, &head))
+			return err_set(
+			    err, STATUS_NOT_FINITE,
+			    "pair %zu: its score by head %zu is not finite; want vectors "
+			    "whose products with the weights fit in a float32",
+			    i + 1, head);
+	}
+	return STATUS_OK;
 }
 
 const float *score_table_chosen(const struct score_table *table, const struct dataset *dataset,

@@ -34,6 +34,13 @@ void score_table_free(struct score_table *table);
 void score_table_fill(struct score_table *table, const struct dataset *dataset,
 		      const struct heads *heads, const struct router *router, float *hidden);
 
+/**
+ * score_table_check(table, dataset, err): after score_table_fill(): STATUS_NOT_FINITE naming
+ * the first pair, from 1, with a reward or logit that is not finite.
+ */
+enum status score_table_check(const struct score_table *table, const struct dataset *dataset,
+			      struct err *err);
+
 /** score_table_chosen(table, dataset, i), _rejected, _logits: rows [n_heads] of pair i. */
 const float *score_table_chosen(const struct score_table *table, const struct dataset *dataset,
 				size_t i);

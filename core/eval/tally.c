@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/eval/tally.h"
 
+#include <math.h>
+
 void tally_add(struct tally *tally, double log_preference)
 {
-	const double log_half = -0.69314718055994530942;
+	double lead = log_preference + M_LN2; /* log of P over 1/2 */
 
 	tally->n_pairs++;
 	tally->nll -= log_preference;
-	if (log_preference > log_half)
+	if (lead > TALLY_TIE)
 		tally->right += 1;
-	else if (log_preference == log_half)
+	else if (lead >= -TALLY_TIE)
 		tally->right += 0.5;
 }
 

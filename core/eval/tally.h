@@ -2,13 +2,16 @@
 /*
  * tally.h - accuracy and negative log-likelihood of predictions, as they come.
  *
- * A pair counts as right when P(chosen > rejected) > 1/2, half when it is 1/2.
- * NLL is the mean of -log P in nats.
+ * A pair counts as right when P(chosen > rejected) > 1/2, half when it is 1/2 but
+ * for rounding (TALLY_TIE). NLL is the mean of -log P in nats.
  */
 #ifndef MICRO_EVAL_TALLY_H
 #define MICRO_EVAL_TALLY_H
 
 #include <stddef.h>
+
+/* how far from log 1/2 equal responses may come out: rounding of a mixture's sum */
+#define TALLY_TIE 1e-12
 
 struct eval_score {
 	size_t n_pairs;

@@ -30,19 +30,6 @@ void linalg_vecmat(const float *x, const float *a, size_t n, size_t m, float *y)
 		    0.0f, y, 1);
 }
 
-void linalg_matmul(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-		   const float *b, float beta, float *c)
-{
-	cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
-		    blas_int(m), blas_int(n), blas_int(k), alpha, a, blas_int(ta ? m : k), b,
-		    blas_int(tb ? k : n), beta, c, blas_int(n));
-}
-
-void linalg_axpy(size_t n, float alpha, const float *x, float *y)
-{
-	cblas_saxpy(blas_int(n), alpha, x, 1, y, 1);
-}
-
 double linalg_dot(const float *x, const float *y, size_t n)
 {
 	return cblas_dsdot(blas_int(n), x, 1, y, 1);

@@ -7,7 +7,6 @@
 #ifndef MICRO_MATH_LINALG_H
 #define MICRO_MATH_LINALG_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /**
@@ -21,17 +20,6 @@ const char *linalg_version(void);
 
 /** linalg_vecmat(x, a, n, m, y): y [m] = x [n] * a [n, m]. */
 void linalg_vecmat(const float *x, const float *a, size_t n, size_t m, float *y);
-
-/**
- * linalg_matmul(ta, tb, m, n, k, alpha, a, b, beta, c):
- * c [m, n] = alpha * op(a) op(b) + beta * c with op(a) [m, k], op(b) [k, n];
- * ta: a is stored [k, m]; tb: b is stored [n, k].
- */
-void linalg_matmul(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-		   const float *b, float beta, float *c);
-
-/** linalg_axpy(n, alpha, x, y): y [n] += alpha * x [n]. */
-void linalg_axpy(size_t n, float alpha, const float *x, float *y);
 
 /** linalg_dot(x, y, n): sum x_i y_i in double precision. */
 double linalg_dot(const float *x, const float *y, size_t n);

@@ -23,6 +23,7 @@ enum status hedge_update(double *log_weight, const double *loss, size_t n_heads,
 			 double strength, struct err *err)
 {
 	double step = strength / temperature;
+	double highest = -INFINITY, lowest = INFINITY;
 
 	if (!(temperature > 0) || !(strength >= 0) || !isfinite(step))
 		return err_set(err, STATUS_INVALID_VALUE,
@@ -31,11 +32,19 @@ enum status hedge_update(double *log_weight, const double *loss, size_t n_heads,
 			       temperature, strength);
 	/* all checks before the first write: a refused step changes nothing */
 	for (size_t k = 0; k < n_heads; k++) {
-		if (!isfinite(loss[k]) || !isfinite(log_weight[k] - loss[k] * step))
+		double next = log_weight[k] - loss[k] * step;
+
+		if (!isfinite(loss[k]) || !isfinite(next))
 			return err_set(err, STATUS_NOT_FINITE,
 				       "hedge: loss %g of head %zu at temperature %g is not finite",
 				       loss[k], k, temperature);
+		highest = fmax(highest, next);
+		lowest = fmin(lowest, next);
 	}
+	if (!isfinite(highest - lowest))
+		return err_set(err, STATUS_NOT_FINITE,
+			       "hedge: log-weights from %g to %g are too far apart", lowest,
+			       highest);
 	for (size_t k = 0; k < n_heads; k++)
 		log_weight[k] -= loss[k] * step;
 	log_softmax(log_weight, n_heads);
@@ -44,6 +53,11 @@ enum status hedge_update(double *log_weight, const double *loss, size_t n_heads,
 
 void hedge_share(double *log_weight, size_t n_heads, double drift)
 {
-	for (size_t k = 0; k < n_heads; k++)
-		log_weight[k] = log((1 - drift) * exp(log_weight[k]) + drift / (double)n_heads);
+	double log_share = log(drift / (double)n_heads); /* -inf without drift */
+
+	for (size_t k = 0; k < n_heads; k++) {
+		const double parts[] = {log1p(-drift) + log_weight[k], log_share};
+
+		log_weight[k] = log_sum_exp(parts, 2);
+	}
 }

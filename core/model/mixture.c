@@ -32,7 +32,7 @@ double mixture_log_preference(const double *log_weight, const float *reward_a,
 {
 	/* logsumexp in one pass: the running sum is rescaled when the maximum grows */
 	double max = -INFINITY;
-	double sum = 0;
+	double sum = 0, value;
 
 	for (size_t k = 0; k < n_heads; k++) {
 		double x = log_weight[k] + log_sigmoid((double)reward_a[k] - reward_b[k]);
@@ -44,5 +44,7 @@ double mixture_log_preference(const double *log_weight, const float *reward_a,
 			sum += exp(x - max);
 		}
 	}
-	return max + log(sum);
+	/* weights that sum to 1 up to rounding must not make a probability above 1 */
+	value = max + log(sum);
+	return value > 0 ? 0 : value;
 }

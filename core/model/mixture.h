@@ -28,6 +28,7 @@ double mixture_reward(const double *log_weight, const float *reward, const float
 /**
  * mixture_log_preference(log_weight, reward_a, reward_b, n_heads):
  *   log P(a > b) = log sum_k w_k sigmoid(r_k(a) - r_k(b))           eq. (1)
+ * Never above 0.
  */
 double mixture_log_preference(const double *log_weight, const float *reward_a,
 			      const float *reward_b, size_t n_heads);

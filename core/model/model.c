@@ -104,6 +104,35 @@ void model_free(struct model *model)
 	*model = (struct model){0};
 }
 
+enum status model_set_label(struct model *model, size_t k, const char *label, struct err *err)
+{
+	assert(k < model->heads.n_heads);
+	return model_replace_string(&model->labels[k], label, err);
+}
+
+enum status model_set_mask(struct model *model, const bool *mask, struct err *err)
+{
+	size_t n_heads = model->heads.n_heads, n_masked = 0;
+
+	for (size_t k = 0; k < n_heads; k++)
+		n_masked += mask[k];
+	if (n_masked == n_heads)
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "all %zu heads would be masked, want one that is not", n_heads);
+	memcpy(model->mask, mask, n_heads * sizeof(*mask));
+	return STATUS_OK;
+}
+
+enum status model_set_templates(struct model *model, const char *phi, const char *psi,
+				struct err *err)
+{
+	enum status status = model_replace_string(&model->template_phi, phi, err);
+
+	if (status == STATUS_OK)
+		status = model_replace_string(&model->template_psi, psi, err);
+	return status;
+}
+
 /* Index of the first fact whose key is not below key. */
 static size_t fact_position(const struct model *model, const char *key)
 {
@@ -244,5 +273,18 @@ enum status model_check_encoder(const struct model *model, const struct encoder 
 	if (status == STATUS_OK)
 		status = compare_fingerprints(model, vector, err);
 	mem_free(vector);
+	return status;
+}
+
+enum status model_open_encoder(const struct model *model, struct encoder **encoder_out,
+			       struct err *err)
+{
+	enum status status = encoder_open(model->encoder_spec, encoder_out, err);
+
+	if (status != STATUS_OK)
+		return status;
+	status = model_check_encoder(model, *encoder_out, err);
+	if (status != STATUS_OK)
+		encoder_close(*encoder_out);
 	return status;
 }

@@ -17,10 +17,11 @@
 #include "core/model/heads.h"
 #include "core/model/router.h"
 
-#define MODEL_FORMAT	 "micro/1"
-#define MODEL_MIN_COSINE 0.999
+#define MODEL_FORMAT	  "micro/1"
+#define MODEL_MIN_COSINE  0.999
+#define MODEL_FACT_PREFIX "train."
 
-/* A training fact: a __metadata__ entry whose key begins with "train." */
+/* A training fact: a __metadata__ entry whose key begins with MODEL_FACT_PREFIX. */
 struct model_fact {
 	char *key;
 	char *value;
@@ -51,7 +52,23 @@ enum status model_init(struct model *model, size_t n_heads, enum router_kind kin
 /** model_free(model): a zeroed model is allowed. */
 void model_free(struct model *model);
 
-/** model_set_fact(model, key, value, err): add or replace a fact; copies both. */
+/** model_set_label(model, k, label, err): name head k; copies. */
+enum status model_set_label(struct model *model, size_t k, const char *label, struct err *err);
+
+/**
+ * model_set_mask(model, mask, err): mask [n_heads]. STATUS_INVALID_VALUE, and the mask is
+ * as it was, if it leaves no head.
+ */
+enum status model_set_mask(struct model *model, const bool *mask, struct err *err);
+
+/** model_set_templates(model, phi, psi, err): both have passed template_check(); copies. */
+enum status model_set_templates(struct model *model, const char *phi, const char *psi,
+				struct err *err);
+
+/**
+ * model_set_fact(model, key, value, err): add or replace a fact; copies both. key begins with
+ * MODEL_FACT_PREFIX. Error: STATUS_NO_MEMORY.
+ */
 enum status model_set_fact(struct model *model, const char *key, const char *value,
 			   struct err *err);
 
@@ -82,5 +99,12 @@ enum status model_save(struct model *model, const char *path, struct err *err);
  */
 enum status model_check_encoder(const struct model *model, const struct encoder *encoder,
 				struct err *err);
+
+/**
+ * model_open_encoder(model, encoder_out, err): the encoder that the model was trained with,
+ * checked; the caller closes it. Errors: encoder_open()'s and model_check_encoder()'s.
+ */
+enum status model_open_encoder(const struct model *model, struct encoder **encoder_out,
+			       struct err *err);
 
 #endif

@@ -6,8 +6,18 @@
 #include "core/model/model.h"
 #include "core/model/safetensors.h"
 
-#define MODEL_FACT_PREFIX "train."
 #define MODEL_MAX_TENSORS 6 /* with the mlp router */
+
+/*
+ * A tensor of the file and where it lives in the model. Matrices are stored by
+ * feature in memory: the transpose of what is in the file.
+ */
+struct model_binding {
+	const char *name;
+	size_t rank;
+	size_t shape[2]; /* in the file */
+	float *values;
+};
 
 /* The tensors of a model as they go into the file. */
 struct model_tensors {
@@ -35,6 +45,37 @@ enum status model_allocate(struct model *model, size_t n_heads, size_t dim, enum
 
 /** model_replace_string(field, text, err): free *field, put a copy of text there. */
 enum status model_replace_string(char **field, const char *text, struct err *err);
+
+/**
+ * model_bind(heads, router, bindings_out): all tensors of a model of these lengths and this
+ * kind of router; returns how many. heads and router may be without memory yet: values
+ * are then not to be used.
+ */
+size_t model_bind(const struct heads *heads, const struct router *router,
+		  struct model_binding bindings_out[MODEL_MAX_TENSORS]);
+
+/** model_binding_check(want, tensor, err): STATUS_BAD_FILE unless the shape is want's. */
+enum status model_binding_check(const struct model_binding *want, const struct tensor *tensor,
+				struct err *err);
+
+/** model_binding_read(binding, tensor, err): the numbers of a checked tensor into the model. */
+enum status model_binding_read(const struct model_binding *binding, const struct tensor *tensor,
+			       struct err *err);
+
+/** model_binding_copy(binding): the values in the file's order, a new array; NULL without memory.
+ */
+float *model_binding_copy(const struct model_binding *binding);
+
+/**
+ * model_lengths_of_heads(tensor, heads, err): n_heads and dim, within their limits, of the
+ * heads' weights; no memory. STATUS_BAD_FILE names the tensor and what was expected.
+ */
+enum status model_lengths_of_heads(const struct tensor *tensor, struct heads *heads,
+				   struct err *err);
+
+/** model_lengths_of_mlp(tensor, router, err): kind and n_hidden, of the first layer's weights. */
+enum status model_lengths_of_mlp(const struct tensor *tensor, struct router *router,
+				 struct err *err);
 
 /**
  * model_tensors_read(file, model, err): make an uninitialized model of the

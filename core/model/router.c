@@ -89,6 +89,12 @@ static void add_vecmat(const float *x, const float *a, size_t n, size_t m, float
 	}
 }
 
+/* Not fmaxf(): that makes 0 of a NaN, and an overflow would pass for a result. */
+static float relu(float x)
+{
+	return x < 0 ? 0 : x;
+}
+
 void router_logits(const struct router *router, struct feature_row psi, float *hidden,
 		   float *logits_out)
 {
@@ -103,7 +109,7 @@ void router_logits(const struct router *router, struct feature_row psi, float *h
 	case ROUTER_MLP:
 		feature_row_times(psi, router->first, router->n_hidden, hidden);
 		for (size_t h = 0; h < router->n_hidden; h++)
-			hidden[h] = fmaxf(hidden[h] + router->bias0[h], 0);
+			hidden[h] = relu(hidden[h] + router->bias0[h]);
 		memcpy(logits_out, router->bias, n_heads * sizeof(*logits_out));
 		add_vecmat(hidden, router->weight2, router->n_hidden, n_heads, logits_out);
 		break;

@@ -3,16 +3,13 @@
 #include "core/model/safetensors.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
+#include "core/base/file_map.h"
 #include "core/base/jsontext.h"
 #include "core/base/mem.h"
 #include "core/model/safetensors_impl.h"
@@ -29,8 +26,7 @@ struct entry {
  *             2. names and metadata are owned by header.
  */
 struct safetensors {
-	void *map; /* NULL: the bytes are the caller's */
-	size_t map_len;
+	struct file_map map; /* empty: the bytes are the caller's */
 	json_t *header;
 	const unsigned char *data;
 	size_t data_len;
@@ -293,44 +289,19 @@ enum status safetensors_parse(const void *bytes, size_t len, struct safetensors 
 	return STATUS_OK;
 }
 
-static enum status map_file(int fd, void **map_out, size_t *len_out, struct err *err)
-{
-	struct stat info;
-
-	if (fstat(fd, &info) != 0)
-		return err_errno(err, STATUS_IO, "stat");
-	if (!S_ISREG(info.st_mode))
-		return err_set(err, STATUS_BAD_FILE, "not a regular file");
-	if (info.st_size == 0)
-		return err_set(err, STATUS_BAD_FILE, "empty file");
-	*len_out = (size_t)info.st_size;
-	*map_out = mmap(NULL, *len_out, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (*map_out == MAP_FAILED)
-		return err_errno(err, STATUS_IO, "map");
-	return STATUS_OK;
-}
-
 enum status safetensors_open(const char *path, struct safetensors **file_out, struct err *err)
 {
-	/* O_NONBLOCK: a FIFO is refused, not waited for */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	void *map = NULL;
-	size_t len = 0;
-	enum status status;
+	struct file_map map;
+	enum status status = file_map_open(&map, path, err);
 
-	if (fd < 0)
-		return err_errno(err, STATUS_IO, "open");
-	status = map_file(fd, &map, &len, err);
-	close(fd);
 	if (status != STATUS_OK)
 		return status;
-	status = safetensors_parse(map, len, file_out, err);
+	status = safetensors_parse(map.bytes, map.len, file_out, err);
 	if (status != STATUS_OK) {
-		munmap(map, len);
+		file_map_close(&map);
 		return status;
 	}
 	(*file_out)->map = map;
-	(*file_out)->map_len = len;
 	return STATUS_OK;
 }
 
@@ -338,8 +309,7 @@ void safetensors_close(struct safetensors *file)
 {
 	if (file == NULL)
 		return;
-	if (file->map != NULL)
-		munmap(file->map, file->map_len);
+	file_map_close(&file->map);
 	json_decref(file->header);
 	mem_free(file->entries);
 	mem_free(file->metadata);

@@ -74,11 +74,11 @@ static const struct option_spec options[] = {
 
 static void help(FILE *out)
 {
-	fputs(
-	    "usage: micro-model eval --model FILE --data FILE [options]\n\n"
-	    "Prints the accuracy and the negative log-likelihood (NLL, nats a pair) of a model on\n"
-	    "preference pairs: overall, for each context, and the mean of the contexts.\n\n",
-	    out);
+	fputs("usage: micro-model eval --model FILE --data FILE [options]\n\n"
+	      "Prints the accuracy and the negative log-likelihood (NLL, nats a pair) of a\n"
+	      "model on preference pairs: overall, for each context, and the mean of the\n"
+	      "contexts.\n\n",
+	      out);
 	options_help(options, N_OPTIONS, out);
 	fputs("  --help\n      Show this text.\n", out);
 }
@@ -169,10 +169,10 @@ static enum status run(int argc, char **argv, struct err *err)
 	status = dataset_read(config.data, encoder, model.template_phi, model.template_psi,
 			      &dataset, err);
 	if (status != STATUS_OK)
-		goto err_after_model;
+		goto err_after_open;
 	status = evaluate(&config, &eval, &model, &dataset, err);
 	dataset_free(&dataset);
-err_after_model:
+err_after_open:
 	encoder_close(encoder);
 	model_free(&model);
 	return status;

@@ -32,11 +32,10 @@ static const struct option_spec options[] = {
 
 static void help(FILE *out)
 {
-	fputs(
-	    "usage: micro-model show --model FILE [--json]\n\n"
-	    "Prints what a model file is: shapes, encoder, router, training facts, heads, and how\n"
-	    "alike these are.\n\n",
-	    out);
+	fputs("usage: micro-model show --model FILE [--json]\n\n"
+	      "Prints what a model file is: shapes, encoder, router, training facts, heads, and\n"
+	      "how alike these are.\n\n",
+	      out);
 	options_help(options, N_OPTIONS, out);
 	fputs("  --help\n      Show this text.\n", out);
 }

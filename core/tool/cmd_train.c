@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_train.c - micro-model train: preference pairs in, a model file out. */
-#include <string.h>
-
-#include "core/base/mem.h"
 #include "core/encode/template.h"
 #include "core/math/linalg.h"
 #include "core/tool/command.h"
@@ -12,6 +9,7 @@
 #include "core/tool/stopwatch.h"
 #include "core/tool/train_config.h"
 #include "core/tool/train_report.h"
+#include "core/tool/usage.h"
 
 /* Everything one training works with. */
 struct training {
@@ -33,26 +31,19 @@ static bool on_progress(void *context, const struct train_progress *state)
 	return !interrupt_seen();
 }
 
-/* A value that its own module refuses is a wrong option all the same. */
-static enum status as_usage(enum status status, const char *option, struct err *err)
-{
-	if (status != STATUS_INVALID_VALUE)
-		return status;
-	err->code = STATUS_USAGE;
-	return err_wrap(err, "--%s", option);
-}
-
 static enum status check_config(struct training *t, struct err *err)
 {
 	const struct train_config *config = &t->config;
 	enum status status;
 
-	status = as_usage(template_check(config->template_phi, true, err), "template-phi", err);
+	status =
+	    usage_of_option(template_check(config->template_phi, true, err), "template-phi", err);
 	if (status == STATUS_OK)
-		status =
-		    as_usage(template_check(config->template_psi, false, err), "template-psi", err);
+		status = usage_of_option(template_check(config->template_psi, false, err),
+					 "template-psi", err);
 	if (status == STATUS_OK)
-		status = as_usage(encoder_open(config->encoder, &t->encoder, err), "encoder", err);
+		status = usage_of_option(encoder_open(config->encoder, &t->encoder, err), "encoder",
+					 err);
 	if (status == STATUS_OK)
 		status = command_check_out(config->out, config->data, err);
 	return status;
@@ -75,17 +66,6 @@ static enum status read_data(struct training *t, int argc, char **argv, struct e
 	status = train_config_parse(argc, argv, objective, config, err);
 	train_config_options(config, objective, &t->options);
 	return status;
-}
-
-static enum status replace_template(char **field, const char *text, struct err *err)
-{
-	char *copy = mem_string(text, strlen(text));
-
-	if (copy == NULL)
-		return err_no_memory(err, "a template");
-	mem_free(*field);
-	*field = copy;
-	return STATUS_OK;
 }
 
 static enum status set_data_facts(struct model *model, const struct dataset *dataset,
@@ -113,9 +93,8 @@ static enum status make_model(struct training *t, struct err *err)
 	status = model_init(&t->model, t->options.n_heads, t->options.router, t->options.n_hidden,
 			    t->encoder, err);
 	if (status == STATUS_OK)
-		status = replace_template(&t->model.template_phi, t->config.template_phi, err);
-	if (status == STATUS_OK)
-		status = replace_template(&t->model.template_psi, t->config.template_psi, err);
+		status = model_set_templates(&t->model, t->config.template_phi,
+					     t->config.template_psi, err);
 	if (status == STATUS_OK)
 		status = set_data_facts(&t->model, &t->dataset, err);
 	return status;

@@ -19,5 +19,7 @@ extern const struct command train_command;
 extern const struct command route_command;
 extern const struct command eval_command;
 extern const struct command show_command;
+extern const struct command heads_command;
+extern const struct command import_command;
 
 #endif

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tool/command_files.h"
 
-#include <sys/stat.h>
-
 #include "core/base/atomic_file.h"
+#include "core/tool/usage.h"
 
 enum status command_check_out(const char *out, const char *data, struct err *err)
 {
-	struct stat data_stat, out_stat;
 	struct atomic_file file;
+	enum status status = usage_keep(out, data, "data", err);
 
-	if (stat(data, &data_stat) == 0 && stat(out, &out_stat) == 0 &&
-	    data_stat.st_dev == out_stat.st_dev && data_stat.st_ino == out_stat.st_ino)
-		return err_set(err, STATUS_USAGE, "--out %s is the file of --data", out);
+	if (status != STATUS_OK)
+		return status;
 	if (atomic_file_open(&file, out, err) != STATUS_OK)
 		return err_wrap(err, "%s", out);
 	atomic_file_abort(&file);
@@ -26,18 +24,10 @@ enum status command_open_model(const char *path, struct model *model_out,
 
 	if (status != STATUS_OK)
 		return status;
-	status = encoder_open(model_out->encoder_spec, encoder_out, err);
-	if (status != STATUS_OK)
-		goto err_after_model;
-	status = model_check_encoder(model_out, *encoder_out, err);
-	if (status != STATUS_OK)
-		goto err_after_encoder;
-	return STATUS_OK;
-
-err_after_encoder:
-	encoder_close(*encoder_out);
-err_after_model:
-	model_free(model_out);
-	err_wrap(err, "%s", path);
+	status = model_open_encoder(model_out, encoder_out, err);
+	if (status != STATUS_OK) {
+		model_free(model_out);
+		err_wrap(err, "%s", path);
+	}
 	return status;
 }

@@ -19,29 +19,35 @@ static void insert_pair(struct head_likeness *likeness, struct head_pair pair)
 		likeness->n_pairs++;
 }
 
-enum status head_likeness_init(struct head_likeness *likeness, const struct heads *heads,
-			       struct err *err)
+void head_likeness_of(struct head_likeness *likeness, size_t n_heads, double *cosine)
 {
-	size_t n = heads->n_heads;
 	double sum = 0;
 
-	*likeness = (struct head_likeness){.n_heads = n};
-	likeness->cosine = mem_array(n, n * sizeof(double));
-	if (likeness->cosine == NULL)
-		return err_no_memory(err, "the similarity of the heads");
-	heads_similarity(heads, likeness->cosine);
-	for (size_t a = 0; a < n; a++) {
-		for (size_t b = a + 1; b < n; b++) {
-			double cosine = likeness->cosine[a * n + b];
+	*likeness = (struct head_likeness){.n_heads = n_heads, .cosine = cosine};
+	for (size_t a = 0; a < n_heads; a++) {
+		for (size_t b = a + 1; b < n_heads; b++) {
+			double value = cosine[a * n_heads + b];
 
-			sum += cosine;
-			insert_pair(likeness, (struct head_pair){a, b, cosine});
+			sum += value;
+			insert_pair(likeness, (struct head_pair){a, b, value});
 		}
 	}
 	if (likeness->n_pairs > 0) {
-		likeness->mean = sum / (double)(n * (n - 1) / 2);
+		likeness->mean = sum / (double)(n_heads * (n_heads - 1) / 2);
 		likeness->max = likeness->pairs[0].cosine;
 	}
+}
+
+enum status head_likeness_init(struct head_likeness *likeness, const struct heads *heads,
+			       struct err *err)
+{
+	double *cosine = mem_array(heads->n_heads, heads->n_heads * sizeof(*cosine));
+
+	*likeness = (struct head_likeness){0};
+	if (cosine == NULL)
+		return err_no_memory(err, "the similarity of the heads");
+	heads_similarity(heads, cosine);
+	head_likeness_of(likeness, heads->n_heads, cosine);
 	return STATUS_OK;
 }
 

@@ -27,6 +27,12 @@ struct head_likeness {
 enum status head_likeness_init(struct head_likeness *likeness, const struct heads *heads,
 			       struct err *err);
 
+/**
+ * head_likeness_of(likeness, n_heads, cosine): the same of another similarity; cosine
+ * [n_heads, n_heads], from mem.h, belongs to likeness from now on.
+ */
+void head_likeness_of(struct head_likeness *likeness, size_t n_heads, double *cosine);
+
 /** head_likeness_free(likeness): frees the matrix. */
 void head_likeness_free(struct head_likeness *likeness);
 

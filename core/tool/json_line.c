@@ -9,13 +9,29 @@ void json_line_append(json_t **array, json_t *value)
 	*array = NULL;
 }
 
+json_t *json_line_matrix(const double *x, size_t n)
+{
+	json_t *matrix = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *row = json_array();
+
+		for (size_t j = 0; j < n; j++)
+			json_line_append(&row, json_real(x[i * n + j]));
+		json_line_append(&matrix, row);
+	}
+	return matrix;
+}
+
 enum status json_line_print(json_t *value, FILE *out, struct err *err)
 {
+	int fault;
+
 	if (value == NULL)
 		return err_no_memory(err, "JSON");
-	/* a full disk shows in ferror(), which main() asks before it ends */
-	json_dumpf(value, out, JSON_COMPACT);
+	fault = json_dumpf(value, out, JSON_COMPACT);
 	fputc('\n', out);
 	json_decref(value);
-	return STATUS_OK;
+	/* a full disk shows in ferror(), which main() asks before it ends */
+	return fault == 0 || ferror(out) ? STATUS_OK : err_no_memory(err, "JSON");
 }

@@ -15,6 +15,9 @@
  */
 void json_line_append(json_t **array, json_t *value);
 
+/** json_line_matrix(x, n): x [n, n] as an array of n arrays; NULL without memory. */
+json_t *json_line_matrix(const double *x, size_t n);
+
 /**
  * json_line_print(value, out, err): print value and let go of the caller's
  * reference. A NULL value, from a constructor that found no memory, is

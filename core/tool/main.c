@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.c - micro-model: trains, adapts, evaluates and shows model files. */
+/* main.c - micro-model: makes, adapts, examines and changes model files. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,21 +13,19 @@
 enum exit_status { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 static const struct command *const commands[] = {&train_command, &route_command, &eval_command,
-						 &show_command};
+						 &show_command,	 &heads_command, &import_command};
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_help(FILE *out)
 {
-	fputs(
-	    "usage: " PROGRAM " <command> [options]\n\n"
-	    "Makes and examines MiCRo models, mixtures of reward heads learnt from preferences.\n\n"
-	    "commands:\n",
-	    out);
+	fputs("usage: " PROGRAM " <command> [options]\n\n"
+	      "Makes and examines MiCRo models: mixtures of reward heads learnt from pairs.\n\n"
+	      "commands:\n",
+	      out);
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(out, "  %-7s%s\n", commands[i]->name, commands[i]->summary);
-	fputs("\n" PROGRAM
-	      " <command> --help lists the command's options; --version shows the version.\n",
+	fputs("\n" PROGRAM " <command> --help lists its options, --version shows the version.\n",
 	      out);
 }
 
@@ -54,7 +52,7 @@ static const struct command *find_command(const char *name, struct err *err)
 	return NULL;
 }
 
-static enum exit_status exit_status_of(enum status status)
+static int exit_status_of(enum status status)
 {
 	switch (status) {
 	case STATUS_OK:

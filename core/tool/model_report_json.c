@@ -5,8 +5,6 @@
 #include "core/tool/json_line.h"
 #include "core/tool/model_report.h"
 
-#define FACT_PREFIX "train." /* of every fact's key */
-
 static json_t *labels_json(const struct model *model)
 {
 	json_t *array = json_array();
@@ -32,7 +30,7 @@ static json_t *facts_json(const struct model *model)
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < model->n_facts; i++) {
-		const char *key = model->facts[i].key + strlen(FACT_PREFIX);
+		const char *key = model->facts[i].key + strlen(MODEL_FACT_PREFIX);
 
 		if (json_object_set_new(object, key, json_string(model->facts[i].value)) != 0) {
 			json_decref(object);
@@ -40,25 +38,6 @@ static json_t *facts_json(const struct model *model)
 		}
 	}
 	return object;
-}
-
-static json_t *row_json(const double *row, size_t n)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_line_append(&array, json_real(row[i]));
-	return array;
-}
-
-static json_t *matrix_json(const struct head_likeness *likeness)
-{
-	size_t n = likeness->n_heads;
-	json_t *array = json_array();
-
-	for (size_t k = 0; k < n; k++)
-		json_line_append(&array, row_json(likeness->cosine + k * n, n));
-	return array;
 }
 
 static json_t *most_alike_json(const struct head_likeness *likeness)
@@ -80,7 +59,8 @@ static json_t *likeness_json(const struct head_likeness *likeness)
 	json_t *max = likeness->n_pairs > 0 ? json_real(likeness->max) : json_null();
 
 	return json_pack("{s:o, s:o, s:o, s:o}", "mean", mean, "max", max, "most_alike",
-			 most_alike_json(likeness), "matrix", matrix_json(likeness));
+			 most_alike_json(likeness), "matrix",
+			 json_line_matrix(likeness->cosine, likeness->n_heads));
 }
 
 enum status model_report_json(const struct model *model, const struct head_likeness *likeness,

@@ -82,17 +82,15 @@ static void panel_begin_epoch(struct trainer *t, size_t epoch)
 static double panel_pair_gradient(struct trainer *t, size_t pair)
 {
 	const double *q = t->responsibility + t->group_of[pair] * t->n_heads;
-	double likelihood = 0;
 
 	for (size_t k = 0; k < t->n_heads; k++) {
 		double margin = (double)t->reward_chosen[k] - t->reward_rejected[k];
-		double miss = sigmoid(-margin);
 
-		likelihood += q[k] * (1 - miss);
-		t->dmargin[k] = (float)(-q[k] * miss);
+		t->joint[k] = log(q[k]) + log_sigmoid(margin);
+		t->dmargin[k] = (float)(-q[k] * sigmoid(-margin));
 		t->dlogits[k] = (float)(exp(t->log_weight[k]) - q[k]);
 	}
-	return -log(likelihood);
+	return -log_sum_exp(t->joint, t->n_heads);
 }
 
 const struct objective_ops panel_objective = {

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/mem.h"
 #include "core/math/linalg.h"
@@ -54,8 +55,11 @@ static double default_init_scale(size_t n_heads)
 /* A user with several pairs tells which head is theirs; single pairs do not. */
 enum objective train_objective_for(const struct dataset *dataset)
 {
-	return dataset->n_users > 0 && dataset->n_pairs > dataset->n_users ? OBJECTIVE_PANEL
-									   : OBJECTIVE_MICRO;
+	size_t n_named = 0;
+
+	for (size_t i = 0; i < dataset->n_pairs; i++)
+		n_named += dataset->user[i] != DATASET_NONE;
+	return n_named > dataset->n_users ? OBJECTIVE_PANEL : OBJECTIVE_MICRO;
 }
 
 static enum status check_inputs(const struct dataset *dataset, const struct train_options *options,
@@ -102,13 +106,24 @@ static void set_centers(struct trainer *t)
 		heads->center[k] = (float)(sum[k] / (2 * (double)t->n_train_pairs));
 }
 
+/* The first two words of text. */
+static void name_and_version(const char *text, char *out, size_t size)
+{
+	size_t name = strcspn(text, " ");
+	size_t version = text[name] == '\0' ? 0 : 1 + strcspn(text + name + 1, " ");
+
+	snprintf(out, size, "%.*s", (int)(name + version), text);
+}
+
 static enum status set_facts(const struct trainer *t, const struct train_progress *last,
 			     struct err *err)
 {
 	const struct train_options *o = t->options;
-	char options[512], heldout[160], seed[24];
+	char options[512], heldout[160], seed[24], blas[32];
 	enum status status;
 
+	/* not the processor that BLAS found: sparse training is the same on all of them */
+	name_and_version(linalg_version(), blas, sizeof(blas));
 	snprintf(seed, sizeof(seed), "%" PRIu64, o->seed);
 	snprintf(options, sizeof(options),
 		 "{\"heads\":%zu,\"router\":\"%s\",\"hidden\":%zu,\"epochs\":%zu,\"batch\":%zu,"
@@ -123,7 +138,7 @@ static enum status set_facts(const struct trainer *t, const struct train_progres
 	if (status == STATUS_OK)
 		status = model_set_fact(t->model, "train.options", options, err);
 	if (status == STATUS_OK)
-		status = model_set_fact(t->model, "train.blas", linalg_version(), err);
+		status = model_set_fact(t->model, "train.blas", blas, err);
 	if (status == STATUS_OK && last->n_heldout > 0) {
 		snprintf(heldout, sizeof(heldout),
 			 "{\"n_pairs\":%zu,\"accuracy\":%.17g,\"nll\":%.17g}", last->n_heldout,
@@ -148,6 +163,17 @@ static enum status check_finite(const struct model *model, struct err *err)
 	return STATUS_OK;
 }
 
+/* The held-out figures of the model as it is; refused if it scores a pair as infinite. */
+static enum status measure(struct trainer *t, size_t epoch, struct train_progress *out,
+			   struct err *err)
+{
+	trainer_heldout(t, out);
+	if (score_table_check(&t->table, t->dataset, err) == STATUS_OK)
+		return STATUS_OK;
+	err_wrap(err, "training diverged in epoch %zu", epoch);
+	return STATUS_NOT_FINITE;
+}
+
 /* All epochs, then the shrinkage; last_out holds what the model shows in the end. */
 static enum status run_epochs(struct trainer *t, struct train_progress *last_out, struct err *err)
 {
@@ -158,7 +184,9 @@ static enum status run_epochs(struct trainer *t, struct train_progress *last_out
 		if (status != STATUS_OK)
 			return status;
 		*last_out = t->last;
-		trainer_heldout(t, last_out);
+		status = measure(t, epoch, last_out, err);
+		if (status != STATUS_OK)
+			return status;
 		last_out->epoch_end = true;
 		if (t->progress != NULL && !t->progress(t->progress_context, last_out))
 			return err_set(err, STATUS_INTERRUPTED, "interrupted after epoch %zu",
@@ -166,8 +194,7 @@ static enum status run_epochs(struct trainer *t, struct train_progress *last_out
 	}
 	if (t->responsibility != NULL && t->n_heldout > 0)
 		status = shrink_heads(t, &t->shrinkage, err);
-	trainer_heldout(t, last_out);
-	return status;
+	return status == STATUS_OK ? measure(t, t->options->epochs, last_out, err) : status;
 }
 
 enum status train_run(const struct dataset *dataset, const struct train_options *options_in,

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/base/mem.h"
+#include "core/eval/tally.h"
 #include "core/math/logmath.h"
 #include "core/model/hedge.h"
 #include "core/model/mixture.h"
@@ -253,8 +254,8 @@ static double heldout_log_preference(struct trainer *t, size_t pair)
 
 void trainer_heldout(struct trainer *t, struct train_progress *progress)
 {
-	size_t right = 0, n = 0;
-	double nll = 0;
+	struct tally tally = {0};
+	struct eval_score score;
 
 	score_table_fill(&t->table, t->dataset, &t->model->heads, &t->model->router, t->hidden);
 	for (size_t i = 0; i < t->n_heldout; i++) {
@@ -263,18 +264,16 @@ void trainer_heldout(struct trainer *t, struct train_progress *progress)
 		hedge_start(t->state, t->n_heads);
 		for (size_t j = t->start[group]; j < t->start[group + 1]; j++) {
 			size_t pair = t->order[j];
-			double value = heldout_log_preference(t, pair);
 
-			n++;
-			nll -= value;
-			right += value > log(0.5);
+			tally_add(&tally, heldout_log_preference(t, pair));
 			hedge_losses(score_table_chosen(&t->table, t->dataset, pair),
 				     score_table_rejected(&t->table, t->dataset, pair), t->n_heads,
 				     t->joint);
 			hedge_update(t->state, t->joint, t->n_heads, 1, 1, NULL);
 		}
 	}
-	progress->n_heldout = n;
-	progress->heldout_nll = n > 0 ? nll / (double)n : NAN;
-	progress->heldout_accuracy = n > 0 ? (double)right / (double)n : NAN;
+	score = tally_score(&tally);
+	progress->n_heldout = score.n_pairs;
+	progress->heldout_nll = score.n_pairs > 0 ? score.nll : NAN;
+	progress->heldout_accuracy = score.n_pairs > 0 ? score.accuracy : NAN;
 }

@@ -10,6 +10,7 @@
 #include "core/base/mem.h"
 #include "core/data/dataset.h"
 #include "core/encode/template.h"
+#include "tests/fuzz/fuzz.h"
 
 static void require(bool ok)
 {

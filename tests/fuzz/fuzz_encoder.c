@@ -9,6 +9,7 @@
 #include <unistr.h>
 
 #include "core/encode/encoder.h"
+#include "tests/fuzz/fuzz.h"
 
 static void require(bool ok)
 {

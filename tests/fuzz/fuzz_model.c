@@ -11,6 +11,7 @@
 #include "core/base/mem.h"
 #include "core/model/mixture.h"
 #include "core/model/model.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/safetensors_mutator.h"
 
 static void require(int ok)

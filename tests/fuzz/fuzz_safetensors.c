@@ -7,6 +7,7 @@
 
 #include "core/base/mem.h"
 #include "core/model/safetensors.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/safetensors_mutator.h"
 
 static void require(int ok)

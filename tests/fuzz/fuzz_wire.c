@@ -12,6 +12,7 @@
 
 #include "server/wire_read.h"
 #include "server/wire_write.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/server/served_fixture.h"
 
 #define N_MODELS 4

@@ -17,6 +17,7 @@
 #define MUTATOR_MAX_DATA 65536
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *file, size_t size, size_t max_size, unsigned seed);
 
 size_t LLVMFuzzerCustomMutator(uint8_t *file, size_t size, size_t max_size, unsigned seed)
 {

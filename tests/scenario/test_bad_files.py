@@ -100,7 +100,7 @@ MODELS = [
     ("unknown encoder", with_metadata("encoder", "bert:4"), ["bert:4", "hash:"]),
     ("encoder of another dimension", with_metadata("encoder", "none:5"), ["none:5", "5", "4"]),
     ("fingerprint of another encoder", with_metadata("encoder", "hash:4"),
-     ["hash:4", "fingerprint"]),
+     ["hash:4", "cosine 0.000000, want at least 0.999"]),
     ("fingerprint that is no base64", with_metadata("encoder.fingerprint", "***"),
      ["encoder.fingerprint"]),
     ("template with an unknown word", with_metadata("template.phi", "{answer}"),

@@ -65,6 +65,22 @@ class Stopping(Scenario):
         self.daemon.start()
         self.assertEqual(self.daemon.client.get("/users/slow").json["events"], 1)
 
+    def test_sigterm_at_the_limit_of_connections(self):
+        """More clients than may connect, each with a new connection for each request."""
+        self.daemon.stop()
+        self.daemon.options += ["--max-connections", "8", "--threads", "4"]
+        for turn in range(25):
+            self.daemon.start(ready=False)
+
+            def work(client, _):
+                client.get("/livez")
+                client.close()  # the next request connects again
+            load = Load(self.daemon, 6, work)
+            wait_until(lambda load=load: load.count() > 50, "load")
+            time.sleep(turn % 5 / 1000)
+            self.daemon.stop()
+            load.stop()
+
     def test_idle_connections_do_not_delay_the_end(self):
         clients = [self.daemon.new_client() for _ in range(20)]
         for client in clients:
@@ -93,6 +109,27 @@ class Stopping(Scenario):
         self.assertEqual(self.daemon.client.get("/users/ada").body, before)
         self.assertEqual(self.daemon.client.post(
             "/feedback", feedback_body(rng, "ada")).json["updates"], len(answers) + 1)
+
+
+class AtOnce(Scenario):
+    def test_any_number_of_requests_at_once_is_answered(self):
+        """They all come while the daemon does not look."""
+        models.write_vector_model(self.folder / "m")
+        daemon = self.start(self.folder / "m", "--threads", "1")
+        for n_clients in (1, 127, 128, 129, 256, 512):
+            connections = [socket.create_connection(("127.0.0.1", daemon.port), PATIENCE)
+                           for _ in range(n_clients)]
+            # the last to be accepted has been, when it is answered
+            for turn in range(2):
+                if turn == 1:
+                    daemon.signal(signal.SIGSTOP)
+                for connection in connections:
+                    connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+                daemon.signal(signal.SIGCONT)
+                for connection in connections:
+                    self.assertIn(b" 200 ", connection.recv(65536), n_clients)
+            for connection in connections:
+                connection.close()
 
 
 class Reloading(Scenario):
@@ -222,7 +259,8 @@ class PortFile(Scenario):
     def test_listening_is_logged_with_the_port_of_the_file(self):
         models.write_vector_model(self.folder / "m")
         daemon = self.start(self.folder / "m")
-        self.assertIn(f"event=listening address=127.0.0.1 port={daemon.port}", daemon.log())
+        line = f"event=listening address=127.0.0.1 port={daemon.port} "
+        wait_until(lambda: line in daemon.log(), line)
 
 
 if __name__ == "__main__":

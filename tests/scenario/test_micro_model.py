@@ -165,14 +165,14 @@ class Train(MicroModel):
         self.assertRegex(COLOUR.sub("", output), r"epoch +\d+/300  #*\.*  NLL ")
         self.assertRegex(output, COLOUR)
         # what stays when each wiped line is gone: an epoch's end a line
-        stays = [line.rsplit(WIPE, 1)[-1] for line in output.splitlines()]
+        stays = [line.rsplit(WIPE, 1)[-1] for line in output.split("\n")]
         epochs = [match for match in map(EPOCH_LINE.fullmatch, stays) if match]
         self.assertEqual(len(epochs), 300)
 
     def test_narrow_terminal_never_wraps_the_redrawn_line(self):
         _, output = self.on_terminal("train", "--data", self.data, "--out", self.model, *SHORT,
                                      "--epochs", "300", columns=30)
-        drawn = [part for line in output.splitlines() for part in line.split(WIPE)[1:-1]]
+        drawn = [part for line in output.split("\n") for part in line.split(WIPE)[1:-1]]
         self.assertGreater(len(drawn), 0)
         self.assertLess(max(len(COLOUR.sub("", part)) for part in drawn), 30)
 
@@ -396,11 +396,12 @@ class Faults(MicroModel):
     def test_help_and_version(self):
         for arguments in (["--help"], ["train", "--help"], ["route", "--help"], ["eval", "--help"],
                           ["show", "--help"],
+                          ["heads", "--help"], ["import", "--help"],
                           ["train", "--no-such-option", "--help"]):
             status, output, errors = run("micro-model", *arguments)
             self.assertEqual((status, errors), (0, ""))
             self.assertTrue(output.startswith("usage: micro-model "), output)
-            self.assertLessEqual(max(map(len, output.splitlines())), 90)
+            self.assertLessEqual(max(map(len, output.splitlines())), 80)
         self.assertRegex(run("micro-model", "--version")[1], r"\Amicro-model \d+\.\d+\.\d+\n\Z")
 
     def test_usage_faults_name_the_option_and_what_would_be_right(self):
@@ -464,9 +465,8 @@ class Faults(MicroModel):
         self.assertEqual(os.listdir(self.folder), [self.data.name])
 
     def test_divergence_is_an_error_and_writes_nothing(self):
-        rng = random.Random(3)
-        write_pairs(self.data, [{"prompt": [1e30] * 4, "chosen": [1e30 * rng.random()] * 4,
-                                 "rejected": [-1e30] * 4} for _ in range(50)])
+        write_pairs(self.data, [{"prompt": [1.0] * 4, "chosen": [3e38, 0, 0, -3e38],
+                                 "rejected": [-3e38, 0, 0, 3e38]}] * 50)
         self.refuse_training_after_start(["--encoder", "none:4", "--learning-rate", "10",
                                           "--init-scale", "100"], "learning rate")
 

@@ -75,6 +75,14 @@ class ModelRoutes(SharedDaemon):
                      "/metrics", "/openapi.yaml"):
             self.assertRegex(text, rf"(?m)^  {re.escape(path)}:$")
 
+    def test_openapi_lists_every_code_that_a_request_can_be_refused_with(self):
+        table = (ROOT / "core/base/status.h").read_text()
+        codes = set(re.findall(r'X\(STATUS_\w+, "(\w+)"', table))
+        of_programs = {"ok", "bad_file", "encoder_mismatch", "usage", "interrupted"}
+        text = (ROOT / "schema/openapi.yaml").read_text()
+        listed = re.search(r"\n            code:\n +type: string\n +enum:\n((?: +- \w+\n)+)", text)[1]
+        self.assertEqual(set(re.findall(r"\w+", listed)), codes - of_programs)
+
     def test_metrics_are_prometheus_text(self):
         answer = self.client.get("/metrics")
         self.assertEqual(answer.status, 200)

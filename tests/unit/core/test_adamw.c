@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "core/train/adamw.h"
+#include "tests/unit/unit.h"
 
 /* AdamW as Loshchilov and Hutter write it (algorithm 2), in double precision */
 static double reference(double x, const double *g, size_t n, double rate, double decay)
@@ -73,16 +73,10 @@ int main(void)
 {
 	Suite *suite = suite_create("adamw");
 	TCase *tcase = tcase_create("adamw_step");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, steps_follow_the_published_algorithm);
 	tcase_add_test(tcase, step_clears_the_gradient);
 	tcase_add_test(tcase, finds_the_minimum_of_a_parabola);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

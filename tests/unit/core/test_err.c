@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
+
+#include <unistr.h>
 
 #include "core/base/err.h"
 #include "tests/unit/unit.h"
@@ -50,6 +53,43 @@ START_TEST(long_text_is_cut_not_overrun)
 	err_at(&err, STATUS_INTERNAL, text, "%s", text);
 	ck_assert_uint_eq(strlen(err.msg), sizeof(err.msg) - 1);
 	ck_assert_uint_eq(strlen(err.param), sizeof(err.param) - 1);
+}
+END_TEST
+
+START_TEST(text_is_cut_between_characters)
+{
+	static const char *const characters[] = {"é", "語", "👍"};
+
+	for (size_t i = 0; i < LENGTH(characters); i++) {
+		for (size_t shift = 0; shift < 4; shift++) {
+			char text[1200] = "aaa";
+			struct err err;
+
+			text[shift] = '\0';
+			while (strlen(text) < 1100)
+				strcat(text, characters[i]);
+			err_at(&err, STATUS_INTERNAL, text, "%s", text);
+			ck_assert(u8_check((const uint8_t *)err.msg, strlen(err.msg)) == NULL);
+			ck_assert(u8_check((const uint8_t *)err.param, strlen(err.param)) == NULL);
+			ck_assert_uint_ge(strlen(err.msg), sizeof(err.msg) - 4);
+			err_wrap(&err, "b");
+			ck_assert(u8_check((const uint8_t *)err.msg, strlen(err.msg)) == NULL);
+			ck_assert_uint_ge(strlen(err.msg), sizeof(err.msg) - 4);
+		}
+	}
+}
+END_TEST
+
+START_TEST(control_characters_do_not_reach_the_message)
+{
+	struct err err;
+
+	err_set(&err, STATUS_BAD_FILE, "a\n\033[31m\x7f%s",
+		"\xc2\x9b"
+		"é");
+	ck_assert_str_eq(err.msg, "a??[31m???é");
+	err_wrap(&err, "b\tc");
+	ck_assert_str_eq(err.msg, "b?c: a??[31m???é");
 }
 END_TEST
 
@@ -109,6 +149,8 @@ int main(void)
 	tcase_add_test(tcase, at_keeps_the_json_pointer);
 	tcase_add_test(tcase, null_keeps_only_the_code);
 	tcase_add_test(tcase, long_text_is_cut_not_overrun);
+	tcase_add_test(tcase, text_is_cut_between_characters);
+	tcase_add_test(tcase, control_characters_do_not_reach_the_message);
 	tcase_add_test(tcase, wrap_says_what_was_being_done);
 	tcase_add_test(tcase, wrap_with_a_long_prefix_is_cut);
 	tcase_add_test(tcase, no_memory_names_the_thing);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "core/eval/eval.h"
 #include "core/eval/score_table.h"
 #include "tests/unit/core/pairs_fixture.h"
+#include "tests/unit/unit.h"
 
 /* Two heads that disagree: r_0 = a x_0, r_1 = -b x_0; a static router with logits (g, 0). */
 static const float A = 1.5f, B = 0.75f, G = 0.4f;
@@ -153,6 +153,36 @@ START_TEST(a_tie_counts_half)
 }
 END_TEST
 
+START_TEST(equal_responses_are_a_tie_whatever_the_weights)
+{
+	struct eval_options options = {.shots = {0, 3}, .n_shots = 2, .temperature = 1};
+
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct eval_result result;
+		struct dataset data;
+		struct model model;
+		struct rng rng;
+
+		rng_init(&rng, seed);
+		pairs_model(7, ROUTER_STATIC, 0, &model);
+		heads_randomize(&model.heads, 1, &rng);
+		for (size_t k = 0; k < 7; k++)
+			model.router.bias[k] = (float)rng_normal(&rng);
+		pairs_two_tastes(3, 5, seed, &data);
+		for (size_t i = 0; i < data.n_pairs; i++) {
+			if (i % 5 >= 3)
+				data.rejected[i] = data.chosen[i];
+		}
+		ck_assert(eval_run(&model, &data, &options, &result, NULL) == STATUS_OK);
+		for (size_t j = 0; j < 2; j++)
+			ck_assert_double_eq(result.shots[j].accuracy, 0.5);
+		eval_result_free(&result);
+		model_free(&model);
+		dataset_free(&data);
+	}
+}
+END_TEST
+
 START_TEST(a_masked_head_has_no_say)
 {
 	struct eval_options options = {.shots = {0, 2}, .n_shots = 2, .temperature = 1};
@@ -258,24 +288,39 @@ START_TEST(refuses_data_of_another_dimension)
 }
 END_TEST
 
+START_TEST(refuses_scores_that_are_not_finite)
+{
+	struct eval_options options = {.temperature = 1};
+	struct eval_result result;
+	struct dataset data;
+	struct model model;
+	struct err err;
+
+	opposed_model(&model);
+	pairs_two_tastes(3, 4, 1, &data);
+	data.phi.value[data.chosen[5] * PAIRS_DIM] = 3e38f;
+	ck_assert_int_eq(eval_run(&model, &data, &options, &result, &err), STATUS_NOT_FINITE);
+	ck_assert_msg(strstr(err.msg, "pair 6: its score by head 0 is not finite") == err.msg, "%s",
+		      err.msg);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("eval");
 	TCase *tcase = tcase_create("eval_run");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, shots_follow_the_protocol);
 	tcase_add_test(tcase, overall_and_contexts_count_each_pair_once);
 	tcase_add_test(tcase, a_tie_counts_half);
+	tcase_add_test(tcase, equal_responses_are_a_tie_whatever_the_weights);
 	tcase_add_test(tcase, a_masked_head_has_no_say);
 	tcase_add_test(tcase, users_with_too_few_pairs_are_left_out_and_counted);
-	tcase_add_loop_test(tcase, refuses, 0, (int)(sizeof(refusals) / sizeof(*refusals)));
+	tcase_add_loop_test(tcase, refuses, 0, (int)LENGTH(refusals));
 	tcase_add_test(tcase, refuses_data_of_another_dimension);
+	tcase_add_test(tcase, refuses_scores_that_are_not_finite);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

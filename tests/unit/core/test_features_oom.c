@@ -40,12 +40,32 @@ START_TEST(append_that_fails_changes_nothing_and_can_be_repeated)
 }
 END_TEST
 
+START_TEST(empty_row_after_any_failed_allocation_is_sparse)
+{
+	const float zero[2] = {0};
+	const struct feature_row empty = {.dim = 2, .index = (uint32_t[1]){0}, .value = zero};
+
+	for (long n = 0; n < 3; n++) {
+		struct features f;
+
+		features_init(&f, 2, true);
+		mem_fail_after(n);
+		ck_assert_int_eq(features_append(&f, empty, NULL), STATUS_NO_MEMORY);
+		mem_fail_after(-1);
+		ck_assert_int_eq(features_append(&f, empty, NULL), STATUS_OK);
+		ck_assert_msg(features_row(&f, 0).index != NULL, "allocation %ld", n);
+		features_free(&f);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("features out of memory");
 	TCase *tcase = tcase_create("sweep");
 
 	tcase_add_loop_test(tcase, append_that_fails_changes_nothing_and_can_be_repeated, 0, 2);
+	tcase_add_test(tcase, empty_row_after_any_failed_allocation_is_sparse);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -259,6 +259,20 @@ START_TEST(update_names_the_head_with_the_bad_loss)
 }
 END_TEST
 
+START_TEST(update_refuses_finite_losses_whose_difference_is_not)
+{
+	const double loss[K] = {-1e308, 0, 0, 0, 1e308};
+	double s[K], before[K];
+	struct err err;
+
+	hedge_start(s, K);
+	memcpy(before, s, sizeof(s));
+	ck_assert(hedge_update(s, loss, K, 1, 1, &err) == STATUS_NOT_FINITE);
+	ck_assert_ptr_nonnull(strstr(err.msg, "too far apart"));
+	ck_assert_mem_eq(s, before, sizeof(s));
+}
+END_TEST
+
 /* ---- hedge_share ---- */
 
 START_TEST(share_mixes_with_the_uniform_distribution)
@@ -280,6 +294,17 @@ START_TEST(share_of_nothing_changes_nothing)
 	memcpy(before, s, sizeof(s));
 	hedge_share(s, K, 0);
 	assert_near(s, before, 1e-14);
+}
+END_TEST
+
+START_TEST(share_of_nothing_keeps_weights_that_no_probability_can_hold)
+{
+	double s[K] = {-1, -2, -3, -1e5, -800};
+
+	log_softmax(s, K);
+	hedge_share(s, K, 0);
+	ck_assert_double_eq_tol(s[3] - s[0], -99999, 1e-9);
+	ck_assert_double_eq_tol(s[4] - s[0], -799, 1e-9);
 }
 END_TEST
 
@@ -321,8 +346,10 @@ int main(void)
 	tcase_add_test(update, update_finds_the_one_head_that_is_right);
 	tcase_add_test(update, update_refuses_what_is_not_a_step);
 	tcase_add_test(update, update_names_the_head_with_the_bad_loss);
+	tcase_add_test(update, update_refuses_finite_losses_whose_difference_is_not);
 	tcase_add_test(share, share_mixes_with_the_uniform_distribution);
 	tcase_add_test(share, share_of_nothing_changes_nothing);
+	tcase_add_test(share, share_of_nothing_keeps_weights_that_no_probability_can_hold);
 	tcase_add_test(share, share_keeps_every_head_within_reach);
 	suite_add_tcase(suite, golden);
 	suite_add_tcase(suite, losses);

@@ -34,6 +34,25 @@ START_TEST(missing_value_is_lack_of_memory_and_prints_nothing)
 }
 END_TEST
 
+static void *no_memory(size_t size)
+{
+	(void)size;
+	return NULL;
+}
+
+/* The JSON library allocates while it prints, too. */
+START_TEST(printing_without_memory_is_no_success)
+{
+	json_t *value = json_pack("{s:{s:i}}", "a", "b", 1);
+	enum status status;
+
+	json_set_alloc_funcs(no_memory, free);
+	status = json_line_print(value, capture.terminal.out, NULL);
+	json_set_alloc_funcs(malloc, free);
+	ck_assert_int_eq(status, STATUS_NO_MEMORY);
+}
+END_TEST
+
 START_TEST(append_keeps_order)
 {
 	json_t *array = json_array();
@@ -64,6 +83,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, value_is_printed_on_a_line_of_its_own);
 	tcase_add_test(tcase, missing_value_is_lack_of_memory_and_prints_nothing);
+	tcase_add_test(tcase, printing_without_memory_is_no_success);
 	tcase_add_test(tcase, append_keeps_order);
 	tcase_add_test(tcase, append_of_a_missing_value_loses_the_array_for_good);
 	suite_add_tcase(suite, tcase);

@@ -5,8 +5,6 @@
 #include "core/math/linalg.h"
 #include "tests/unit/unit.h"
 
-#define MAX 12
-
 static void fill(struct rng *rng, float *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -27,62 +25,7 @@ START_TEST(vecmat_by_hand)
 }
 END_TEST
 
-/* ---- linalg_matmul ---- */
-
-START_TEST(matmul_by_hand)
-{
-	const float a[] = {1, 2, 3, 4}, b[] = {5, 6, 7, 8};
-	float c[] = {1, 1, 1, 1};
-
-	linalg_matmul(false, false, 2, 2, 2, 2, a, b, 10, c);
-	ck_assert_float_eq(c[0], 48);
-	ck_assert_float_eq(c[1], 54);
-	ck_assert_float_eq(c[2], 96);
-	ck_assert_float_eq(c[3], 110);
-}
-END_TEST
-
-START_TEST(matmul_is_the_triple_loop_in_all_transpositions)
-{
-	bool ta = _i & 1, tb = _i & 2;
-	const size_t m = 5, n = 7, k = 3;
-	float a[MAX * MAX], b[MAX * MAX], c[MAX * MAX], before[MAX * MAX];
-	struct rng rng;
-
-	rng_init(&rng, (uint64_t)_i);
-	fill(&rng, a, m * k);
-	fill(&rng, b, k * n);
-	fill(&rng, c, m * n);
-	for (size_t i = 0; i < m * n; i++)
-		before[i] = c[i];
-	linalg_matmul(ta, tb, m, n, k, 0.5f, a, b, -2, c);
-	for (size_t i = 0; i < m; i++) {
-		for (size_t j = 0; j < n; j++) {
-			double sum = 0;
-
-			for (size_t l = 0; l < k; l++)
-				sum += (double)a[ta ? l * m + i : i * k + l] *
-				       b[tb ? j * k + l : l * n + j];
-			ck_assert_double_eq_tol(c[i * n + j], 0.5 * sum - 2 * before[i * n + j],
-						1e-5);
-		}
-	}
-}
-END_TEST
-
-/* ---- linalg_axpy, linalg_dot ---- */
-
-START_TEST(axpy_adds)
-{
-	const float x[] = {1, 2, 3};
-	float y[] = {10, 20, 30};
-
-	linalg_axpy(3, -2, x, y);
-	ck_assert_float_eq(y[0], 8);
-	ck_assert_float_eq(y[1], 16);
-	ck_assert_float_eq(y[2], 24);
-}
-END_TEST
+/* ---- linalg_dot ---- */
 
 START_TEST(dot_sums_in_double)
 {
@@ -148,9 +91,6 @@ int main(void)
 	TCase *tcase = tcase_create("linalg");
 
 	tcase_add_test(tcase, vecmat_by_hand);
-	tcase_add_test(tcase, matmul_by_hand);
-	tcase_add_loop_test(tcase, matmul_is_the_triple_loop_in_all_transpositions, 0, 4);
-	tcase_add_test(tcase, axpy_adds);
 	tcase_add_test(tcase, dot_sums_in_double);
 	tcase_add_test(tcase, cosine_by_hand);
 	tcase_add_test(tcase, one_and_two_threads_give_the_same_product);

@@ -225,6 +225,25 @@ START_TEST(preference_and_its_opposite_sum_to_one)
 }
 END_TEST
 
+START_TEST(preference_is_never_above_one)
+{
+	struct rng rng;
+
+	rng_init(&rng, 5);
+	for (size_t trial = 0; trial < 1000; trial++) {
+		double log_weight[MAX_HEADS], value;
+		struct inputs in;
+
+		draw(&rng, MAX_HEADS, 1, &in);
+		for (size_t k = 0; k < MAX_HEADS; k++)
+			in.reward_a[k] = in.reward_b[k] + 100;
+		mixture_log_weights(in.logits, in.bias, NULL, MAX_HEADS, log_weight);
+		value = mixture_log_preference(log_weight, in.reward_a, in.reward_b, MAX_HEADS);
+		ck_assert_msg(value <= 0 && value > -1e-12, "trial %zu: %g", trial, value);
+	}
+}
+END_TEST
+
 START_TEST(preference_between_equal_rewards_is_one_half)
 {
 	double log_weight[4];
@@ -305,6 +324,7 @@ int main(void)
 	tcase_add_test(reward, reward_of_cases_done_by_hand);
 	tcase_add_test(reward, reward_difference_does_not_depend_on_the_centers);
 	tcase_add_test(preference, preference_and_its_opposite_sum_to_one);
+	tcase_add_test(preference, preference_is_never_above_one);
 	tcase_add_test(preference, preference_between_equal_rewards_is_one_half);
 	tcase_add_test(preference, order_of_the_heads_does_not_matter);
 	tcase_add_test(preference, nothing_is_nan_at_extreme_numbers);

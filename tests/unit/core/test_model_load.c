@@ -137,6 +137,39 @@ START_TEST(loaded_model_has_the_golden_id)
 }
 END_TEST
 
+/* In check's time limit of 4 s: not a search and a copy of all facts for each. */
+START_TEST(load_takes_many_facts)
+{
+	enum { N_FACTS = 60000, KEY = 16 };
+	static char keys[N_FACTS][KEY];
+	static struct metadata_spec metadata[DRAFT_MAX + N_FACTS];
+	const char *path = folder_path("facts");
+	struct draft draft;
+	struct model model;
+	size_t n;
+
+	draft_start(ROUTER_STATIC, &draft);
+	n = draft.n_metadata;
+	memcpy(metadata, draft.metadata, n * sizeof(*metadata));
+	for (size_t i = 0; i < N_FACTS; i++) {
+		snprintf(keys[i], KEY, "train.%zu", N_FACTS - i);
+		metadata[n++] = (struct metadata_spec){keys[i], "v"};
+	}
+	ck_assert(safetensors_write(path, draft.tensors, draft.n_tensors, metadata, n, NULL) ==
+		  STATUS_OK);
+	load(path, &model);
+	ck_assert_uint_eq(model.n_facts, N_FACTS + 2);
+	for (size_t i = 1; i < model.n_facts; i++)
+		ck_assert_int_lt(strcmp(model.facts[i - 1].key, model.facts[i].key), 0);
+	ck_assert_str_eq(model_fact(&model, "train.777"), "v");
+	ck_assert(model_set_fact(&model, "train.777", "w", NULL) == STATUS_OK);
+	ck_assert(model_set_fact(&model, "train.new", "x", NULL) == STATUS_OK);
+	ck_assert_str_eq(model_fact(&model, "train.777"), "w");
+	ck_assert_str_eq(model_fact(&model, "train.new"), "x");
+	model_free(&model);
+}
+END_TEST
+
 /* ---- what is refused ---- */
 
 static void assert_load_refused(size_t i, const char *path, const char *want)
@@ -383,6 +416,7 @@ int main(void)
 	tcase_add_loop_test(right, load_puts_every_weight_in_its_place, 0, N_ROUTER_KINDS);
 	tcase_add_test(right, load_converts_half_precision);
 	tcase_add_test(right, loaded_model_has_the_golden_id);
+	tcase_add_test(right, load_takes_many_facts);
 	tcase_add_checked_fixture(refused, folder_make, folder_remove);
 	tcase_add_test(refused, load_refuses_wrong_tensors);
 	tcase_add_test(refused, load_refuses_a_dimension_beyond_the_largest);

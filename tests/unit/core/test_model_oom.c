@@ -60,7 +60,7 @@ START_TEST(load_survives_any_failed_allocation)
 	path = draft_write(&draft);
 	while (!sweep_ends(n, load_failing_after(n, path, &err), &err))
 		n++;
-	ck_assert_int_gt(n, 25);
+	ck_assert_int_gt(n, 20);
 }
 END_TEST
 

@@ -179,6 +179,24 @@ START_TEST(logits_have_the_golden_values_dense_and_sparse)
 }
 END_TEST
 
+START_TEST(logits_show_an_overflow_of_the_hidden_layer)
+{
+	const float psi[D] = {3e38f, 3e38f};
+	float hidden[H], logits[K];
+	struct sparse sparse;
+	struct router router;
+
+	ck_assert(router_init(&router, ROUTER_MLP, D, K, H, NULL) == STATUS_OK);
+	router.first[0] = 3e38f; /* unit 0: infinity minus infinity */
+	router.first[H] = -3e38f;
+	router_logits(&router, without_zeros(psi, &sparse), hidden, logits);
+	ck_assert(isnan(hidden[0]));
+	for (size_t k = 0; k < K; k++)
+		ck_assert_msg(!isfinite(logits[k]), "head %zu: %g", k, logits[k]);
+	router_free(&router);
+}
+END_TEST
+
 /* ---- router_backward ---- */
 
 /* -log softmax(g)_target, the loss whose gradient at the logits is softmax(g) - e_target */
@@ -326,6 +344,7 @@ int main(void)
 	tcase_add_test(init, randomize_scales_the_layers_of_the_mlp);
 	tcase_add_loop_test(logits, logits_have_the_golden_values_dense_and_sparse, 0,
 			    N_ROUTER_KINDS);
+	tcase_add_test(logits, logits_show_an_overflow_of_the_hidden_layer);
 	tcase_add_loop_test(backward, backward_is_the_difference_quotient, 0, N_ROUTER_KINDS);
 	tcase_add_loop_test(backward, backward_adds_to_the_gradient, 0, N_ROUTER_KINDS);
 	tcase_add_test(backward, backward_gives_nothing_to_a_unit_that_is_off);

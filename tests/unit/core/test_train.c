@@ -1,137 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/eval/eval.h"
-#include "core/math/logmath.h"
-#include "core/train/trainer.h"
+#include "core/train/train.h"
 #include "tests/unit/core/pairs_fixture.h"
-
-#define K 3
-
-/* A trainer with nothing but the scratch that pair_gradient() reads and writes. */
-struct bench {
-	struct trainer t;
-	struct train_options options;
-	float chosen[K], rejected[K], dmargin[K], dlogits[K];
-	double log_weight[K], joint[K], responsibility[K];
-	uint32_t group_of[1];
-};
-
-static void bench_set(struct bench *b, const double *margin, const double *logits)
-{
-	for (size_t k = 0; k < K; k++) {
-		b->chosen[k] = (float)margin[k];
-		b->rejected[k] = 0;
-		b->log_weight[k] = logits[k];
-	}
-	log_softmax(b->log_weight, K);
-	b->t = (struct trainer){
-	    .options = &b->options,
-	    .n_heads = K,
-	    .reward_chosen = b->chosen,
-	    .reward_rejected = b->rejected,
-	    .dmargin = b->dmargin,
-	    .dlogits = b->dlogits,
-	    .log_weight = b->log_weight,
-	    .joint = b->joint,
-	    .responsibility = b->responsibility,
-	    .group_of = b->group_of,
-	};
-}
-
-/* L of MiCRo, eq. (2)-(4), written from the paper, without log space */
-static double micro_loss(const double *margin, const double *logits, double alpha)
-{
-	double norm = 0, likelihood = 0, regularizer = 0;
-
-	for (size_t k = 0; k < K; k++)
-		norm += exp(logits[k]);
-	for (size_t k = 0; k < K; k++) {
-		double f = exp(logits[k]) / norm;
-
-		likelihood += f / (1 + exp(-margin[k]));
-		regularizer += f * log(f);
-	}
-	return -log(likelihood) + alpha * regularizer;
-}
-
-/* the M step's loss for fixed responsibilities q */
-static double panel_loss(const double *margin, const double *logits, const double *q)
-{
-	double norm = 0, loss = 0;
-
-	for (size_t k = 0; k < K; k++)
-		norm += exp(logits[k]);
-	for (size_t k = 0; k < K; k++)
-		loss -= q[k] * (log(1 / (1 + exp(-margin[k]))) + log(exp(logits[k]) / norm));
-	return loss;
-}
-
-static const struct {
-	double margin[K], logits[K], alpha, q[K];
-} gradient_cases[] = {
-    {.margin = {0, 0, 0}, .logits = {0, 0, 0}, .alpha = 0, .q = {1, 0, 0}},
-    {.margin = {1.5, -2, 0.25}, .logits = {0.3, -1, 2}, .alpha = 0.5, .q = {0.2, 0.5, 0.3}},
-    {.margin = {-4, 3, 8}, .logits = {-3, 1, 0}, .alpha = 2, .q = {0.01, 0.98, 0.01}},
-};
-
-static double loss_at(size_t c, const double *margin, const double *logits, bool panel)
-{
-	return panel ? panel_loss(margin, logits, gradient_cases[c].q)
-		     : micro_loss(margin, logits, gradient_cases[c].alpha);
-}
-
-static void check_gradient(size_t c, bool panel)
-{
-	struct bench b = {.options.alpha = gradient_cases[c].alpha};
-	const double h = 1e-5;
-
-	bench_set(&b, gradient_cases[c].margin, gradient_cases[c].logits);
-	memcpy(b.responsibility, gradient_cases[c].q, sizeof(b.responsibility));
-	(panel ? &panel_objective : &stage1_objective)->pair_gradient(&b.t, 0);
-	for (size_t i = 0; i < 2 * K; i++) {
-		double margin[K], logits[K], up, down, slope;
-		double *x = i < K ? &margin[i] : &logits[i - K];
-		double got = i < K ? (double)b.dmargin[i] : (double)b.dlogits[i - K];
-
-		memcpy(margin, gradient_cases[c].margin, sizeof(margin));
-		memcpy(logits, gradient_cases[c].logits, sizeof(logits));
-		*x += h;
-		up = loss_at(c, margin, logits, panel);
-		*x -= 2 * h;
-		down = loss_at(c, margin, logits, panel);
-		slope = (up - down) / (2 * h);
-		ck_assert_msg(fabs(got - slope) <= 1e-5 * (1 + fabs(slope)),
-			      "case %zu, variable %zu: gradient %.9g, finite difference %.9g", c, i,
-			      got, slope);
-	}
-}
-
-START_TEST(stage1_gradient_is_the_loss_slope)
-{
-	check_gradient((size_t)_i, false);
-}
-END_TEST
-
-START_TEST(panel_gradient_is_the_loss_slope)
-{
-	check_gradient((size_t)_i, true);
-}
-END_TEST
-
-START_TEST(stage1_nll_is_the_mixture_nll)
-{
-	struct bench b = {0};
-	const double margin[K] = {1, -1, 0.5}, logits[K] = {0.1, 0.2, 0.3};
-
-	bench_set(&b, margin, logits);
-	ck_assert_double_eq_tol(stage1_objective.pair_gradient(&b.t, 0),
-				micro_loss(margin, logits, 0), 1e-7);
-}
-END_TEST
+#include "tests/unit/unit.h"
 
 static void train(const struct dataset *data, const struct train_options *options,
 		  struct model *model)
@@ -302,6 +177,19 @@ START_TEST(auto_takes_panel_only_when_users_have_several_pairs)
 }
 END_TEST
 
+START_TEST(auto_takes_micro_when_only_pairs_without_a_user_are_many)
+{
+	struct dataset data;
+
+	pairs_two_tastes(20, 2, 1, &data);
+	ck_assert_int_eq(train_objective_for(&data), OBJECTIVE_PANEL);
+	for (size_t i = 0; i < data.n_pairs; i += 2)
+		data.user[i] = DATASET_NONE;
+	ck_assert_int_eq(train_objective_for(&data), OBJECTIVE_MICRO);
+	dataset_free(&data);
+}
+END_TEST
+
 START_TEST(centers_are_the_mean_rewards_of_training_responses)
 {
 	struct train_options options = small_options(OBJECTIVE_MICRO);
@@ -363,6 +251,56 @@ START_TEST(progress_reports_every_epoch_and_the_heldout_part)
 }
 END_TEST
 
+START_TEST(heldout_ties_count_half)
+{
+	struct train_options options = small_options(OBJECTIVE_MICRO);
+	struct watcher w = {0};
+	struct dataset data;
+	struct model model;
+	struct err err;
+
+	pairs_two_tastes(50, 0, 1, &data);
+	for (size_t i = 0; i < data.n_pairs; i++)
+		data.rejected[i] = data.chosen[i];
+	pairs_model(2, ROUTER_STATIC, 0, &model);
+	ck_assert(train_run(&data, &options, watch, &w, &model, &err) == STATUS_OK);
+	ck_assert_uint_eq(w.last.n_heldout, 10);
+	ck_assert_double_eq(w.last.heldout_accuracy, 0.5);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
+/* The one pair whose rewards overflow is held out, so that the training itself sees none. */
+START_TEST(refuses_heldout_scores_that_are_not_finite)
+{
+	struct train_options options = small_options(OBJECTIVE_MICRO);
+	struct watcher w = {0};
+	struct dataset data;
+	struct model model;
+	struct err err;
+	size_t n_heldout_faults = 0;
+
+	options.init_scale = 10;
+	options.epochs = 1;
+	for (options.seed = 1; options.seed <= 20; options.seed++) {
+		pairs_two_tastes(20, 0, 1, &data);
+		for (size_t d = 0; d < PAIRS_DIM; d++)
+			data.phi.value[data.chosen[3] * PAIRS_DIM + d] = 3e38f;
+		pairs_model(2, ROUTER_STATIC, 0, &model);
+		ck_assert_int_eq(train_run(&data, &options, watch, &w, &model, &err),
+				 STATUS_NOT_FINITE);
+		ck_assert_msg(strstr(err.msg, "training diverged in epoch 1") == err.msg, "%s",
+			      err.msg);
+		n_heldout_faults += strstr(err.msg, "pair 4: its score") != NULL;
+		model_free(&model);
+		dataset_free(&data);
+	}
+	ck_assert_uint_ge(n_heldout_faults, 1);
+	ck_assert_uint_eq(w.epoch_ends, 0);
+}
+END_TEST
+
 START_TEST(stops_when_progress_says_so)
 {
 	struct train_options options = small_options(OBJECTIVE_PANEL);
@@ -421,36 +359,26 @@ START_TEST(refuses)
 }
 END_TEST
 
-#define N(table) ((int)(sizeof(table) / sizeof(*(table))))
-
 int main(void)
 {
 	Suite *suite = suite_create("train");
-	TCase *gradients = tcase_create("gradients");
 	TCase *run = tcase_create("train_run");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_loop_test(gradients, stage1_gradient_is_the_loss_slope, 0, N(gradient_cases));
-	tcase_add_loop_test(gradients, panel_gradient_is_the_loss_slope, 0, N(gradient_cases));
-	tcase_add_test(gradients, stage1_nll_is_the_mixture_nll);
 	tcase_add_test(run, panel_gives_each_taste_a_head);
 	tcase_add_test(run, heads_stay_apart_where_users_differ_and_draw_together_where_they_agree);
 	tcase_add_test(run, nothing_is_shrunk_without_held_out_users);
 	tcase_add_test(run, one_head_cannot_serve_opposite_tastes);
 	tcase_add_loop_test(run, same_seed_gives_the_same_model_and_another_does_not, 0,
-			    N(seed_cases));
+			    (int)LENGTH(seed_cases));
 	tcase_add_test(run, auto_takes_panel_only_when_users_have_several_pairs);
+	tcase_add_test(run, auto_takes_micro_when_only_pairs_without_a_user_are_many);
 	tcase_add_test(run, centers_are_the_mean_rewards_of_training_responses);
 	tcase_add_test(run, progress_reports_every_epoch_and_the_heldout_part);
+	tcase_add_test(run, heldout_ties_count_half);
+	tcase_add_test(run, refuses_heldout_scores_that_are_not_finite);
 	tcase_add_test(run, stops_when_progress_says_so);
-	tcase_add_loop_test(run, refuses, 0, N(refusals));
+	tcase_add_loop_test(run, refuses, 0, (int)LENGTH(refusals));
 	tcase_set_timeout(run, 60);
-	suite_add_tcase(suite, gradients);
 	suite_add_tcase(suite, run);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_train_oom.c - every allocation of training and evaluation fails in turn. */
-#include <check.h>
 #include <stdlib.h>
 
 #include "core/eval/eval.h"
 #include "core/train/train.h"
 #include "tests/unit/core/pairs_fixture.h"
 #include "tests/unit/mem_failing.h"
+#include "tests/unit/unit.h"
 
 #define MAX_ALLOCATIONS 500
 
@@ -75,16 +75,10 @@ int main(void)
 {
 	Suite *suite = suite_create("train out of memory");
 	TCase *tcase = tcase_create("sweep");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tcase, train_run_survives_any_failed_allocation, 0,
-			    (int)(sizeof(objectives) / sizeof(*objectives)));
+			    (int)LENGTH(objectives));
 	tcase_add_test(tcase, eval_run_survives_any_failed_allocation);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

@@ -126,6 +126,8 @@ static enum status fake_apply(struct store *store, struct store_op *const *ops, 
 			      struct err *err)
 {
 	(void)err;
+	if (fake_of(store)->before_apply != NULL)
+		fake_of(store)->before_apply();
 	for (size_t i = 0; i < n_ops; i++)
 		fake_store_apply(fake_of(store), ops[i]);
 	return STATUS_OK;

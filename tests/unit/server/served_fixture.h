@@ -39,7 +39,8 @@ struct fake_store {
 	const char *known_user;	   /* who has a state; NULL: nobody */
 	double bias[SERVED_HEADS]; /* that state */
 	uint64_t updates;
-	bool duplicate; /* feedback was there before */
+	bool duplicate;		    /* feedback was there before */
+	void (*before_apply)(void); /* called by the writer before each batch; NULL: nothing */
 	unsigned n_reads, n_applied;
 	char last_context[STORE_MAX_ID + 1]; /* of the last read */
 	char last_input[1024];		     /* of the last feedback, "" if none was kept */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/tool/usage.h"
+
+#include <sys/stat.h>
+
+enum status usage_of_option(enum status status, const char *option, struct err *err)
+{
+	if (status != STATUS_INVALID_VALUE)
+		return status;
+	err->code = STATUS_USAGE;
+	return err_wrap(err, "--%s", option);
+}
+
+enum status usage_keep(const char *out, const char *path, const char *option, struct err *err)
+{
+	struct stat kept, written;
+
+	if (stat(path, &kept) == 0 && stat(out, &written) == 0 && kept.st_dev == written.st_dev &&
+	    kept.st_ino == written.st_ino)
+		return err_set(err, STATUS_USAGE, "--out %s is the file of --%s", out, option);
+	return STATUS_OK;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_objectives.c - what the objectives of stage 1 add to the trainer: gradients, E step. */
+#include <math.h>
+#include <string.h>
+
+#include "core/math/logmath.h"
+#include "core/train/trainer.h"
+#include "tests/unit/core/pairs_fixture.h"
+#include "tests/unit/unit.h"
+
+#define K 3
+
+/* A trainer with nothing but the scratch that pair_gradient() reads and writes. */
+struct bench {
+	struct trainer t;
+	struct train_options options;
+	float chosen[K], rejected[K], dmargin[K], dlogits[K];
+	double log_weight[K], joint[K], responsibility[K];
+	uint32_t group_of[1];
+};
+
+static void bench_set(struct bench *b, const double *margin, const double *logits)
+{
+	for (size_t k = 0; k < K; k++) {
+		b->chosen[k] = (float)margin[k];
+		b->rejected[k] = 0;
+		b->log_weight[k] = logits[k];
+	}
+	log_softmax(b->log_weight, K);
+	b->t = (struct trainer){
+	    .options = &b->options,
+	    .n_heads = K,
+	    .reward_chosen = b->chosen,
+	    .reward_rejected = b->rejected,
+	    .dmargin = b->dmargin,
+	    .dlogits = b->dlogits,
+	    .log_weight = b->log_weight,
+	    .joint = b->joint,
+	    .responsibility = b->responsibility,
+	    .group_of = b->group_of,
+	};
+}
+
+/* L of MiCRo, eq. (2)-(4), written from the paper, without log space */
+static double micro_loss(const double *margin, const double *logits, double alpha)
+{
+	double norm = 0, likelihood = 0, regularizer = 0;
+
+	for (size_t k = 0; k < K; k++)
+		norm += exp(logits[k]);
+	for (size_t k = 0; k < K; k++) {
+		double f = exp(logits[k]) / norm;
+
+		likelihood += f / (1 + exp(-margin[k]));
+		regularizer += f * log(f);
+	}
+	return -log(likelihood) + alpha * regularizer;
+}
+
+/* the M step's loss for fixed responsibilities q */
+static double panel_loss(const double *margin, const double *logits, const double *q)
+{
+	double norm = 0, loss = 0;
+
+	for (size_t k = 0; k < K; k++)
+		norm += exp(logits[k]);
+	for (size_t k = 0; k < K; k++)
+		loss -= q[k] * (log(1 / (1 + exp(-margin[k]))) + log(exp(logits[k]) / norm));
+	return loss;
+}
+
+static const struct {
+	double margin[K], logits[K], alpha, q[K];
+} gradient_cases[] = {
+    {.margin = {0, 0, 0}, .logits = {0, 0, 0}, .alpha = 0, .q = {1, 0, 0}},
+    {.margin = {1.5, -2, 0.25}, .logits = {0.3, -1, 2}, .alpha = 0.5, .q = {0.2, 0.5, 0.3}},
+    {.margin = {-4, 3, 8}, .logits = {-3, 1, 0}, .alpha = 2, .q = {0.01, 0.98, 0.01}},
+};
+
+static double loss_at(size_t c, const double *margin, const double *logits, bool panel)
+{
+	return panel ? panel_loss(margin, logits, gradient_cases[c].q)
+		     : micro_loss(margin, logits, gradient_cases[c].alpha);
+}
+
+static void check_gradient(size_t c, bool panel)
+{
+	struct bench b = {.options.alpha = gradient_cases[c].alpha};
+	const double h = 1e-5;
+
+	bench_set(&b, gradient_cases[c].margin, gradient_cases[c].logits);
+	memcpy(b.responsibility, gradient_cases[c].q, sizeof(b.responsibility));
+	(panel ? &panel_objective : &stage1_objective)->pair_gradient(&b.t, 0);
+	for (size_t i = 0; i < 2 * K; i++) {
+		double margin[K], logits[K], up, down, slope;
+		double *x = i < K ? &margin[i] : &logits[i - K];
+		double got = i < K ? (double)b.dmargin[i] : (double)b.dlogits[i - K];
+
+		memcpy(margin, gradient_cases[c].margin, sizeof(margin));
+		memcpy(logits, gradient_cases[c].logits, sizeof(logits));
+		*x += h;
+		up = loss_at(c, margin, logits, panel);
+		*x -= 2 * h;
+		down = loss_at(c, margin, logits, panel);
+		slope = (up - down) / (2 * h);
+		ck_assert_msg(fabs(got - slope) <= 1e-5 * (1 + fabs(slope)),
+			      "case %zu, variable %zu: gradient %.9g, finite difference %.9g", c, i,
+			      got, slope);
+	}
+}
+
+START_TEST(stage1_gradient_is_the_loss_slope)
+{
+	check_gradient((size_t)_i, false);
+}
+END_TEST
+
+START_TEST(panel_gradient_is_the_loss_slope)
+{
+	check_gradient((size_t)_i, true);
+}
+END_TEST
+
+START_TEST(stage1_nll_is_the_mixture_nll)
+{
+	struct bench b = {0};
+	const double margin[K] = {1, -1, 0.5}, logits[K] = {0.1, 0.2, 0.3};
+
+	bench_set(&b, margin, logits);
+	ck_assert_double_eq_tol(stage1_objective.pair_gradient(&b.t, 0),
+				micro_loss(margin, logits, 0), 1e-7);
+}
+END_TEST
+
+START_TEST(panel_nll_is_finite_where_every_head_is_sure_and_wrong)
+{
+	struct bench b = {.responsibility = {0.25, 0.75, 0}};
+	const double margin[K] = {-1000, -800, 5}, logits[K] = {0, 0, 0};
+
+	bench_set(&b, margin, logits);
+	ck_assert_double_eq_tol(panel_objective.pair_gradient(&b.t, 0), 800 - log(0.75), 1e-9);
+}
+END_TEST
+
+/* ---- panel: the E step ---- */
+
+#define N_USERS 3
+#define N_EACH	4
+
+/* q_k(u) of the definition, without logarithms: P of each pair is not small here */
+static void expect_responsibility(const struct dataset *data, const struct model *model,
+				  size_t user, double temperature, double *q)
+{
+	double sum = 0;
+
+	for (size_t k = 0; k < K; k++)
+		q[k] = 1;
+	for (size_t i = user * N_EACH; i < (user + 1) * N_EACH; i++) {
+		float chosen[K], rejected[K], logits[K];
+		double norm = 0;
+
+		heads_rewards(&model->heads, features_row(&data->phi, data->chosen[i]), chosen);
+		heads_rewards(&model->heads, features_row(&data->phi, data->rejected[i]), rejected);
+		router_logits(&model->router, features_row(&data->psi, data->prompt[i]), NULL,
+			      logits);
+		for (size_t k = 0; k < K; k++)
+			norm += exp(logits[k]);
+		for (size_t k = 0; k < K; k++)
+			q[k] *= pow(exp(logits[k]) / norm, 1.0 / N_EACH) /
+				(1 + exp((double)rejected[k] - chosen[k]));
+	}
+	for (size_t k = 0; k < K; k++) {
+		q[k] = pow(q[k], 1 / temperature);
+		sum += q[k];
+	}
+	for (size_t k = 0; k < K; k++)
+		q[k] /= sum;
+}
+
+static void check_responsibilities(const struct trainer *t, double temperature)
+{
+	for (size_t u = 0; u < N_USERS; u++) {
+		double want[K];
+
+		expect_responsibility(t->dataset, t->model, u, temperature, want);
+		for (size_t k = 0; k < K; k++)
+			ck_assert_msg(fabs(t->responsibility[u * K + k] - want[k]) <= 1e-6,
+				      "T %g, user %zu, head %zu: %g, want %g", temperature, u, k,
+				      t->responsibility[u * K + k], want[k]);
+	}
+}
+
+/* The temperature begins at anneal and has fallen to 1 after 0.6 of the epochs. */
+START_TEST(panel_responsibilities_are_the_tempered_posterior_of_all_pairs_of_a_user)
+{
+	const float second_prompt[PAIRS_DIM] = {-1, 2, 0, 1};
+	struct train_options options;
+	struct trainer t = {.options = &options, .objective = &panel_objective};
+	struct dataset data;
+	struct model model;
+
+	train_defaults(OBJECTIVE_PANEL, &options);
+	options.n_heads = K;
+	options.init_scale = 1;
+	options.epochs = 10;
+	options.holdout = 0;
+	pairs_two_tastes(N_USERS, N_EACH, 1, &data);
+	ck_assert(features_append(&data.psi, feature_row_dense(second_prompt, PAIRS_DIM), NULL) ==
+		  STATUS_OK);
+	for (size_t i = 0; i < data.n_pairs; i += 3)
+		data.prompt[i] = 1;
+	pairs_model(K, ROUTER_LINEAR, 0, &model);
+	t.dataset = &data;
+	t.model = &model;
+	ck_assert(trainer_init(&t, NULL) == STATUS_OK);
+	for (size_t i = 0; i < model.router.n_params; i++)
+		model.router.params[i] = (float)rng_normal(&t.rng);
+	panel_objective.begin_epoch(&t, 1);
+	check_responsibilities(&t, 4);
+	panel_objective.begin_epoch(&t, 4);
+	check_responsibilities(&t, 2);
+	panel_objective.begin_epoch(&t, 7);
+	check_responsibilities(&t, 1);
+	trainer_free(&t);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("objectives");
+	TCase *gradients = tcase_create("gradients"), *e_step = tcase_create("e_step");
+
+	tcase_add_loop_test(gradients, stage1_gradient_is_the_loss_slope, 0,
+			    (int)LENGTH(gradient_cases));
+	tcase_add_loop_test(gradients, panel_gradient_is_the_loss_slope, 0,
+			    (int)LENGTH(gradient_cases));
+	tcase_add_test(gradients, stage1_nll_is_the_mixture_nll);
+	tcase_add_test(gradients, panel_nll_is_finite_where_every_head_is_sure_and_wrong);
+	tcase_add_test(e_step,
+		       panel_responsibilities_are_the_tempered_posterior_of_all_pairs_of_a_user);
+	suite_add_tcase(suite, gradients);
+	suite_add_tcase(suite, e_step);
+	return unit_run(suite);
+}

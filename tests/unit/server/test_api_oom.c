@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/api.h"
+#include "server/log.h"
+#include "tests/unit/mem_failing.h"
+#include "tests/unit/server/served_fixture.h"
+#include "tests/unit/unit.h"
+
+#define V "{\"embedding\":[1,0,0,0]}"
+
+static struct api api;
+static struct fake_store fake;
+static char path[64];
+
+static void set_up(void)
+{
+	log_open(LOG_ERROR, open("/dev/null", O_WRONLY));
+	served_save("none:4", ROUTER_STATIC, path);
+	fake_store_init(&fake);
+	fake.known_user = "ada";
+	api.service = served_service(&fake);
+	api.max_items = api.max_responses = 4;
+	api.max_strength = 10;
+	ck_assert_int_eq(live_model_open(path, &api.live, NULL), STATUS_OK);
+	ck_assert_int_eq(writer_start(&fake.store, 4, 4, &api.writer, NULL), STATUS_OK);
+}
+
+static void tear_down(void)
+{
+	writer_stop(api.writer);
+	live_model_close(api.live);
+	unlink(path);
+}
+
+static void answer(const char *method, const char *route, const char *body,
+		   struct exchange *exchange)
+{
+	const struct exchange_head head = {.method = method, .path = route};
+
+	api_open(&api, exchange, &head);
+	if (exchange->http_status != 0)
+		return;
+	buffer_add_string(&exchange->body, body);
+	if (buffer_status(&exchange->body, "the body", &exchange->err) != STATUS_OK) {
+		api_refuse(&api, exchange);
+		return;
+	}
+	if (api_begin(&api, exchange) == API_WRITE) {
+		fake_store_apply(&fake, &exchange->op);
+		api_end(&api, exchange);
+	}
+}
+
+static void assert_json(const struct exchange *exchange, long n)
+{
+	json_t *json = json_loadb(exchange->text, exchange->text_len, 0, NULL);
+
+	ck_assert_msg(json != NULL, "allocation %ld: %.*s", n, (int)exchange->text_len,
+		      exchange->text);
+	json_decref(json);
+}
+
+/* Without memory every route still answers, in JSON: 503, and 200 once there is enough. */
+START_TEST(every_failed_allocation_is_answered)
+{
+	static const struct {
+		const char *method, *route, *body;
+	} cases[] = {
+	    {"POST", "/score", "{\"user\":\"ada\",\"responses\":[" V "]}"},
+	    {"POST", "/feedback", "{\"user\":\"ada\",\"chosen\":" V ",\"rejected\":" V "}"},
+	    {"GET", "/users/ada", ""},
+	    {"DELETE", "/users/ada", ""},
+	    {"GET", "/model", ""},
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		int http_status = 503;
+
+		for (long n = 0; http_status != 200; n++) {
+			struct exchange exchange = {0};
+
+			mem_fail_after(n);
+			answer(cases[i].method, cases[i].route, cases[i].body, &exchange);
+			mem_fail_after(-1);
+			http_status = exchange.http_status;
+			ck_assert_msg(http_status == 200 || http_status == 503, "%s, %ld: %d",
+				      cases[i].route, n, http_status);
+			assert_json(&exchange, n);
+			api_close(&api, &exchange);
+		}
+	}
+	ck_assert_int_eq(atomic_load(&api.metrics.in_flight), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("api_oom");
+	TCase *tcase = tcase_create("api");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, every_failed_allocation_is_answered);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
