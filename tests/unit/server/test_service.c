@@ -7,6 +7,7 @@
 #include "core/math/logmath.h"
 #include "core/model/hedge.h"
 #include "server/service.h"
+#include "tests/unit/server/input_fixture.h"
 #include "tests/unit/server/served_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -35,33 +36,14 @@ static void tear_down(void)
 	served_close(served);
 }
 
-static struct input vector(const float *x, const char *field)
-{
-	return (struct input){.kind = INPUT_VECTOR,
-			      .vector = feature_row_dense(x, SERVED_DIM),
-			      .place = place_field(PLACE_NONE, field)};
-}
-
-static struct input text(const char *bytes, const char *field)
-{
-	return (struct input){.kind = INPUT_TEXT,
-			      .text = {bytes, strlen(bytes)},
-			      .place = place_field(PLACE_NONE, field)};
-}
-
-static struct input absent(const char *field)
-{
-	return (struct input){.place = place_field(PLACE_NONE, field)};
-}
-
 /* Two vectors for a user, in a context. */
 static struct score_item pair_item(const char *user, const char *context, struct input *responses)
 {
-	responses[0] = vector(vector_b, "responses");
-	responses[1] = vector(vector_c, "responses");
+	responses[0] = input_vector(vector_b, "responses");
+	responses[1] = input_vector(vector_c, "responses");
 	return (struct score_item){
 	    .user = user,
-	    .question = {context, vector(vector_a, "prompt"), responses, 2},
+	    .question = {context, input_vector(vector_a, "prompt"), responses, 2},
 	};
 }
 
@@ -201,10 +183,11 @@ static struct score_item mixed_item(size_t seed, struct input *responses, char t
 		snprintf(texts[i], 32, "answer %zu of %zu", seed, i);
 		for (size_t d = 0; d < SERVED_DIM; d++)
 			vectors[i][d] = sinf((float)(seed * 31 + i * 7 + d));
-		responses[i] = (seed + i) % 2 == 0 ? text(texts[i], "responses")
-						   : vector(vectors[i], "responses");
+		responses[i] = (seed + i) % 2 == 0 ? input_text(texts[i], "responses")
+						   : input_vector(vectors[i], "responses");
 	}
-	return (struct score_item){.question = {"", text("a question", "prompt"), responses, n}};
+	return (struct score_item){
+	    .question = {"", input_text("a question", "prompt"), responses, n}};
 }
 
 START_TEST(item_scores_the_same_alone_and_among_others)
@@ -237,11 +220,11 @@ START_TEST(vector_stands_for_the_features_of_its_text)
 	struct features phi;
 	float x[SERVED_DIM];
 	const struct text words = {"some words", 10};
-	struct input by_text[] = {text("some words", "responses")};
-	struct input by_vector[] = {vector(x, "responses")};
+	struct input by_text[] = {input_text("some words", "responses")};
+	struct input by_vector[] = {input_vector(x, "responses")};
 	struct score_item items[] = {
-	    {.question = {"", text("p", "prompt"), by_text, 1}},
-	    {.question = {"", text("p", "prompt"), by_vector, 1}},
+	    {.question = {"", input_text("p", "prompt"), by_text, 1}},
+	    {.question = {"", input_text("p", "prompt"), by_vector, 1}},
 	};
 
 	served = served_open("hash:4", ROUTER_LINEAR);
@@ -256,11 +239,11 @@ END_TEST
 
 START_TEST(template_puts_context_and_prompt_into_phi)
 {
-	struct input rendered[] = {text("c p a", "responses")};
-	struct input plain[] = {text("a", "responses")};
+	struct input rendered[] = {input_text("c p a", "responses")};
+	struct input plain[] = {input_text("a", "responses")};
 	struct score_item items[] = {
-	    {.question = {"c", text("p", "prompt"), plain, 1}},
-	    {.question = {"", text("", "prompt"), rendered, 1}},
+	    {.question = {"c", input_text("p", "prompt"), plain, 1}},
+	    {.question = {"", input_text("", "prompt"), rendered, 1}},
 	};
 
 	served = served_open("hash:4", ROUTER_STATIC);
@@ -274,8 +257,8 @@ END_TEST
 
 START_TEST(empty_texts_are_texts)
 {
-	struct input responses[] = {text("", "responses")};
-	struct score_item item = {.question = {"", text("", "prompt"), responses, 1}};
+	struct input responses[] = {input_text("", "responses")};
+	struct score_item item = {.question = {"", input_text("", "prompt"), responses, 1}};
 
 	served = served_open("hash:4", ROUTER_MLP);
 	must_score(&item, 1);
@@ -284,7 +267,8 @@ END_TEST
 
 START_TEST(question_that_the_model_cannot_answer_is_refused)
 {
-	struct input a_text = text("t", "responses"), a_vector = vector(vector_a, "responses");
+	struct input a_text = input_text("t", "responses"),
+		     a_vector = input_vector(vector_a, "responses");
 	const struct {
 		const char *spec;
 		enum router_kind kind;
@@ -294,28 +278,28 @@ START_TEST(question_that_the_model_cannot_answer_is_refused)
 		enum status want;
 		const char *param;
 	} cases[] = {
-	    {"none:4", ROUTER_LINEAR, "{response}", "{prompt}", absent("prompt"), &a_vector,
+	    {"none:4", ROUTER_LINEAR, "{response}", "{prompt}", input_absent("prompt"), &a_vector,
 	     STATUS_MISSING_FIELD, "/prompt"},
-	    {"none:4", ROUTER_LINEAR, "{response}", "{prompt}", vector(vector_a, "prompt"), &a_text,
-	     STATUS_INVALID_TYPE, "/responses"},
-	    {"none:4", ROUTER_LINEAR, "{response}", "{prompt}", text("p", "prompt"), &a_vector,
-	     STATUS_INVALID_TYPE, "/prompt"},
-	    {"none:4", ROUTER_STATIC, "{response}", "{prompt}", absent("prompt"), &a_vector,
+	    {"none:4", ROUTER_LINEAR, "{response}", "{prompt}", input_vector(vector_a, "prompt"),
+	     &a_text, STATUS_INVALID_TYPE, "/responses"},
+	    {"none:4", ROUTER_LINEAR, "{response}", "{prompt}", input_text("p", "prompt"),
+	     &a_vector, STATUS_INVALID_TYPE, "/prompt"},
+	    {"none:4", ROUTER_STATIC, "{response}", "{prompt}", input_absent("prompt"), &a_vector,
 	     STATUS_OK, ""},
-	    {"hash:4", ROUTER_MLP, "{response}", "{context}{prompt}", absent("prompt"), &a_text,
-	     STATUS_MISSING_FIELD, "/prompt"},
-	    {"hash:4", ROUTER_MLP, "{response}", "{context}", absent("prompt"), &a_text, STATUS_OK,
-	     ""},
-	    {"hash:4", ROUTER_STATIC, "{response}", "{context}{prompt}", absent("prompt"), &a_text,
+	    {"hash:4", ROUTER_MLP, "{response}", "{context}{prompt}", input_absent("prompt"),
+	     &a_text, STATUS_MISSING_FIELD, "/prompt"},
+	    {"hash:4", ROUTER_MLP, "{response}", "{context}", input_absent("prompt"), &a_text,
 	     STATUS_OK, ""},
-	    {"hash:4", ROUTER_STATIC, "{prompt} {response}", "{prompt}", absent("prompt"), &a_text,
-	     STATUS_MISSING_FIELD, "/prompt"},
-	    {"hash:4", ROUTER_STATIC, "{prompt} {response}", "{prompt}", absent("prompt"),
+	    {"hash:4", ROUTER_STATIC, "{response}", "{context}{prompt}", input_absent("prompt"),
+	     &a_text, STATUS_OK, ""},
+	    {"hash:4", ROUTER_STATIC, "{prompt} {response}", "{prompt}", input_absent("prompt"),
+	     &a_text, STATUS_MISSING_FIELD, "/prompt"},
+	    {"hash:4", ROUTER_STATIC, "{prompt} {response}", "{prompt}", input_absent("prompt"),
 	     &a_vector, STATUS_OK, ""},
-	    {"hash:4", ROUTER_LINEAR, "{prompt} {response}", "{prompt}", vector(vector_a, "prompt"),
-	     &a_text, STATUS_INVALID_TYPE, "/prompt"},
-	    {"hash:4", ROUTER_LINEAR, "{prompt} {response}", "{prompt}", vector(vector_a, "prompt"),
-	     &a_vector, STATUS_OK, ""},
+	    {"hash:4", ROUTER_LINEAR, "{prompt} {response}", "{prompt}",
+	     input_vector(vector_a, "prompt"), &a_text, STATUS_INVALID_TYPE, "/prompt"},
+	    {"hash:4", ROUTER_LINEAR, "{prompt} {response}", "{prompt}",
+	     input_vector(vector_a, "prompt"), &a_vector, STATUS_OK, ""},
 	};
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
@@ -336,16 +320,16 @@ END_TEST
 
 START_TEST(numbers_that_overflow_are_refused_with_their_place)
 {
-	struct input responses[] = {vector(vector_a, "responses"),
-				    vector(vector_huge, "responses")};
-	struct score_item item = {.question = {"", vector(vector_a, "prompt"), responses, 2}};
+	struct input responses[] = {input_vector(vector_a, "responses"),
+				    input_vector(vector_huge, "responses")};
+	struct score_item item = {.question = {"", input_vector(vector_a, "prompt"), responses, 2}};
 	struct err err = {0};
 
 	served = served_open("none:4", ROUTER_LINEAR);
 	responses[1].place.index = 1;
 	ck_assert_int_eq(score(&item, 1, &err), STATUS_NOT_FINITE);
 	ck_assert_str_eq(err.param, "/responses/1");
-	item.question.prompt = vector(vector_huge, "prompt");
+	item.question.prompt = input_vector(vector_huge, "prompt");
 	item.question.n_responses = 1;
 	for (size_t i = 0; i < served->model.router.n_params; i++)
 		served->model.router.params[i] = 8;
@@ -383,12 +367,12 @@ END_TEST
 
 static struct feedback pair_feedback(struct input *responses)
 {
-	responses[0] = vector(vector_b, "chosen");
-	responses[1] = vector(vector_c, "rejected");
+	responses[0] = input_vector(vector_b, "chosen");
+	responses[1] = input_vector(vector_c, "rejected");
 	return (struct feedback){
 	    .user = "ada",
 	    .event_id = "e",
-	    .question = {"work", vector(vector_a, "prompt"), responses, 2},
+	    .question = {"work", input_vector(vector_a, "prompt"), responses, 2},
 	    .strength = 2,
 	};
 }
@@ -469,10 +453,11 @@ END_TEST
 
 START_TEST(pair_is_kept_only_when_asked_for)
 {
-	struct input responses[] = {text("a \"b\"\n", "chosen"), vector(vector_b, "rejected")};
+	struct input responses[] = {input_text("a \"b\"\n", "chosen"),
+				    input_vector(vector_b, "rejected")};
 	struct feedback feedback = {.user = "ü",
 				    .event_id = "e",
-				    .question = {"", text("p", "prompt"), responses, 2},
+				    .question = {"", input_text("p", "prompt"), responses, 2},
 				    .strength = 1};
 	struct store_op op;
 
@@ -483,74 +468,12 @@ START_TEST(pair_is_kept_only_when_asked_for)
 			 "{\"prompt\":\"p\",\"chosen\":\"a \\\"b\\\"\\n\",\"rejected\":"
 			 "{\"embedding\":\"AAAAAAAAgL8AAIA/AAAAPw==\"},\"user\":\"ü\"}");
 	feedback.question.context = "work";
-	feedback.question.prompt = absent("prompt");
+	feedback.question.prompt = input_absent("prompt");
 	must_prepare(&feedback, &op);
 	ck_assert_str_eq(op.feedback.input,
 			 "{\"chosen\":\"a \\\"b\\\"\\n\",\"rejected\":"
 			 "{\"embedding\":\"AAAAAAAAgL8AAIA/AAAAPw==\"},\"user\":\"ü\","
 			 "\"context\":\"work\"}");
-}
-END_TEST
-
-static void digest_of(const struct question *question, double strength, unsigned char *digest)
-{
-	struct feedback feedback = {
-	    .user = "u", .event_id = "e", .question = *question, .strength = strength};
-	struct store_op op;
-
-	must_prepare(&feedback, &op);
-	memcpy(digest, op.feedback.digest, STORE_DIGEST_LEN);
-}
-
-START_TEST(digest_tells_different_feedbacks_apart)
-{
-	struct input ab[] = {text("a", "chosen"), text("b", "rejected")};
-	struct input ba[] = {text("b", "chosen"), text("a", "rejected")};
-	struct input shifted[] = {text("ab", "chosen"), text("", "rejected")};
-	struct input vectors[] = {vector(vector_a, "chosen"), text("b", "rejected")};
-	const struct {
-		struct question question;
-		double strength;
-	} cases[] = {
-	    {{"", text("p", "prompt"), ab, 2}, 1},
-	    {{"", text("p", "prompt"), ab, 2}, 2},
-	    {{"", text("p", "prompt"), ba, 2}, 1},
-	    {{"", text("p", "prompt"), shifted, 2}, 1},
-	    {{"", text("p", "prompt"), vectors, 2}, 1},
-	    {{"c", text("p", "prompt"), ab, 2}, 1},
-	    {{"p", text("", "prompt"), ab, 2}, 1},
-	    {{"", text("q", "prompt"), ab, 2}, 1},
-	    {{"", text("", "prompt"), ab, 2}, 1},
-	    {{"", absent("prompt"), ab, 2}, 1},
-	    {{"", vector(vector_a, "prompt"), ab, 2}, 1},
-	    {{"", vector(vector_b, "prompt"), ab, 2}, 1},
-	};
-	unsigned char digest[LENGTH(cases)][STORE_DIGEST_LEN], again[STORE_DIGEST_LEN];
-
-	served = served_open("hash:4", ROUTER_STATIC);
-	for (size_t i = 0; i < LENGTH(cases); i++) {
-		digest_of(&cases[i].question, cases[i].strength, digest[i]);
-		for (size_t j = 0; j < i; j++)
-			ck_assert_msg(memcmp(digest[i], digest[j], STORE_DIGEST_LEN) != 0,
-				      "cases %zu and %zu", i, j);
-		digest_of(&cases[i].question, cases[i].strength, again);
-		ck_assert_msg(memcmp(digest[i], again, STORE_DIGEST_LEN) == 0, "case %zu", i);
-	}
-}
-END_TEST
-
-START_TEST(digest_does_not_depend_on_the_model)
-{
-	struct input ab[] = {text("a", "chosen"), text("b", "rejected")};
-	const struct question question = {"", text("p", "prompt"), ab, 2};
-	unsigned char before[STORE_DIGEST_LEN], after[STORE_DIGEST_LEN];
-
-	served = served_open("hash:4", ROUTER_STATIC);
-	digest_of(&question, 1, before);
-	served_close(served);
-	served = served_open("hash:4", ROUTER_MLP);
-	digest_of(&question, 1, after);
-	ck_assert_int_eq(memcmp(before, after, STORE_DIGEST_LEN), 0);
 }
 END_TEST
 
@@ -627,8 +550,6 @@ int main(void)
 	tcase_add_test(learning, event_id_is_made_if_there_is_none);
 	tcase_add_test(learning, outcome_of_the_writer_is_checked);
 	tcase_add_test(learning, pair_is_kept_only_when_asked_for);
-	tcase_add_test(learning, digest_tells_different_feedbacks_apart);
-	tcase_add_test(learning, digest_does_not_depend_on_the_model);
 	suite_add_tcase(suite, learning);
 	tcase_add_test(users, user_is_shown_with_softmax_of_the_log_weights);
 	tcase_add_test(users, unknown_user_is_not_found);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "server/pair_record.h"
+#include "server/service.h"
+#include "tests/unit/server/input_fixture.h"
+#include "tests/unit/server/served_fixture.h"
+#include "tests/unit/unit.h"
+
+static const float vector_a[SERVED_DIM] = {1, 2, 0, -1};
+static const float vector_b[SERVED_DIM] = {0, -1, 1, 0.5f};
+
+static void digest_of(const struct question *question, double strength, unsigned char *digest)
+{
+	const struct feedback feedback = {
+	    .user = "u", .event_id = "e", .question = *question, .strength = strength};
+
+	pair_record_digest(&feedback, digest);
+}
+
+START_TEST(digest_tells_different_feedbacks_apart)
+{
+	struct input ab[] = {input_text("a", "chosen"), input_text("b", "rejected")};
+	struct input ba[] = {input_text("b", "chosen"), input_text("a", "rejected")};
+	struct input shifted[] = {input_text("ab", "chosen"), input_text("", "rejected")};
+	struct input vectors[] = {input_vector(vector_a, "chosen"), input_text("b", "rejected")};
+	const struct {
+		struct question question;
+		double strength;
+	} cases[] = {
+	    {{"", input_text("p", "prompt"), ab, 2}, 1},
+	    {{"", input_text("p", "prompt"), ab, 2}, 2},
+	    {{"", input_text("p", "prompt"), ba, 2}, 1},
+	    {{"", input_text("p", "prompt"), shifted, 2}, 1},
+	    {{"", input_text("p", "prompt"), vectors, 2}, 1},
+	    {{"c", input_text("p", "prompt"), ab, 2}, 1},
+	    {{"p", input_text("", "prompt"), ab, 2}, 1},
+	    {{"", input_text("q", "prompt"), ab, 2}, 1},
+	    {{"", input_text("", "prompt"), ab, 2}, 1},
+	    {{"", input_absent("prompt"), ab, 2}, 1},
+	    {{"", input_vector(vector_a, "prompt"), ab, 2}, 1},
+	    {{"", input_vector(vector_b, "prompt"), ab, 2}, 1},
+	};
+	unsigned char digest[LENGTH(cases)][STORE_DIGEST_LEN], again[STORE_DIGEST_LEN];
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		digest_of(&cases[i].question, cases[i].strength, digest[i]);
+		for (size_t j = 0; j < i; j++)
+			ck_assert_msg(memcmp(digest[i], digest[j], STORE_DIGEST_LEN) != 0,
+				      "cases %zu and %zu", i, j);
+		digest_of(&cases[i].question, cases[i].strength, again);
+		ck_assert_msg(memcmp(digest[i], again, STORE_DIGEST_LEN) == 0, "case %zu", i);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("pair_record");
+	TCase *digest = tcase_create("pair_record_digest");
+
+	tcase_add_test(digest, digest_tells_different_feedbacks_apart);
+	suite_add_tcase(suite, digest);
+	return unit_run(suite);
+}
