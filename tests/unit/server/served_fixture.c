@@ -228,3 +228,12 @@ struct service served_service(struct fake_store *fake)
 	    .random_bytes = no_random,
 	};
 }
+
+double served_head_reward(size_t k, const float *x)
+{
+	double sum = 0;
+
+	for (size_t d = 0; d < SERVED_DIM; d++)
+		sum += (double)served_head[k][d] * x[d];
+	return sum;
+}

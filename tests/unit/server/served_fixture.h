@@ -56,4 +56,7 @@ void fake_store_apply(struct fake_store *fake, struct store_op *op);
 /** served_service(fake): a service on it with fixed time and randomness. */
 struct service served_service(struct fake_store *fake);
 
+/** served_head_reward(k, x): r_k of the numbers x [SERVED_DIM], by hand. */
+double served_head_reward(size_t k, const float *x);
+
 #endif

@@ -63,15 +63,6 @@ static void must_score(struct score_item *items, size_t n)
 
 /* ---- the same by hand, in double precision ---- */
 
-static double head_reward(size_t k, const float *x)
-{
-	double sum = 0;
-
-	for (size_t d = 0; d < SERVED_DIM; d++)
-		sum += (double)served_head[k][d] * x[d];
-	return sum;
-}
-
 /* w = softmax(b + s) of a static router */
 static void weights_by_hand(const double *bias, double *w)
 {
@@ -87,7 +78,7 @@ static double reward_by_hand(const double *w, const float *x)
 	double sum = 0;
 
 	for (size_t k = 0; k < K; k++)
-		sum += w[k] * (head_reward(k, x) - served_center[k]);
+		sum += w[k] * (served_head_reward(k, x) - served_center[k]);
 	return sum;
 }
 
@@ -96,7 +87,7 @@ static double preference_by_hand(const double *w, const float *x, const float *y
 	double sum = 0;
 
 	for (size_t k = 0; k < K; k++)
-		sum += w[k] * sigmoid(head_reward(k, x) - head_reward(k, y));
+		sum += w[k] * sigmoid(served_head_reward(k, x) - served_head_reward(k, y));
 	return sum;
 }
 
@@ -363,161 +354,6 @@ START_TEST(fault_of_the_store_is_passed_on)
 }
 END_TEST
 
-/* ---- feedback ---- */
-
-static struct feedback pair_feedback(struct input *responses)
-{
-	responses[0] = input_vector(vector_b, "chosen");
-	responses[1] = input_vector(vector_c, "rejected");
-	return (struct feedback){
-	    .user = "ada",
-	    .event_id = "e",
-	    .question = {"work", input_vector(vector_a, "prompt"), responses, 2},
-	    .strength = 2,
-	};
-}
-
-static void must_prepare(struct feedback *feedback, struct store_op *op)
-{
-	struct err err = {0};
-
-	ck_assert_msg(service_prepare_feedback(&service, served, feedback, &arena, op, &err) ==
-			  STATUS_OK,
-		      "%s", err.msg);
-}
-
-START_TEST(step_has_the_losses_and_the_logits)
-{
-	struct input responses[2];
-	struct feedback feedback = pair_feedback(responses);
-	struct store_op op;
-
-	served = served_open("none:4", ROUTER_STATIC);
-	service.temperature = 0.5;
-	service.drift = 0.25;
-	must_prepare(&feedback, &op);
-
-	const struct store_feedback *step = &op.feedback;
-	ck_assert_int_eq(op.kind, STORE_FEEDBACK);
-	ck_assert_str_eq(step->user, "ada");
-	ck_assert_str_eq(step->context, "work");
-	ck_assert_str_eq(step->event_id, "e");
-	ck_assert_str_eq(step->model_id, served->model.id);
-	ck_assert_int_eq(step->time_us, SERVED_TIME_US);
-	ck_assert_uint_eq(step->n_heads, K);
-	ck_assert_double_eq(step->temperature, 0.5);
-	ck_assert_double_eq(step->drift, 0.25);
-	ck_assert_double_eq(step->strength, 2);
-	ck_assert_ptr_null(step->input);
-	for (size_t k = 0; k < K; k++) {
-		double margin = head_reward(k, vector_b) - head_reward(k, vector_c);
-
-		ck_assert_double_eq_tol(step->loss[k], -log_sigmoid(margin), 1e-12);
-		ck_assert_float_eq(step->logits[k], served_router_bias[k]);
-	}
-}
-END_TEST
-
-START_TEST(event_id_is_made_if_there_is_none)
-{
-	struct input responses[2];
-	struct feedback feedback = pair_feedback(responses);
-	struct store_op op;
-
-	served = served_open("none:4", ROUTER_STATIC);
-	feedback.event_id = NULL;
-	must_prepare(&feedback, &op);
-	ck_assert_str_eq(op.feedback.event_id, SERVED_EVENT);
-}
-END_TEST
-
-START_TEST(outcome_of_the_writer_is_checked)
-{
-	struct input responses[2];
-	struct feedback feedback = pair_feedback(responses);
-	struct store_op op;
-	struct err err = {0};
-
-	served = served_open("none:4", ROUTER_STATIC);
-	must_prepare(&feedback, &op);
-	fake_store_apply(&fake, &op);
-	ck_assert_int_eq(service_check_write(&op, &err), STATUS_OK);
-	op.feedback.weights_out[1] = NAN;
-	ck_assert_int_eq(service_check_write(&op, &err), STATUS_INTERNAL);
-	fake.fails = STATUS_EVENT_ID_REUSED;
-	fake_store_apply(&fake, &op);
-	ck_assert_int_eq(service_check_write(&op, &err), STATUS_EVENT_ID_REUSED);
-	ck_assert_str_eq(err.param, "/id");
-}
-END_TEST
-
-START_TEST(pair_is_kept_only_when_asked_for)
-{
-	struct input responses[] = {input_text("a \"b\"\n", "chosen"),
-				    input_vector(vector_b, "rejected")};
-	struct feedback feedback = {.user = "ü",
-				    .event_id = "e",
-				    .question = {"", input_text("p", "prompt"), responses, 2},
-				    .strength = 1};
-	struct store_op op;
-
-	served = served_open("hash:4", ROUTER_STATIC);
-	service.keep_inputs = true;
-	must_prepare(&feedback, &op);
-	ck_assert_str_eq(op.feedback.input,
-			 "{\"prompt\":\"p\",\"chosen\":\"a \\\"b\\\"\\n\",\"rejected\":"
-			 "{\"embedding\":\"AAAAAAAAgL8AAIA/AAAAPw==\"},\"user\":\"ü\"}");
-	feedback.question.context = "work";
-	feedback.question.prompt = input_absent("prompt");
-	must_prepare(&feedback, &op);
-	ck_assert_str_eq(op.feedback.input,
-			 "{\"chosen\":\"a \\\"b\\\"\\n\",\"rejected\":"
-			 "{\"embedding\":\"AAAAAAAAgL8AAIA/AAAAPw==\"},\"user\":\"ü\","
-			 "\"context\":\"work\"}");
-}
-END_TEST
-
-/* ---- users ---- */
-
-START_TEST(user_is_shown_with_softmax_of_the_log_weights)
-{
-	struct user_view view;
-	struct err err = {0};
-
-	fake.known_user = "ada";
-	memcpy(fake.bias, (double[K]){log(0.5), log(0.25), log(0.25)}, sizeof(fake.bias));
-	fake.updates = 4;
-	ck_assert_int_eq(service_read_user(&service, "ada", &arena, &view, &err), STATUS_OK);
-	ck_assert_uint_eq(view.stored.n_states, 1);
-	ck_assert_double_eq_tol(view.weights[0][0], 0.5, 1e-15);
-	ck_assert_double_eq_tol(view.weights[0][2], 0.25, 1e-15);
-	service_free_user(&view);
-}
-END_TEST
-
-START_TEST(unknown_user_is_not_found)
-{
-	struct user_view view;
-	struct err err = {0};
-
-	ck_assert_int_eq(service_read_user(&service, "bob", &arena, &view, &err), STATUS_NOT_FOUND);
-	service_free_user(&view);
-}
-END_TEST
-
-START_TEST(stored_state_that_is_not_finite_is_corrupt)
-{
-	struct user_view view;
-	struct err err = {0};
-
-	fake.known_user = "ada";
-	fake.bias[0] = NAN;
-	ck_assert_int_eq(service_read_user(&service, "ada", &arena, &view, &err),
-			 STATUS_STATE_CORRUPT);
-	service_free_user(&view);
-}
-END_TEST
-
 static TCase *tcase(const char *name)
 {
 	TCase *tcase = tcase_create(name);
@@ -530,8 +366,6 @@ int main(void)
 {
 	Suite *suite = suite_create("service");
 	TCase *scoring = tcase("service_score");
-	TCase *learning = tcase("service_prepare_feedback");
-	TCase *users = tcase("service_read_user");
 
 	tcase_add_test(scoring, score_without_user_is_the_router_alone);
 	tcase_add_test(scoring, score_of_a_known_user_adds_the_log_weights);
@@ -546,14 +380,5 @@ int main(void)
 	tcase_add_test(scoring, result_that_is_not_finite_is_our_fault);
 	tcase_add_test(scoring, fault_of_the_store_is_passed_on);
 	suite_add_tcase(suite, scoring);
-	tcase_add_test(learning, step_has_the_losses_and_the_logits);
-	tcase_add_test(learning, event_id_is_made_if_there_is_none);
-	tcase_add_test(learning, outcome_of_the_writer_is_checked);
-	tcase_add_test(learning, pair_is_kept_only_when_asked_for);
-	suite_add_tcase(suite, learning);
-	tcase_add_test(users, user_is_shown_with_softmax_of_the_log_weights);
-	tcase_add_test(users, unknown_user_is_not_found);
-	tcase_add_test(users, stored_state_that_is_not_finite_is_corrupt);
-	suite_add_tcase(suite, users);
 	return unit_run(suite);
 }
