@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/mem.h"
 #include "core/math/linalg.h"
 #include "core/math/logmath.h"
 #include "core/train/trainer.h"
@@ -192,8 +191,9 @@ static enum status run_epochs(struct trainer *t, struct train_progress *last_out
 			return err_set(err, STATUS_INTERRUPTED, "interrupted after epoch %zu",
 				       epoch);
 	}
-	if (t->responsibility != NULL && t->n_heldout > 0)
-		status = shrink_heads(t, &t->shrinkage, err);
+	if (t->responsibility == NULL || t->n_heldout == 0)
+		return STATUS_OK;
+	status = shrink_heads(t, &t->shrinkage, err);
 	return status == STATUS_OK ? measure(t, t->options->epochs, last_out, err) : status;
 }
 

@@ -20,9 +20,9 @@ struct objective_ops {
 	enum status (*start)(struct trainer *t, struct err *err);
 	void (*begin_epoch)(struct trainer *t, size_t epoch); /* epoch: 1.. */
 	/*
-	 * trainer_forward() has run for this pair: set dmargin [n_heads] and dlogits
-	 * [n_heads], the loss gradients at m_k = r_k(chosen) - r_k(rejected) and at g_k;
-	 * returns the pair's NLL for the progress report.
+	 * The rewards and log_weight of this pair are in the scratch: set dmargin [n_heads]
+	 * and dlogits [n_heads], the loss gradients at m_k = r_k(chosen) - r_k(rejected) and at
+	 * g_k; returns the pair's NLL for the progress report.
 	 */
 	double (*pair_gradient)(struct trainer *t, size_t pair);
 };
