@@ -15,7 +15,6 @@ static const struct objective_spec specs[] = {
 	.batch = 256,
 	.learning_rate = 0.01,
 	.weight_decay = 0.01,
-	.alpha = 0.5,
 	.init_scale = NAN,
     },
     {
@@ -35,7 +34,7 @@ static const struct objective_spec specs[] = {
     {
 	.name = "static",
 	.summary = "mixture with fixed weights; each user has one head (MaxMin-RLHF)",
-	.ops = &stage1_objective,
+	.ops = &static_objective,
 	.static_router = true,
 	.n_heads = 16,
 	.router = ROUTER_STATIC,
@@ -48,7 +47,7 @@ static const struct objective_spec specs[] = {
     {
 	.name = "ensemble",
 	.summary = "heads around fixed random priors, each trained on all pairs (HyRe)",
-	.ops = &stage1_objective,
+	.ops = &ensemble_objective,
 	.static_router = true,
 	.n_heads = 16,
 	.router = ROUTER_STATIC,
@@ -74,7 +73,7 @@ static const struct objective_spec specs[] = {
     {
 	.name = "attributes",
 	.summary = "a head for each context, as the pairs are labelled (ARMO)",
-	.ops = &stage1_objective,
+	.ops = &attributes_objective,
 	.needs = NEEDS_CONTEXTS,
 	.n_heads = 0,
 	.router = ROUTER_LINEAR,
@@ -87,7 +86,7 @@ static const struct objective_spec specs[] = {
     {
 	.name = "lore",
 	.summary = "basis of rewards and a mixture of it for each user (LoRe)",
-	.ops = &stage1_objective,
+	.ops = &lore_objective,
 	.needs = NEEDS_USERS,
 	.static_router = true,
 	.n_heads = 16,
@@ -108,7 +107,6 @@ static const struct objective_spec specs[] = {
 	.batch = 256,
 	.learning_rate = 0.01,
 	.weight_decay = 0.01,
-	.alpha = 0.5,
 	.init_scale = NAN,
     },
     {
@@ -156,7 +154,7 @@ void train_defaults(enum objective objective, struct train_options *options_out)
 	    .batch = spec->batch,
 	    .learning_rate = spec->learning_rate,
 	    .weight_decay = spec->weight_decay,
-	    .alpha = spec->alpha,
+	    .alpha = 0.5,
 	    .init_scale = spec->init_scale,
 	    .anneal = 4,
 	    .holdout = 0.05,
