@@ -60,11 +60,11 @@ static const struct objective_spec specs[] = {
     {
 	.name = "drm",
 	.summary = "principal components of the differences, no training (DRM)",
-	.ops = &stage1_objective,
+	.ops = &drm_objective,
 	.static_router = true,
 	.n_heads = 16,
 	.router = ROUTER_STATIC,
-	.epochs = 12,
+	.epochs = 0,
 	.batch = 512,
 	.learning_rate = 0.02,
 	.weight_decay = 0.01,
