@@ -41,18 +41,15 @@ double simplex_margin(const double *weight, const float *margin, size_t n_heads)
 	return sum;
 }
 
-/* dL/da_k = -sigmoid(-M) w_k (m_k - M), mean over the pairs */
-static void add_gradient(const struct simplex *simplex, const double *weight, const float *margin,
-			 size_t n_pairs)
+/* dL/da_k = -sigmoid(-M) w_k (m_k - M) */
+void simplex_add_gradient(const double *weight, const float *margin, size_t n_heads, double scale,
+			  float *grad)
 {
-	for (size_t i = 0; i < n_pairs; i++) {
-		const float *m = margin + i * simplex->n_heads;
-		double sum = simplex_margin(weight, m, simplex->n_heads);
-		double slope = -sigmoid(-sum) / (double)n_pairs;
+	double sum = simplex_margin(weight, margin, n_heads);
+	double slope = -scale * sigmoid(-sum);
 
-		for (size_t k = 0; k < simplex->n_heads; k++)
-			simplex->grad[k] += (float)(slope * weight[k] * (m[k] - sum));
-	}
+	for (size_t k = 0; k < n_heads; k++)
+		grad[k] += (float)(slope * weight[k] * (margin[k] - sum));
 }
 
 static void softmax_of(const float *logits, size_t n, double *weight)
@@ -75,7 +72,9 @@ void simplex_fit(struct simplex *simplex, const float *margin, size_t n_pairs, s
 		simplex->logits[k] = (float)log(weight[k]);
 	adamw_reset(&simplex->adam);
 	for (size_t step = 0; step < n_steps; step++) {
-		add_gradient(simplex, weight, margin, n_pairs);
+		for (size_t i = 0; i < n_pairs; i++)
+			simplex_add_gradient(weight, margin + i * n, n, 1 / (double)n_pairs,
+					     simplex->grad);
 		adamw_step(&simplex->adam, rate, simplex->grad, simplex->logits);
 		softmax_of(simplex->logits, n, weight);
 	}

@@ -34,6 +34,13 @@ void simplex_free(struct simplex *simplex);
 double simplex_margin(const double *weight, const float *margin, size_t n_heads);
 
 /**
+ * simplex_add_gradient(weight, margin, n_heads, scale, grad): grad [n_heads] += scale times
+ * the gradient of one pair's -log sigmoid(M) at a.
+ */
+void simplex_add_gradient(const double *weight, const float *margin, size_t n_heads, double scale,
+			  float *grad);
+
+/**
  * simplex_fit(simplex, margin, n_pairs, n_steps, rate, weight): n_steps of Adam with this
  * learning rate on the mean of -log sigmoid(M) over margin [n_pairs, n_heads], from
  * weight [n_heads] (all above 0) to weight. n_pairs 0: weight stays.
