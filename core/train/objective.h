@@ -18,7 +18,7 @@ struct objective_spec {
 	const struct objective_ops *ops; /* NULL: auto, which the data decides */
 	enum objective_need needs;
 	bool static_router; /* the only kind that makes sense */
-	size_t only_heads;  /* the only number of heads that makes sense; 0: any */
+	bool one_head;	    /* the only number that makes sense */
 
 	/* defaults; those of the options that are not here are the same for all */
 	size_t n_heads; /* 0: as many as contexts */
