@@ -182,6 +182,21 @@ START_TEST(pairs_that_do_not_differ_are_refused)
 }
 END_TEST
 
+START_TEST(vectors_whose_squares_overflow_are_refused)
+{
+	const float chosen[] = {3e38f, 0, 0, 3e38f, -3e38f, 1}, rejected[6] = {0};
+	struct dataset data;
+	struct model model;
+	struct err err;
+
+	make_dataset(chosen, rejected, 3, 2, false, &data);
+	ck_assert_int_eq(solve(&data, 1, &model, &err), STATUS_NOT_FINITE);
+	ck_assert_msg(strstr(err.msg, "lower the scale of the vectors") != NULL, "%s", err.msg);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
 static bool stop_after_two(void *context, const struct train_progress *progress)
 {
 	size_t *calls = context;
@@ -221,6 +236,7 @@ int main(void)
 	tcase_add_test(values, few_directions_are_found_among_many);
 	tcase_add_test(refusals, too_few_directions_are_refused);
 	tcase_add_test(refusals, pairs_that_do_not_differ_are_refused);
+	tcase_add_test(refusals, vectors_whose_squares_overflow_are_refused);
 	tcase_add_test(refusals, stops_when_progress_says_so);
 	suite_add_tcase(suite, values);
 	suite_add_tcase(suite, refusals);
