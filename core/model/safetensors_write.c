@@ -170,7 +170,8 @@ static enum status sorted_head(const struct tensor_spec *const *sorted, size_t n
 
 enum status safetensors_head_make(const struct tensor_spec *tensors, size_t n_tensors,
 				  const struct metadata_spec *metadata, size_t n_metadata,
-				  struct safetensors_head *head_out, struct err *err)
+				  struct safetensors_head *head_out, uint64_t *offsets_out,
+				  struct err *err)
 {
 	const struct tensor_spec **sorted;
 	enum status status = check_metadata(metadata, n_metadata, err);
@@ -181,6 +182,14 @@ enum status safetensors_head_make(const struct tensor_spec *tensors, size_t n_te
 	if (sorted == NULL)
 		return err_no_memory(err, "tensor list");
 	status = sorted_head(sorted, n_tensors, metadata, n_metadata, head_out, err);
+	if (status == STATUS_OK) {
+		uint64_t at = head_out->len;
+
+		for (size_t i = 0; i < n_tensors; i++) {
+			offsets_out[sorted[i] - tensors] = at;
+			at += count_elements(sorted[i]) * dtype_size(sorted[i]->dtype);
+		}
+	}
 	mem_free(sorted);
 	return status;
 }
