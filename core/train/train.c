@@ -35,6 +35,7 @@ void train_defaults(enum objective objective, struct train_options *options_out)
 	    .anneal = 4,
 	    .holdout = 0.05,
 	    .seed = 1,
+	    .n_threads = 1,
 	};
 	if (objective != OBJECTIVE_PANEL)
 		return;
@@ -79,6 +80,8 @@ static enum status check_inputs(const struct dataset *dataset, const struct trai
 		return err_set(err, STATUS_INVALID_VALUE,
 			       "%zu epochs in batches of %zu, want at least 1 of each",
 			       options->epochs, options->batch);
+	if (options->n_threads < 1)
+		return err_set(err, STATUS_INVALID_VALUE, "0 threads, want at least 1");
 	if (!(options->holdout >= 0 && options->holdout < 1))
 		return err_set(err, STATUS_INVALID_VALUE, "holdout %g, want 0 <= holdout < 1",
 			       options->holdout);
@@ -223,6 +226,7 @@ enum status train_run(const struct dataset *dataset, const struct train_options 
 
 	if (status != STATUS_OK)
 		return status;
+	linalg_set_threads(1); /* per product: the trainer's own threads share them out */
 	status = trainer_init(&t, err);
 	if (status == STATUS_OK)
 		status = run_epochs(&t, &last, err);

@@ -10,6 +10,7 @@
 #include "core/base/rng.h"
 #include "core/eval/score_table.h"
 #include "core/train/adamw.h"
+#include "core/train/batch.h"
 #include "core/train/train.h"
 
 struct trainer;
@@ -41,7 +42,9 @@ struct trainer {
 	void *progress_context;
 
 	struct adamw heads_opt, router_opt;
-	float *heads_grad;	    /* [dim, n_heads] */
+	struct pool *pool;	    /* threads of the options */
+	struct batch *batch;	    /* dense pairs: they go by whole batches; otherwise NULL */
+	float *heads_grad;	    /* sparse pairs, one by one: [dim, n_heads] */
 	float *router_grad;	    /* [router.n_params] */
 	size_t step, n_steps;	    /* optimizer steps done and in all, for the schedule */
 	struct train_progress last; /* as last reported */
