@@ -239,6 +239,18 @@ void dataset_free(struct dataset *dataset)
 	*dataset = (struct dataset){0};
 }
 
+size_t dataset_block(const struct dataset *dataset)
+{
+	return dataset->phi.mapped == NULL ? 0 : mapped_rows_block(dataset->phi.mapped);
+}
+
+void dataset_expect(const struct dataset *dataset, size_t begin, size_t n)
+{
+	mapped_rows_expect(dataset->phi.mapped, 0, begin, n);
+	mapped_rows_expect(dataset->phi.mapped, 1, begin, n);
+	mapped_rows_expect(dataset->psi.mapped, 0, begin, n);
+}
+
 /* Groups of the pairs, and in start_out[g + 1] the size of group g. */
 static size_t count_groups(const struct dataset *dataset, size_t *start_out)
 {

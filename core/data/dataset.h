@@ -64,6 +64,18 @@ enum status dataset_read(const char *path, const struct encoder *encoder, const 
 void dataset_free(struct dataset *dataset);
 
 /**
+ * dataset_block(dataset): pairs side by side that are best read together, as a features
+ * file's are; 0: their vectors are in memory.
+ */
+size_t dataset_block(const struct dataset *dataset);
+
+/**
+ * dataset_expect(dataset, begin, n): the vectors of a features file's pairs begin .. begin + n
+ * are wanted soon, in this order: a hint.
+ */
+void dataset_expect(const struct dataset *dataset, size_t begin, size_t n);
+
+/**
  * dataset_by_user(dataset, order_out, start_out, err): pairs grouped by user,
  * file order kept within each: user u has order_out[start_out[u] ..
  * start_out[u+1]). Pairs without a user are each a user of their own, after the

@@ -20,7 +20,8 @@ struct slot {
 	size_t map_len;
 	const unsigned char *bytes; /* of the block's first row, in map */
 	size_t block;
-	uint64_t used; /* the clock when it was last asked for */
+	uint64_t used;	/* the clock when it was last asked for */
+	size_t readers; /* threads that copy from it now: it stays */
 };
 
 /* Invariant: slot_of[slots[s].block] = s + 1 for every slot that is not free. */
@@ -35,25 +36,10 @@ struct mapped_rows {
 	struct slot slots[MAPPED_ROWS_MAX_PARTS * MAPPED_ROWS_WINDOW];
 	uint8_t *slot_of; /* [number of blocks] */
 	uint64_t clock;
+	pthread_cond_t released; /* a slot without readers */
 };
 
 _Static_assert(MAPPED_ROWS_MAX_PARTS *MAPPED_ROWS_WINDOW <= UINT8_MAX, "slot_of holds a slot");
-
-size_t mapped_rows_block(enum dtype dtype, size_t dim)
-{
-	size_t n = MAPPED_ROWS_BLOCK / (dim * dtype_size(dtype));
-
-	return n > 0 ? n : 1;
-}
-
-/* A block begins and ends anywhere in a page. */
-size_t mapped_rows_window(enum dtype dtype, size_t dim, size_t n_parts)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t block = mapped_rows_block(dtype, dim) * dim * dtype_size(dtype);
-
-	return n_parts * MAPPED_ROWS_WINDOW * (block + 2 * page);
-}
 
 static void set_parts(struct mapped_rows *rows, const struct mapped_part *parts, size_t n_parts)
 {
@@ -78,7 +64,9 @@ enum status mapped_rows_open(const char *path, enum dtype dtype, size_t dim,
 	rows->dtype = dtype;
 	rows->dim = dim;
 	rows->row_bytes = dim * dtype_size(dtype);
-	rows->block_rows = mapped_rows_block(dtype, dim);
+	rows->block_rows = MAPPED_ROWS_BLOCK / rows->row_bytes;
+	if (rows->block_rows == 0)
+		rows->block_rows = 1;
 	set_parts(rows, parts, n_parts);
 	rows->slot_of = mem_array(rows->first_block[n_parts], sizeof(*rows->slot_of));
 	if (rows->slot_of == NULL) {
@@ -92,6 +80,7 @@ enum status mapped_rows_open(const char *path, enum dtype dtype, size_t dim,
 		return err_errno(err, STATUS_IO, "open");
 	}
 	pthread_mutex_init(&rows->lock, NULL);
+	pthread_cond_init(&rows->released, NULL);
 	*rows_out = rows;
 	return STATUS_OK;
 }
@@ -111,6 +100,7 @@ void mapped_rows_close(struct mapped_rows *rows)
 		return;
 	for (size_t s = 0; s < rows->n_parts * MAPPED_ROWS_WINDOW; s++)
 		unmap(rows, &rows->slots[s]);
+	pthread_cond_destroy(&rows->released);
 	pthread_mutex_destroy(&rows->lock);
 	close(rows->fd);
 	mem_free(rows->slot_of);
@@ -170,57 +160,84 @@ static enum status map_block(struct mapped_rows *rows, struct slot *slot,
 	return STATUS_OK;
 }
 
-/* A free one, or else the one not asked for the longest. */
+/* A free one, or else the one not asked for the longest; NULL if all have readers. */
 static struct slot *choose_slot(struct mapped_rows *rows)
 {
-	struct slot *oldest = &rows->slots[0];
+	struct slot *oldest = NULL;
 
 	for (size_t s = 0; s < rows->n_parts * MAPPED_ROWS_WINDOW; s++) {
 		struct slot *slot = &rows->slots[s];
 
 		if (slot->map == NULL)
 			return slot;
-		if (slot->used < oldest->used)
+		if (slot->readers == 0 && (oldest == NULL || slot->used < oldest->used))
 			oldest = slot;
 	}
 	return oldest;
 }
 
-/* The bytes of a row of a part. */
-static enum status find_row(struct mapped_rows *rows, size_t p, size_t row,
-			    const unsigned char **bytes_out, struct err *err)
+/* The slot of a block, mapped and with one reader more; the lock is held. */
+static enum status take_slot(struct mapped_rows *rows, const struct mapped_part *part,
+			     size_t block_in_part, size_t block, struct slot **slot_out,
+			     struct err *err)
 {
-	size_t block_in_part = row / rows->block_rows;
-	size_t block = rows->first_block[p] + block_in_part;
 	struct slot *slot;
 
-	if (rows->slot_of[block] == NO_SLOT) {
+	while (rows->slot_of[block] == NO_SLOT) {
 		enum status status;
 
 		slot = choose_slot(rows);
+		if (slot == NULL) {
+			pthread_cond_wait(&rows->released, &rows->lock);
+			continue;
+		}
 		unmap(rows, slot);
-		status = map_block(rows, slot, &rows->parts[p], block_in_part, block, err);
+		status = map_block(rows, slot, part, block_in_part, block, err);
 		if (status != STATUS_OK)
 			return status;
 	}
 	slot = &rows->slots[rows->slot_of[block] - 1];
 	slot->used = ++rows->clock;
-	*bytes_out = slot->bytes + row % rows->block_rows * rows->row_bytes;
+	slot->readers++;
+	*slot_out = slot;
 	return STATUS_OK;
+}
+
+static enum status take(struct mapped_rows *rows, size_t p, size_t row, struct slot **slot_out,
+			struct err *err)
+{
+	size_t block_in_part = row / rows->block_rows;
+	enum status status;
+
+	pthread_mutex_lock(&rows->lock);
+	status = take_slot(rows, &rows->parts[p], block_in_part,
+			   rows->first_block[p] + block_in_part, slot_out, err);
+	pthread_mutex_unlock(&rows->lock);
+	return status;
+}
+
+static void release(struct mapped_rows *rows, struct slot *slot)
+{
+	pthread_mutex_lock(&rows->lock);
+	if (--slot->readers == 0)
+		pthread_cond_signal(&rows->released);
+	pthread_mutex_unlock(&rows->lock);
 }
 
 static enum status read_row(struct mapped_rows *rows, size_t row, float *out, struct err *err)
 {
-	const unsigned char *bytes;
+	struct slot *slot;
 	enum status status;
 	size_t p = 0, bad;
 
 	while (row >= rows->parts[p].n_rows)
 		row -= rows->parts[p++].n_rows;
-	status = find_row(rows, p, row, &bytes, err);
+	status = take(rows, p, row, &slot, err);
 	if (status != STATUS_OK)
 		return status;
-	dtype_to_floats(rows->dtype, bytes, rows->dim, out);
+	dtype_to_floats(rows->dtype, slot->bytes + row % rows->block_rows * rows->row_bytes,
+			rows->dim, out);
+	release(rows, slot);
 	if (all_finite_f(out, rows->dim, &bad))
 		return STATUS_OK;
 	return err_set(err, STATUS_NOT_FINITE, "%s: pair %zu: number %zu is not finite",
@@ -232,10 +249,8 @@ enum status mapped_rows_gather(struct mapped_rows *rows, const uint32_t *index, 
 {
 	enum status status = STATUS_OK;
 
-	pthread_mutex_lock(&rows->lock);
 	for (size_t i = 0; i < n && status == STATUS_OK; i++)
 		status = read_row(rows, index[i], out + i * rows->dim, err);
-	pthread_mutex_unlock(&rows->lock);
 	return status;
 }
 
@@ -246,4 +261,22 @@ void mapped_rows_expect(const struct mapped_rows *rows, size_t part, size_t begi
 
 	byte_range(rows, &rows->parts[part], begin, n_rows, &offset, &len);
 	(void)posix_fadvise(rows->fd, (off_t)offset, (off_t)len, POSIX_FADV_WILLNEED);
+}
+
+size_t mapped_rows_block(const struct mapped_rows *rows)
+{
+	return rows->block_rows;
+}
+
+size_t mapped_rows_window(const struct mapped_rows *rows)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), n_blocks = 0;
+
+	for (size_t p = 0; p < rows->n_parts; p++) {
+		size_t n = rows->first_block[p + 1] - rows->first_block[p];
+
+		n_blocks += n < MAPPED_ROWS_WINDOW ? n : MAPPED_ROWS_WINDOW;
+	}
+	/* a block begins and ends anywhere in a page */
+	return n_blocks * (rows->block_rows * rows->row_bytes + 2 * page);
 }

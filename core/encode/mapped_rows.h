@@ -40,9 +40,9 @@ void mapped_rows_close(struct mapped_rows *rows);
 
 /**
  * mapped_rows_gather(rows, index, n, out, err): out [n, dim] = the rows index [n], as float.
- * Rows of one block side by side cost least. Several threads may gather at once; they take
- * turns. Errors: STATUS_NOT_FINITE naming part, row (from 1) and number; STATUS_IO, also when
- * the file has become shorter.
+ * Rows of few blocks at a time cost least. Several threads may gather at once. Errors:
+ * STATUS_NOT_FINITE naming part, row (from 1) and number; STATUS_IO, also when the file has become
+ * shorter.
  */
 enum status mapped_rows_gather(struct mapped_rows *rows, const uint32_t *index, size_t n,
 			       float *out, struct err *err);
@@ -53,10 +53,10 @@ enum status mapped_rows_gather(struct mapped_rows *rows, const uint32_t *index, 
  */
 void mapped_rows_expect(const struct mapped_rows *rows, size_t part, size_t begin, size_t n_rows);
 
-/** mapped_rows_block(dtype, dim): rows of a block. */
-size_t mapped_rows_block(enum dtype dtype, size_t dim);
+/** mapped_rows_block(rows): rows of a block. */
+size_t mapped_rows_block(const struct mapped_rows *rows);
 
-/** mapped_rows_window(dtype, dim, n_parts): bytes that are mapped at most. */
-size_t mapped_rows_window(enum dtype dtype, size_t dim, size_t n_parts);
+/** mapped_rows_window(rows): bytes that are mapped at most. */
+size_t mapped_rows_window(const struct mapped_rows *rows);
 
 #endif
