@@ -162,8 +162,6 @@ static enum status check_options(const struct eval_options *options, struct err 
 static enum status evaluation_init(struct evaluation *e, struct err *err)
 {
 	size_t n_heads = e->model->heads.n_heads;
-	size_t n_hidden = e->model->router.n_hidden;
-	float *hidden;
 	enum status status;
 
 	if (e->dataset->phi.dim != e->model->heads.dim)
@@ -176,14 +174,12 @@ static enum status evaluation_init(struct evaluation *e, struct err *err)
 	e->log_weight = mem_array(n_heads, sizeof(double));
 	e->loss = mem_array(n_heads, sizeof(double));
 	e->state = mem_array(n_heads, sizeof(double));
-	hidden = mem_array(n_hidden, sizeof(float));
-	if (e->log_weight == NULL || e->loss == NULL || e->state == NULL || hidden == NULL) {
-		mem_free(hidden);
+	if (e->log_weight == NULL || e->loss == NULL || e->state == NULL)
 		return err_no_memory(err, "evaluation");
-	}
-	score_table_fill(&e->table, e->dataset, &e->model->heads, &e->model->router, hidden);
-	mem_free(hidden);
-	status = score_table_check(&e->table, e->dataset, err);
+	status = score_table_fill(&e->table, e->dataset, &e->model->heads, &e->model->router, NULL,
+				  NULL, err);
+	if (status == STATUS_OK)
+		status = score_table_check(&e->table, e->dataset, err);
 	if (status != STATUS_OK)
 		return status;
 	return dataset_by_user(e->dataset, &e->order, &e->start, &e->n_users, err);

@@ -20,25 +20,17 @@ static size_t part_size(size_t n, size_t part)
 	return n - part * PART < PART ? n - part * PART : PART;
 }
 
-/* Outputs of the router's first layer. */
-static size_t first_n_out(const struct router *router)
-{
-	if (router->kind == ROUTER_MLP)
-		return router->n_hidden;
-	return router->kind == ROUTER_LINEAR ? router->n_heads : 0;
-}
-
 /* Length of the first layer's weights, where the small parameters begin. */
 static size_t first_n_weights(const struct router *router)
 {
-	return router->dim * first_n_out(router);
+	return router->dim * router_first_n_out(router);
 }
 
 enum status batch_init(struct batch *batch, struct err *err)
 {
 	const struct router *router = &batch->model->router;
 	size_t n_heads = batch->model->heads.n_heads;
-	size_t n_first = first_n_out(router);
+	size_t n_first = router_first_n_out(router);
 	enum status status;
 
 	batch->n_grad = LAYER_SHARD * (n_first > n_heads ? n_first : n_heads);
@@ -100,32 +92,6 @@ static enum status forward_shard(void *context, size_t shard, size_t thread, str
 	return STATUS_OK;
 }
 
-static void add_rows(const float *bias, size_t n, size_t m, float *x)
-{
-	for (size_t i = 0; i < n; i++) {
-		for (size_t j = 0; j < m; j++)
-			x[i * m + j] += bias[j];
-	}
-}
-
-/* logits [n, n_heads] from the first layer's outputs first [n, n_out], which relu() changes */
-static void logits_of(const struct router *router, float *first, size_t n, float *logits)
-{
-	size_t n_heads = router->n_heads;
-
-	memset(logits, 0, n * n_heads * sizeof(*logits));
-	if (router->kind == ROUTER_LINEAR)
-		memcpy(logits, first, n * n_heads * sizeof(*logits));
-	if (router->kind == ROUTER_MLP) {
-		add_rows(router->bias0, n, router->n_hidden, first);
-		for (size_t i = 0; i < n * router->n_hidden; i++)
-			first[i] = first[i] > 0 ? first[i] : 0;
-		linalg_matmul(first, router->n_hidden, n, router->n_hidden, router->weight2,
-			      n_heads, logits);
-	}
-	add_rows(router->bias, n, n_heads, logits);
-}
-
 static enum status sum_part(void *context, size_t part, size_t thread, struct err *err)
 {
 	struct batch *batch = context;
@@ -136,8 +102,8 @@ static enum status sum_part(void *context, size_t part, size_t thread, struct er
 	layer_sum(&batch->heads, 2 * begin, 2 * n);
 	if (batch->first.n_out > 0)
 		layer_sum(&batch->first, begin, n);
-	logits_of(&batch->model->router, batch->first.out + begin * batch->first.n_out, n,
-		  batch->logits + begin * batch->model->heads.n_heads);
+	router_finish(&batch->model->router, n, batch->first.out + begin * batch->first.n_out,
+		      batch->logits + begin * batch->model->heads.n_heads);
 	return STATUS_OK;
 }
 

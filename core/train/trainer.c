@@ -86,9 +86,14 @@ static enum status group_by_pair(struct trainer *t, struct err *err)
 	return STATUS_OK;
 }
 
-/* Hold out whole groups, chosen at random, and list the pairs of the others. */
+/*
+ * Hold out whole groups, chosen at random, and list the pairs of the others from the
+ * beginning of train_pairs on, those held out from its end.
+ */
 static enum status split(struct trainer *t, struct err *err)
 {
+	size_t n_held = 0;
+
 	t->groups = mem_array(t->n_groups, sizeof(*t->groups));
 	t->group_of = mem_array(t->dataset->n_pairs, sizeof(*t->group_of));
 	t->train_pairs = mem_array(t->dataset->n_pairs, sizeof(*t->train_pairs));
@@ -105,13 +110,16 @@ static enum status split(struct trainer *t, struct err *err)
 			t->group_of[t->order[j]] = group;
 			if (i >= t->n_heldout)
 				t->train_pairs[t->n_train_pairs++] = t->order[j];
+			else
+				t->train_pairs[t->dataset->n_pairs - ++n_held] = t->order[j];
 		}
 	}
 	if (t->n_train_pairs == 0)
 		return err_set(err, STATUS_INVALID_VALUE,
 			       "no pair is left to train on: %zu pairs in %zu groups, %g held out",
 			       t->dataset->n_pairs, t->n_groups, t->options->holdout);
-	return STATUS_OK;
+	return score_rows_init(&t->heldout_rows, t->dataset, t->train_pairs + t->n_train_pairs,
+			       n_held, err);
 }
 
 enum status trainer_init(struct trainer *t, struct err *err)
@@ -149,6 +157,7 @@ void trainer_free(struct trainer *t)
 	adamw_free(&t->heads_opt);
 	adamw_free(&t->router_opt);
 	score_table_free(&t->table);
+	score_rows_free(&t->heldout_rows);
 	if (t->batch != NULL)
 		batch_free(t->batch);
 	mem_free(t->batch);
@@ -288,14 +297,18 @@ enum status trainer_epoch(struct trainer *t, size_t epoch, struct err *err)
 {
 	size_t batch = t->options->batch;
 	double nll_sum = 0;
+	enum status status = STATUS_OK;
 
-	if (t->objective->begin_epoch != NULL)
+	if (t->objective->begin_epoch != NULL) {
+		status = trainer_score(t, NULL, err);
+		if (status != STATUS_OK)
+			return status;
 		t->objective->begin_epoch(t, epoch);
+	}
 	rng_shuffle(&t->rng, t->train_pairs, t->n_train_pairs);
 	for (size_t begin = 0; begin < t->n_train_pairs; begin += batch) {
 		const uint32_t *pairs = t->train_pairs + begin;
 		size_t n = t->n_train_pairs - begin;
-		enum status status = STATUS_OK;
 
 		if (n > batch)
 			n = batch;
@@ -325,12 +338,17 @@ static double heldout_log_preference(struct trainer *t, size_t pair)
 	    score_table_rejected(&t->table, t->dataset, pair), t->n_heads);
 }
 
+enum status trainer_score(struct trainer *t, const struct score_rows *rows, struct err *err)
+{
+	return score_table_fill(&t->table, t->dataset, &t->model->heads, &t->model->router, rows,
+				t->pool, err);
+}
+
 void trainer_heldout(struct trainer *t, struct train_progress *progress)
 {
 	struct tally tally = {0};
 	struct eval_score score;
 
-	score_table_fill(&t->table, t->dataset, &t->model->heads, &t->model->router, t->hidden);
 	for (size_t i = 0; i < t->n_heldout; i++) {
 		size_t group = t->groups[i];
 

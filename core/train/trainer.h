@@ -19,7 +19,8 @@ struct trainer;
 struct objective_ops {
 	bool by_user; /* groups are users; otherwise each pair is a group of its own */
 	enum status (*start)(struct trainer *t, struct err *err);
-	void (*begin_epoch)(struct trainer *t, size_t epoch); /* epoch: 1.. */
+	/* may be NULL; epoch: 1..; the table has all scores of the model as it is */
+	void (*begin_epoch)(struct trainer *t, size_t epoch);
 	/*
 	 * The rewards and log_weight of this pair are in the scratch: set dmargin [n_heads]
 	 * and dlogits [n_heads], the loss gradients at m_k = r_k(chosen) - r_k(rejected) and at
@@ -61,8 +62,9 @@ struct trainer {
 
 	/* panel: E step, [n_groups, n_heads]; otherwise NULL */
 	double *responsibility;
-	double shrinkage;	  /* lambda of shrink.c; 1: none */
-	struct score_table table; /* of the whole dataset, for the E step and the held-out part */
+	double shrinkage;		/* lambda of shrink.c; 1: none */
+	struct score_table table;	/* for the E step, the held-out part and the centers */
+	struct score_rows heldout_rows; /* what the held-out part needs of it */
 
 	/* scratch of one pair */
 	float *reward_chosen, *reward_rejected; /* [n_heads] */
@@ -81,9 +83,13 @@ void trainer_free(struct trainer *t);
 /** trainer_epoch(t, epoch, err): one pass over the training pairs. */
 enum status trainer_epoch(struct trainer *t, size_t epoch, struct err *err);
 
+/** trainer_score(t, rows, err): the table of rows, NULL: all, by the model as it is. */
+enum status trainer_score(struct trainer *t, const struct score_rows *rows, struct err *err);
+
 /**
- * trainer_heldout(t, progress): NLL and accuracy of the held-out groups: each pair is
- * predicted from the router and, when groups are users, from the user's earlier pairs.
+ * trainer_heldout(t, progress): NLL and accuracy of the held-out groups, whose scores are in
+ * the table: each pair is predicted from the router and, when groups are users, from the
+ * user's earlier pairs.
  */
 void trainer_heldout(struct trainer *t, struct train_progress *progress);
 
