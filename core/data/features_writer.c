@@ -105,20 +105,22 @@ static enum status count_pairs(struct writing *w, struct err *err)
 
 /* ---- the header ---- */
 
-static size_t list_tensors(const struct writing *w, struct tensor_spec *specs, enum field *fields)
+/* Tensors of the file, by fields; returns their number. */
+static size_t list_tensors(const struct writing *w, struct tensor_spec *specs, enum dtype *dtypes,
+			   enum field *fields)
 {
-	size_t n_pairs = w->written->n_pairs, n = 0;
+	size_t n = 0;
 
 	for (size_t f = 0; f < N_FIELDS; f++) {
+		bool is_vector = f < N_VECTORS;
+
 		if ((f == USER && w->users.n == 0) || (f == CONTEXT && w->contexts.n == 0))
 			continue;
-		fields[n] = (enum field)f;
-		specs[n] =
-		    (struct tensor_spec){.name = field_names[f],
-					 .rank = f < N_VECTORS ? 2 : 1,
-					 .shape = {n_pairs, f < N_VECTORS ? w->dim : 0},
-					 .dtype = f < N_VECTORS ? w->recipe->dtype : DTYPE_I32};
-		n++;
+		specs[n] = (struct tensor_spec){.name = field_names[f],
+						.rank = is_vector ? 2 : 1,
+						.shape = {w->written->n_pairs, w->dim}};
+		dtypes[n] = is_vector ? w->recipe->dtype : DTYPE_I32;
+		fields[n++] = (enum field)f;
 	}
 	return n;
 }
@@ -154,9 +156,10 @@ static enum status make_head(struct writing *w, const struct texts *texts,
 	    {FEATURES_KEY_SHA256, w->written->sha256},
 	};
 	struct tensor_spec specs[N_FIELDS];
+	enum dtype dtypes[N_FIELDS];
 	enum field fields[N_FIELDS];
 	uint64_t offsets[N_FIELDS];
-	size_t n_tensors = list_tensors(w, specs, fields), n_metadata = 6;
+	size_t n_tensors = list_tensors(w, specs, dtypes, fields), n_metadata = 6;
 	enum status status;
 
 	if (w->users.n > 0)
@@ -164,7 +167,8 @@ static enum status make_head(struct writing *w, const struct texts *texts,
 	if (w->contexts.n > 0)
 		metadata[n_metadata++] =
 		    (struct metadata_spec){FEATURES_KEY_CONTEXTS, texts->contexts};
-	status = safetensors_head_make(specs, n_tensors, metadata, n_metadata, head, offsets, err);
+	status = safetensors_head_make(specs, dtypes, n_tensors, metadata, n_metadata, head,
+				       offsets, err);
 	if (status != STATUS_OK) {
 		err_wrap(err, "the names of %u users and %u contexts", w->users.n, w->contexts.n);
 		return status;

@@ -85,7 +85,6 @@ struct tensor_spec {
 	size_t rank;
 	size_t shape[SAFETENSORS_MAX_RANK];
 	const float *data; /* written as F32 */
-	enum dtype dtype;  /* of a header alone; otherwise DTYPE_F32, which is 0 */
 };
 
 struct metadata_spec {
@@ -112,16 +111,16 @@ struct safetensors_head {
 };
 
 /**
- * safetensors_head_make(tensors, n_tensors, metadata, n_metadata, head_out, offsets_out,
- * err): the same layout for tensors whose data is not read, of any dtype of enum dtype but
- * DTYPE_OTHER; the wider dtypes first, so that all numbers are aligned, each by name.
- * offsets_out [n_tensors]: where in the file the data of each belongs. The caller frees
- * head_out->bytes with mem_free(). Errors: STATUS_TOO_LARGE (the header), STATUS_NO_MEMORY,
- * STATUS_INVALID_VALUE (metadata that is not UTF-8).
+ * safetensors_head_make(tensors, dtypes, n_tensors, metadata, n_metadata, head_out,
+ * offsets_out, err): the same layout for tensors whose data is not looked at, tensor i of
+ * dtypes[i], none DTYPE_OTHER; the wider dtypes first, so that all numbers are aligned, each
+ * by name. offsets_out [n_tensors]: where in the file the data of each belongs. The caller
+ * frees head_out->bytes with mem_free(). Errors: STATUS_TOO_LARGE (the header),
+ * STATUS_NO_MEMORY, STATUS_INVALID_VALUE (metadata that is not UTF-8).
  */
-enum status safetensors_head_make(const struct tensor_spec *tensors, size_t n_tensors,
-				  const struct metadata_spec *metadata, size_t n_metadata,
-				  struct safetensors_head *head_out, uint64_t *offsets_out,
-				  struct err *err);
+enum status safetensors_head_make(const struct tensor_spec *tensors, const enum dtype *dtypes,
+				  size_t n_tensors, const struct metadata_spec *metadata,
+				  size_t n_metadata, struct safetensors_head *head_out,
+				  uint64_t *offsets_out, struct err *err);
 
 #endif

@@ -24,29 +24,40 @@ static size_t count_elements(const struct tensor_spec *tensor)
 	return n;
 }
 
-/* Wide numbers first: then all are aligned. */
-static int compare_specs(const void *a, const void *b)
+/* A tensor in the order of the file. */
+struct item {
+	const struct tensor_spec *spec;
+	enum dtype dtype;
+};
+
+static size_t item_bytes(const struct item *item)
 {
-	const struct tensor_spec *const *x = a;
-	const struct tensor_spec *const *y = b;
-	size_t x_size = dtype_size((*x)->dtype), y_size = dtype_size((*y)->dtype);
+	return count_elements(item->spec) * dtype_size(item->dtype);
+}
+
+/* Wide numbers first: then all are aligned. */
+static int compare_items(const void *a, const void *b)
+{
+	const struct item *x = a, *y = b;
+	size_t x_size = dtype_size(x->dtype), y_size = dtype_size(y->dtype);
 
 	if (x_size != y_size)
 		return x_size > y_size ? -1 : 1;
-	return strcmp((*x)->name, (*y)->name);
+	return strcmp(x->spec->name, y->spec->name);
 }
 
-/* New, NULL without memory. */
-static const struct tensor_spec **sort_specs(const struct tensor_spec *tensors, size_t n_tensors)
+/* New, NULL without memory. dtypes NULL: all DTYPE_F32. */
+static struct item *sort_items(const struct tensor_spec *tensors, const enum dtype *dtypes,
+			       size_t n_tensors)
 {
-	const struct tensor_spec **sorted = mem_array(n_tensors, sizeof(*sorted));
+	struct item *items = mem_array(n_tensors, sizeof(*items));
 
-	if (sorted == NULL)
+	if (items == NULL)
 		return NULL;
 	for (size_t i = 0; i < n_tensors; i++)
-		sorted[i] = &tensors[i];
-	qsort(sorted, n_tensors, sizeof(*sorted), compare_specs);
-	return sorted;
+		items[i] = (struct item){&tensors[i], dtypes == NULL ? DTYPE_F32 : dtypes[i]};
+	qsort(items, n_tensors, sizeof(*items), compare_items);
+	return items;
 }
 
 static enum status check_values(const struct tensor_spec *tensors, size_t n_tensors,
@@ -76,8 +87,9 @@ static enum status check_metadata(const struct metadata_spec *metadata, size_t n
 }
 
 /* {"dtype":"F32","shape":[...],"data_offsets":[begin,end]}; NULL without memory */
-static json_t *describe_tensor(const struct tensor_spec *tensor, size_t begin, size_t end)
+static json_t *describe_tensor(const struct item *item, size_t begin, size_t end)
 {
+	const struct tensor_spec *tensor = item->spec;
 	json_t *shape = json_array();
 
 	for (size_t i = 0; i < tensor->rank; i++) {
@@ -86,7 +98,7 @@ static json_t *describe_tensor(const struct tensor_spec *tensor, size_t begin, s
 			return NULL;
 		}
 	}
-	return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_name(tensor->dtype), "shape", shape,
+	return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_name(item->dtype), "shape", shape,
 			 "data_offsets", (json_int_t)begin, (json_int_t)end);
 }
 
@@ -105,7 +117,7 @@ static json_t *describe_metadata(const struct metadata_spec *metadata, size_t n_
 }
 
 /* The header's text without padding. NULL without memory. end_out: of the last tensor. */
-static char *header_text(const struct tensor_spec *const *sorted, size_t n_tensors,
+static char *header_text(const struct item *sorted, size_t n_tensors,
 			 const struct metadata_spec *metadata, size_t n_metadata, size_t *end_out)
 {
 	json_t *header = json_object();
@@ -116,10 +128,10 @@ static char *header_text(const struct tensor_spec *const *sorted, size_t n_tenso
 				describe_metadata(metadata, n_metadata)) != 0)
 		goto done;
 	for (size_t i = 0; i < n_tensors; i++) {
-		size_t end = at + count_elements(sorted[i]) * dtype_size(sorted[i]->dtype);
+		size_t end = at + item_bytes(&sorted[i]);
 
-		if (json_object_set_new(header, sorted[i]->name,
-					describe_tensor(sorted[i], at, end)) != 0)
+		if (json_object_set_new(header, sorted[i].spec->name,
+					describe_tensor(&sorted[i], at, end)) != 0)
 			goto done;
 		at = end;
 	}
@@ -153,7 +165,7 @@ static enum status make_head(const char *text, size_t data_len, struct safetenso
 	return STATUS_OK;
 }
 
-static enum status sorted_head(const struct tensor_spec *const *sorted, size_t n_tensors,
+static enum status sorted_head(const struct item *sorted, size_t n_tensors,
 			       const struct metadata_spec *metadata, size_t n_metadata,
 			       struct safetensors_head *head_out, struct err *err)
 {
@@ -168,17 +180,17 @@ static enum status sorted_head(const struct tensor_spec *const *sorted, size_t n
 	return status;
 }
 
-enum status safetensors_head_make(const struct tensor_spec *tensors, size_t n_tensors,
-				  const struct metadata_spec *metadata, size_t n_metadata,
-				  struct safetensors_head *head_out, uint64_t *offsets_out,
-				  struct err *err)
+enum status safetensors_head_make(const struct tensor_spec *tensors, const enum dtype *dtypes,
+				  size_t n_tensors, const struct metadata_spec *metadata,
+				  size_t n_metadata, struct safetensors_head *head_out,
+				  uint64_t *offsets_out, struct err *err)
 {
-	const struct tensor_spec **sorted;
+	struct item *sorted;
 	enum status status = check_metadata(metadata, n_metadata, err);
 
 	if (status != STATUS_OK)
 		return status;
-	sorted = sort_specs(tensors, n_tensors);
+	sorted = sort_items(tensors, dtypes, n_tensors);
 	if (sorted == NULL)
 		return err_no_memory(err, "tensor list");
 	status = sorted_head(sorted, n_tensors, metadata, n_metadata, head_out, err);
@@ -186,8 +198,8 @@ enum status safetensors_head_make(const struct tensor_spec *tensors, size_t n_te
 		uint64_t at = head_out->len;
 
 		for (size_t i = 0; i < n_tensors; i++) {
-			offsets_out[sorted[i] - tensors] = at;
-			at += count_elements(sorted[i]) * dtype_size(sorted[i]->dtype);
+			offsets_out[sorted[i].spec - tensors] = at;
+			at += item_bytes(&sorted[i]);
 		}
 	}
 	mem_free(sorted);
@@ -195,20 +207,17 @@ enum status safetensors_head_make(const struct tensor_spec *tensors, size_t n_te
 }
 
 static enum status write_content(struct atomic_file *file, const struct safetensors_head *head,
-				 const struct tensor_spec *const *sorted, size_t n_tensors,
-				 struct err *err)
+				 const struct item *sorted, size_t n_tensors, struct err *err)
 {
 	enum status status = atomic_file_write(file, head->bytes, head->len, err);
 
 	for (size_t i = 0; i < n_tensors && status == STATUS_OK; i++)
-		status = atomic_file_write(file, sorted[i]->data,
-					   count_elements(sorted[i]) * sizeof(float), err);
+		status = atomic_file_write(file, sorted[i].spec->data, item_bytes(&sorted[i]), err);
 	return status;
 }
 
 static enum status write_file(const char *path, const struct safetensors_head *head,
-			      const struct tensor_spec *const *sorted, size_t n_tensors,
-			      struct err *err)
+			      const struct item *sorted, size_t n_tensors, struct err *err)
 {
 	struct atomic_file file;
 	enum status status = atomic_file_open(&file, path, err);
@@ -227,7 +236,7 @@ enum status safetensors_write(const char *path, const struct tensor_spec *tensor
 			      const struct metadata_spec *metadata, size_t n_metadata,
 			      struct err *err)
 {
-	const struct tensor_spec **sorted;
+	struct item *sorted;
 	struct safetensors_head head;
 	enum status status = check_values(tensors, n_tensors, err);
 
@@ -235,7 +244,7 @@ enum status safetensors_write(const char *path, const struct tensor_spec *tensor
 		status = check_metadata(metadata, n_metadata, err);
 	if (status != STATUS_OK)
 		return status;
-	sorted = sort_specs(tensors, n_tensors);
+	sorted = sort_items(tensors, NULL, n_tensors);
 	if (sorted == NULL)
 		return err_no_memory(err, "tensor list");
 	status = sorted_head(sorted, n_tensors, metadata, n_metadata, &head, err);

@@ -64,8 +64,10 @@ static void deal_blocks(struct pair_order *order, struct rng *rng)
 	}
 }
 
-static size_t buffer_of(const struct pair_order *order, uint32_t pair)
+static size_t buffer_of(const struct pair_order *order, uint32_t item)
 {
+	uint32_t pair = order->pair_of == NULL ? item : order->pair_of[item];
+
 	return order->buffer[pair / order->block];
 }
 

@@ -30,6 +30,7 @@ struct pair_order {
 	size_t *start;	  /* [n_buffers + 1]: where each begins among the pairs of the epoch */
 	uint32_t *sorted; /* [capacity]: scratch */
 	size_t n_begun;	  /* buffers that the epoch has come to */
+	const uint32_t *pair_of; /* the caller's; not NULL: item i is pair pair_of[i] */
 };
 
 /**
@@ -44,7 +45,8 @@ void pair_order_free(struct pair_order *order);
 
 /**
  * pair_order_shuffle(order, rng, pairs, n): begin an epoch: pairs [n], of the dataset in any
- * order, n <= capacity, are put in the epoch's. Deterministic by rng and pairs.
+ * order, n <= capacity, are put in the epoch's; or items that order->pair_of makes pairs of.
+ * Deterministic by rng and pairs.
  */
 void pair_order_shuffle(struct pair_order *order, struct rng *rng, uint32_t *pairs, size_t n);
 

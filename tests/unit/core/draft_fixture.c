@@ -19,18 +19,18 @@ const float draft_values[64] = {
 };
 
 static const struct tensor_spec heads_specs[] = {
-    {"heads.weight", 2, {K, D}, draft_values, DTYPE_F32},
-    {"heads.center", 1, {K}, draft_values + 8, DTYPE_F32},
+    {"heads.weight", 2, {K, D}, draft_values},
+    {"heads.center", 1, {K}, draft_values + 8},
 };
 
 static const struct tensor_spec router_specs[N_ROUTER_KINDS][4] = {
-    [ROUTER_STATIC] = {{"router.bias", 1, {K}, draft_values + 10, DTYPE_F32}},
-    [ROUTER_LINEAR] = {{"router.weight", 2, {K, D}, draft_values + 20, DTYPE_F32},
-		       {"router.bias", 1, {K}, draft_values + 10, DTYPE_F32}},
-    [ROUTER_MLP] = {{"router.0.weight", 2, {H, D}, draft_values + 30, DTYPE_F32},
-		    {"router.0.bias", 1, {H}, draft_values + 12, DTYPE_F32},
-		    {"router.2.weight", 2, {K, H}, draft_values + 42, DTYPE_F32},
-		    {"router.2.bias", 1, {K}, draft_values + 10, DTYPE_F32}},
+    [ROUTER_STATIC] = {{"router.bias", 1, {K}, draft_values + 10}},
+    [ROUTER_LINEAR] = {{"router.weight", 2, {K, D}, draft_values + 20},
+		       {"router.bias", 1, {K}, draft_values + 10}},
+    [ROUTER_MLP] = {{"router.0.weight", 2, {H, D}, draft_values + 30},
+		    {"router.0.bias", 1, {H}, draft_values + 12},
+		    {"router.2.weight", 2, {K, H}, draft_values + 42},
+		    {"router.2.bias", 1, {K}, draft_values + 10}},
 };
 
 static const struct metadata_spec good_metadata[] = {
