@@ -2,6 +2,7 @@
 #include "core/encode/mapped_rows.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -148,6 +149,8 @@ static enum status map_block(struct mapped_rows *rows, struct slot *slot,
 	begin = offset / page * page;
 	len += (size_t)(offset - begin);
 	map = mmap(NULL, len, PROT_READ, MAP_SHARED, rows->fd, (off_t)begin);
+	if (map == MAP_FAILED && errno == ENOMEM)
+		return err_no_memory(err, "a window of the features file");
 	if (map == MAP_FAILED)
 		return err_errno(err, STATUS_IO, "map");
 	/* the block is read as a whole: not page by page, in the order of the rows asked for */

@@ -280,4 +280,10 @@ void train_config_help(FILE *out)
 	options_help(options, N_OPTIONS, out);
 	fputs("  --help\n      Show this text.\n\n", out);
 	objective_defaults_help(out);
+	fputs("\nmemory for a features file (N pairs, D features, K heads, H outputs of the\n"
+	      "router's first layer, P parameters, batches of B, T threads), at most, in bytes:\n"
+	      "  16 P + 4 B (3 D + (2 K + H) (D/384 + 3) + 4 K) + N (80 + 12 K)\n"
+	      "  + panel: 8 K a user + 300 a name + 16 a byte of a name\n"
+	      "  + window of 103 MB + 17 MB + 34 MB T\n",
+	      out);
 }
