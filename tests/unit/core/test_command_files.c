@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "core/encode/template.h"
 #include "core/tool/command_files.h"
+#include "tests/unit/core/features_fixture.h"
 #include "tests/unit/core/folder_fixture.h"
 #include "tests/unit/core/pairs_fixture.h"
 #include "tests/unit/unit.h"
@@ -49,6 +51,48 @@ START_TEST(out_in_no_folder_is_refused)
 
 	ck_assert_int_eq(command_check_out(folder_path("none/out"), "data", &err), STATUS_IO);
 	ck_assert_ptr_nonnull(strstr(err.msg, "none/out"));
+}
+END_TEST
+
+/* ---- command_open_source ---- */
+
+START_TEST(source_of_texts_has_the_defaults_unless_given)
+{
+	const char *data = folder_write("data", "{}", 2);
+	struct command_source source;
+
+	ck_assert_int_eq(command_open_source(data, NULL, NULL, "{prompt}", &source, NULL),
+			 STATUS_OK);
+	ck_assert_str_eq(encoder_spec(source.encoder), ENCODER_DEFAULT_SPEC);
+	ck_assert_str_eq(source.template_phi, TEMPLATE_DEFAULT_PHI);
+	ck_assert_str_eq(source.template_psi, "{prompt}");
+	command_source_free(&source);
+}
+END_TEST
+
+START_TEST(source_of_features_is_what_made_them_unless_given)
+{
+	static const char header[] =
+	    "{\"__metadata__\":{\"format\":\"micro-features/1\",\"encoder\":\"hash:2\","
+	    "\"encoder.fingerprint\":\"\",\"template.phi\":\"{prompt}{response}\","
+	    "\"template.psi\":\"{context}\",\"source.sha256\":\"\"}}";
+	const char *data = features_file("f", header, "", 0);
+	struct command_source source;
+	struct err err;
+
+	ck_assert_int_eq(command_open_source(data, NULL, NULL, NULL, &source, NULL), STATUS_OK);
+	ck_assert_str_eq(encoder_spec(source.encoder), "hash:2");
+	ck_assert_str_eq(source.template_phi, "{prompt}{response}");
+	ck_assert_str_eq(source.template_psi, "{context}");
+	command_source_free(&source);
+	ck_assert_int_eq(command_open_source(data, "hash:x", NULL, NULL, &source, &err),
+			 STATUS_USAGE);
+	ck_assert_ptr_nonnull(strstr(err.msg, "--encoder"));
+	command_source_free(&source);
+	ck_assert_int_eq(command_open_source(data, NULL, NULL, "{response}", &source, &err),
+			 STATUS_USAGE);
+	ck_assert_ptr_nonnull(strstr(err.msg, "--template-psi"));
+	command_source_free(&source);
 }
 END_TEST
 
@@ -106,6 +150,8 @@ int main(void)
 	tcase_add_test(tcase, out_that_can_be_written_is_left_alone);
 	tcase_add_test(tcase, out_that_is_the_data_is_refused);
 	tcase_add_test(tcase, out_in_no_folder_is_refused);
+	tcase_add_test(tcase, source_of_texts_has_the_defaults_unless_given);
+	tcase_add_test(tcase, source_of_features_is_what_made_them_unless_given);
 	tcase_add_test(tcase, model_comes_with_its_encoder);
 	tcase_add_test(tcase, model_of_another_encoder_is_refused_by_name);
 	tcase_add_test(tcase, model_that_is_not_there_is_refused);

@@ -2,8 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/encode/encoder.h"
-#include "core/encode/template.h"
 #include "core/tool/train_config.h"
 #include "tests/unit/core/capture_fixture.h"
 #include "tests/unit/unit.h"
@@ -55,9 +53,10 @@ START_TEST(without_options_training_uses_the_objectives_defaults)
 	assert_same_options(&options, &defaults);
 	ck_assert_str_eq(config.data, "d");
 	ck_assert_str_eq(config.out, "o");
-	ck_assert_str_eq(config.encoder, ENCODER_DEFAULT_SPEC);
-	ck_assert_str_eq(config.template_phi, TEMPLATE_DEFAULT_PHI);
-	ck_assert_str_eq(config.template_psi, TEMPLATE_DEFAULT_PSI);
+	/* the data may say */
+	ck_assert_ptr_null(config.encoder);
+	ck_assert_ptr_null(config.template_phi);
+	ck_assert_ptr_null(config.template_psi);
 	ck_assert_int_eq(config.objective, OBJECTIVE_AUTO);
 	ck_assert_int_eq(config.threads, 1);
 	ck_assert(!config.json && !config.quiet);

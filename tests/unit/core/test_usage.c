@@ -51,6 +51,17 @@ START_TEST(other_files_and_files_not_there_are_no_fault)
 }
 END_TEST
 
+START_TEST(text_is_utf8_or_absent)
+{
+	struct err err;
+
+	ck_assert_int_eq(usage_utf8("é", "out", &err), STATUS_OK);
+	ck_assert_int_eq(usage_utf8(NULL, "out", &err), STATUS_OK);
+	ck_assert_int_eq(usage_utf8("\xff", "out", &err), STATUS_USAGE);
+	ck_assert_str_eq(err.msg, "--out: want valid UTF-8");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("usage");
@@ -61,6 +72,7 @@ int main(void)
 	tcase_add_test(tcase, other_outcomes_stay_what_they_are);
 	tcase_add_test(tcase, output_is_not_an_input_by_any_name);
 	tcase_add_test(tcase, other_files_and_files_not_there_are_no_fault);
+	tcase_add_test(tcase, text_is_utf8_or_absent);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
