@@ -11,8 +11,8 @@
 
 #define NAMES	    128.0 /* room for those of contexts */
 #define LEGEND_NAME 110.0 /* and for those of methods */
-#define LEGEND_ROW  18.0
-#define ROW	    19.0
+#define LEGEND_ROW  19.0
+#define ROW	    20.0
 
 struct dots {
 	const struct comparison *comparison;
@@ -171,7 +171,6 @@ static void draw_dot(const struct dots *dots, size_t r, size_t context, double y
 	text_print_cut(out, dots->comparison->context_names[context], 40);
 	fputs(": ", out);
 	measure_print_spread(out, dots->measure, &spread, dots->comparison->n_seeds);
-	fprintf(out, "%s", measure_unit(dots->measure));
 	svg_title_end(out);
 	svg_marker(out, r, x, y);
 	fputs("</g>\n", out);
@@ -236,9 +235,7 @@ static void print_table(const struct dots *dots, const char *title, FILE *out)
 			if (comparison->results[r].contexts == NULL)
 				continue;
 			spread = measure_of(dots->measure, &comparison->results[r].contexts[c]);
-			fputs("<td>", out);
-			measure_print_spread(out, dots->measure, &spread, comparison->n_seeds);
-			fputs("</td>", out);
+			figure_cell(out, dots->measure, &spread, comparison->n_seeds, false);
 		}
 		fputs("</tr>\n", out);
 	}

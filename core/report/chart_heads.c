@@ -14,7 +14,7 @@
 #define CHANCE 50.0 /* percent, of either answer */
 #define NAMES  128.0
 #define HEADS  84.0
-#define ROW    21.0
+#define ROW    22.0
 #define TOP    8.0
 
 struct best_head {
@@ -140,12 +140,14 @@ static void print_table(const struct compare_map *map, const struct best_head *b
 		"<th scope=\"col\">%s</th></tr>\n",
 		measure_title(MEASURE_ACCURACY));
 	for (size_t i = 0; i < map->n_rows; i++) {
+		struct spread accuracy = {best[i].accuracy, 0};
+
 		figure_row_name(out, map->row_names[best[i].row]);
 		fputs("<td><bdi>", out);
 		text_print(out, map->column_names[best[i].column]);
-		fputs("</bdi></td><td>", out);
-		measure_print(out, MEASURE_ACCURACY, best[i].accuracy);
-		fputs("</td></tr>\n", out);
+		fputs("</bdi></td>", out);
+		figure_cell(out, MEASURE_ACCURACY, &accuracy, 1, false);
+		fputs("</tr>\n", out);
 	}
 	figure_table_end(out);
 }

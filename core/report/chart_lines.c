@@ -12,8 +12,8 @@
 #define TOP	   26.0
 #define BELOW	   44.0 /* the plot: ticks and title */
 #define PLOT	   210.0
-#define LABEL_GAP  15.0
-#define LABEL_ROOM 104.0
+#define LABEL_GAP  16.0
+#define LABEL_ROOM 100.0
 #define MARK	   9.0 /* from a label's marker to its number */
 
 /* Where everything of one drawing lies. */
@@ -178,7 +178,6 @@ static void draw_point(const struct line_chart *chart, const struct layout *layo
 	text_print_cut(out, line->name, 40);
 	fprintf(out, ", %s %zu: ", chart->x_title, chart->x[i]);
 	measure_print_spread(out, chart->measure, &spread, chart->n_seeds);
-	fputs(measure_unit(chart->measure), out);
 	svg_title_end(out);
 	fprintf(out, "<circle class=\"hit\" cx=\"%.1f\" cy=\"%.1f\" r=\"9\"/>", x, y);
 	svg_marker(out, line->series, x, y);
@@ -267,9 +266,7 @@ static void print_table(const struct line_chart *chart, FILE *out)
 		for (size_t i = 0; i < chart->n_points; i++) {
 			struct spread y = measure_of(chart->measure, &chart->lines[l].y[i]);
 
-			fputs("<td>", out);
-			measure_print_spread(out, chart->measure, &y, chart->n_seeds);
-			fputs("</td>", out);
+			figure_cell(out, chart->measure, &y, chart->n_seeds, false);
 		}
 		fputs("</tr>\n", out);
 	}

@@ -10,12 +10,12 @@
 #include "core/report/text.h"
 
 #define NAMES	    128.0 /* of rows; longer ones stand above their cells */
-#define HEADS	    92.0  /* of columns, upright */
+#define HEADS	    96.0  /* of columns, upright */
 #define WIDEST	    44.0  /* cell */
 #define CELL_HEIGHT 22.0
-#define NAME_HEIGHT 18.0
-#define NUMBER	    25.0 /* a cell of this width has room for one */
-#define COLUMN_GAP  13.0 /* between upright names */
+#define NAME_HEIGHT 19.0
+#define NUMBER	    22.0 /* a cell of this width has room for one */
+#define COLUMN_GAP  14.0 /* between upright names */
 #define KEY_HEIGHT  44.0
 
 struct layout {
@@ -182,9 +182,7 @@ static void print_table(const struct map_chart *chart, FILE *out)
 		for (size_t k = 0; k < map->n_columns; k++) {
 			struct spread value = {map->value[row * map->n_columns + k], 0};
 
-			fputs("<td>", out);
-			measure_print_spread(out, chart->measure, &value, 1);
-			fputs("</td>", out);
+			figure_cell(out, chart->measure, &value, 1, false);
 		}
 		fputs("</tr>\n", out);
 	}

@@ -83,9 +83,9 @@ static void print_facts(const struct comparison *comparison, FILE *out)
 
 /* ---- sections ---- */
 
-static void begin_section(const char *title, FILE *out)
+static void begin_section(const char *id, const char *title, FILE *out)
 {
-	fprintf(out, "<section>\n<h2>%s</h2>\n<div class=\"figures\">\n", title);
+	fprintf(out, "<section id=\"%s\">\n<h2>%s</h2>\n<div class=\"figures\">\n", id, title);
 }
 
 static void end_section(FILE *out)
@@ -116,7 +116,7 @@ static enum status write_feedback(const struct comparison *comparison, FILE *out
 
 		lines[r] = (struct chart_line){result->name, r, result->shots};
 	}
-	begin_section("What feedback brings", out);
+	begin_section("feedback", "What feedback brings", out);
 	status = chart_lines_write(&chart, out, err);
 	if (status == STATUS_OK) {
 		chart.title = "NLL against feedback";
@@ -142,7 +142,7 @@ static enum status write_contexts(const struct comparison *comparison, FILE *out
 {
 	enum status status;
 
-	begin_section("Context by context", out);
+	begin_section("contexts", "Context by context", out);
 	status = chart_dots_write(comparison, MEASURE_ACCURACY, out, err);
 	if (status == STATUS_OK)
 		status = chart_dots_write(comparison, MEASURE_NLL, out, err);
@@ -173,7 +173,7 @@ static enum status write_heads(const struct comparison *comparison, FILE *out, s
 	};
 	enum status status = STATUS_OK;
 
-	begin_section("What the heads know", out);
+	begin_section("heads", "What the heads know", out);
 	if (has_cells(router.map))
 		chart_map_write(&router, out);
 	if (has_cells(heads.map)) {
@@ -225,7 +225,7 @@ static enum status write_curves(const struct comparison *comparison, FILE *out, 
 {
 	enum status status;
 
-	begin_section("How much is enough", out);
+	begin_section("curves", "How much is enough", out);
 	status = write_curve(comparison, &comparison->budget_curve, "Pairs for the router",
 			     "Mean accuracy over the contexts after stage 2 with so many pairs.",
 			     "pairs with a context", out, err);

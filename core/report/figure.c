@@ -68,3 +68,21 @@ void figure_column_name(FILE *out, const char *name)
 	text_print(out, name);
 	fputs("</bdi></th>", out);
 }
+
+void figure_cell(FILE *out, enum measure measure, const struct spread *spread, size_t n_seeds,
+		 bool is_best)
+{
+	if (is_best)
+		fputs("<td class=\"best\"><span class=\"star\" role=\"img\" "
+		      "aria-label=\"best\">\u2605</span> ",
+		      out);
+	else
+		fputs("<td>", out);
+	measure_print_mean(out, measure, spread);
+	if (n_seeds > 1) {
+		fputs(" <small>", out);
+		measure_print_sd(out, measure, spread);
+		fputs("</small>", out);
+	}
+	fputs("</td>", out);
+}

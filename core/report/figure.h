@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#include "core/report/measure.h"
+
 /** figure_begin(out, title, note): until figure_end(); HTML of our own, nothing of users. */
 void figure_begin(FILE *out, const char *title, const char *note);
 void figure_end(FILE *out);
@@ -32,6 +34,11 @@ void figure_scroll_end(FILE *out);
 
 /** figure_row_name(out, name): begins a row with a user's text. */
 void figure_row_name(FILE *out, const char *name);
+
+/** figure_cell(out, measure, spread, n_seeds, is_best): a number in a row, marked if it is the
+ * best. */
+void figure_cell(FILE *out, enum measure measure, const struct spread *spread, size_t n_seeds,
+		 bool is_best);
 
 /** figure_column_name(out, name): a user's text over a column. */
 void figure_column_name(FILE *out, const char *name);

@@ -58,16 +58,28 @@ double measure_width(enum measure measure, double value)
 	return svg_number_width(measure_shown(measure, value), measures[measure].decimals);
 }
 
+void measure_print_mean(FILE *out, enum measure measure, const struct spread *spread)
+{
+	measure_print_fixed(out, measure_shown(measure, spread->mean),
+			    measures[measure].decimals + 1);
+}
+
+void measure_print_sd(FILE *out, enum measure measure, const struct spread *spread)
+{
+	fputs("\u00b1 ", out);
+	measure_print_fixed(out, measure_shown(measure, spread->sd),
+			    measures[measure].decimals + 1);
+}
+
 void measure_print_spread(FILE *out, enum measure measure, const struct spread *spread,
 			  size_t n_seeds)
 {
-	int decimals = measures[measure].decimals + 1;
-
-	measure_print_fixed(out, measure_shown(measure, spread->mean), decimals);
-	if (n_seeds < 2)
-		return;
-	fputs(" \u00b1 ", out);
-	measure_print_fixed(out, measure_shown(measure, spread->sd), decimals);
+	measure_print_mean(out, measure, spread);
+	if (n_seeds > 1) {
+		fputc(' ', out);
+		measure_print_sd(out, measure, spread);
+	}
+	fputs(measures[measure].unit, out);
 }
 
 void measure_print_count(FILE *out, size_t n)

@@ -32,7 +32,13 @@ void measure_print(FILE *out, enum measure measure, double value);
 /** measure_width(measure, value): of that number in a chart, svg.h. */
 double measure_width(enum measure measure, double value);
 
-/** measure_print_spread(out, measure, spread, n_seeds): one digit more, "± sd" of several seeds. */
+/** measure_print_mean(out, measure, spread), measure_print_sd(): "84.53" and "± 0.21", one
+ * digit more. */
+void measure_print_mean(FILE *out, enum measure measure, const struct spread *spread);
+void measure_print_sd(FILE *out, enum measure measure, const struct spread *spread);
+
+/** measure_print_spread(out, measure, spread, n_seeds): both with their unit; sd of several
+ * seeds only. */
 void measure_print_spread(FILE *out, enum measure measure, const struct spread *spread,
 			  size_t n_seeds);
 

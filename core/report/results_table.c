@@ -63,15 +63,8 @@ static void print_score(const struct comparison *comparison, enum column_kind ki
 		return;
 	}
 	spread = measure_of(measure, score);
-	if (is_best(comparison, kind, measure, score)) {
-		fputs("<td class=\"best\"><span class=\"star\" role=\"img\" "
-		      "aria-label=\"best\">\u2605</span> ",
-		      out);
-	} else {
-		fputs("<td>", out);
-	}
-	measure_print_spread(out, measure, &spread, comparison->n_seeds);
-	fputs("</td>", out);
+	figure_cell(out, measure, &spread, comparison->n_seeds,
+		    is_best(comparison, kind, measure, score));
 }
 
 static void print_column_group(const struct comparison *comparison, enum column_kind kind,

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define SVG_WIDTH    420.0 /* of every chart: a phone shows it at 4/5 */
-#define SVG_FONT     12.0  /* as in report.css */
+#define SVG_WIDTH    400.0 /* of every chart: a phone shows it at 4/5 */
+#define SVG_FONT     13.0  /* as in report.css */
 #define SVG_N_SERIES 8
 
 enum svg_anchor { ANCHOR_START, ANCHOR_MIDDLE, ANCHOR_END };
