@@ -3,16 +3,15 @@
 
 #include <math.h>
 
-#define LARGEST 1e9	/* beyond it charts have no digits left */
-#define ZERO	(-1e-9) /* both as sums of many rounded numbers may give them */
-#define ONE	(1 + 1e-9)
+#define LARGEST 1e9  /* beyond it charts have no digits left */
+#define SLACK	1e-9 /* of sums of many rounded numbers */
 
 static enum status check_number(double value, double least, double greatest, const char *name,
 				struct err *err)
 {
 	if (!isfinite(value))
 		return err_set(err, STATUS_NOT_FINITE, "%s is not finite", name);
-	if (value < least || value > greatest)
+	if (value < least - SLACK || value > greatest + SLACK)
 		return err_set(err, STATUS_INVALID_VALUE, "%s is %g, want %g to %g", name, value,
 			       least, greatest);
 	return STATUS_OK;
@@ -21,7 +20,7 @@ static enum status check_number(double value, double least, double greatest, con
 static enum status check_spread(const struct spread *spread, double greatest, const char *name,
 				struct err *err)
 {
-	enum status status = check_number(spread->mean, ZERO, greatest, name, err);
+	enum status status = check_number(spread->mean, 0, greatest, name, err);
 
 	if (status == STATUS_OK)
 		status = check_number(spread->sd, 0, greatest, "its standard deviation", err);
@@ -30,7 +29,7 @@ static enum status check_spread(const struct spread *spread, double greatest, co
 
 static enum status check_score(const struct compare_score *score, struct err *err)
 {
-	enum status status = check_spread(&score->accuracy, ONE, "accuracy", err);
+	enum status status = check_spread(&score->accuracy, 1, "accuracy", err);
 
 	if (status == STATUS_OK)
 		status = check_spread(&score->nll, LARGEST, "NLL", err);
@@ -89,7 +88,7 @@ static enum status check_map(const struct compare_map *map, const char *name, st
 	size_t n = map->method != NULL ? map->n_rows * map->n_columns : 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (check_number(map->value[i], ZERO, ONE, "value", err) != STATUS_OK)
+		if (check_number(map->value[i], 0, 1, "value", err) != STATUS_OK)
 			return err_wrap(err, "%s: row %zu, column %zu", name, i / map->n_columns,
 					i % map->n_columns);
 	}

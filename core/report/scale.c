@@ -20,16 +20,18 @@ static double nice_step(double at_least, int *decimals_out)
 
 struct ticks ticks_around(double low, double high, size_t n_wanted)
 {
-	double least = 1e-6 * fmax(1, fmax(fabs(low), fabs(high)));
+	double size = fmax(fabs(low), fabs(high)), least = size > 0 ? size / 100 : 1;
+	double more = fmax(0, least - (high - low)) / 2, first, last;
 	struct ticks ticks;
-	double first, last;
 
 	assert(low <= high && n_wanted >= 2);
-	ticks.step = nice_step(fmax(high - low, least) / (double)(n_wanted - 1), &ticks.decimals);
+	low -= more;
+	high += more;
+	ticks.step = nice_step((high - low) / (double)(n_wanted - 1), &ticks.decimals);
 	first = floor(low / ticks.step + 1e-9);
 	last = ceil(high / ticks.step - 1e-9);
 	ticks.first = first * ticks.step;
-	ticks.n = (size_t)fmax(last - first, 1) + 1;
+	ticks.n = (size_t)(last - first) + 1;
 	return ticks;
 }
 

@@ -14,7 +14,8 @@ struct ticks {
 };
 
 /** ticks_around(low, high, n_wanted): the fewest ticks, near n_wanted >= 2, that enclose
- * both; finite, low <= high. */
+ * both; finite, low <= high. A range below a hundredth of its values is widened to that: what
+ * differs so little shall look alike. */
 struct ticks ticks_around(double low, double high, size_t n_wanted);
 
 /** ticks_at(ticks, i): tick i; i = ticks->n - 1 is the last. */
