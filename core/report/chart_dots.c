@@ -13,6 +13,7 @@
 #define LEGEND_NAME 110.0 /* and for those of methods */
 #define LEGEND_ROW  19.0
 #define ROW	    20.0
+#define TICK	    40.0 /* between two of the axis */
 
 struct dots {
 	const struct comparison *comparison;
@@ -80,7 +81,7 @@ static void range_of(const struct dots *dots, size_t context, double *low, doubl
 	}
 }
 
-static struct ticks value_ticks(const struct dots *dots)
+static struct ticks value_ticks(const struct dots *dots, double room)
 {
 	double low = INFINITY, high = -INFINITY;
 
@@ -91,7 +92,7 @@ static struct ticks value_ticks(const struct dots *dots)
 		low = fmin(low, least);
 		high = fmax(high, greatest);
 	}
-	return ticks_around(low, high, 7);
+	return ticks_around(low, high, (size_t)fmax(2, floor(room / TICK)));
 }
 
 /* The methods' marks, in lines of their own; returns where the plot begins. out NULL: only that. */
@@ -132,7 +133,7 @@ static void lay_out(struct dots *dots)
 	dots->left = fmin(names, NAMES) + 10;
 	dots->top = legend(dots, NULL);
 	dots->bottom = dots->top + ROW * (double)comparison->n_contexts;
-	dots->ticks = value_ticks(dots);
+	dots->ticks = value_ticks(dots, SVG_WIDTH - dots->left - numbers - 22);
 	dots->x =
 	    (struct scale){ticks_at(&dots->ticks, 0), ticks_at(&dots->ticks, dots->ticks.n - 1),
 			   dots->left + 8, SVG_WIDTH - numbers - 14, false};

@@ -11,7 +11,7 @@
 
 #define NAMES	    128.0 /* of rows; longer ones stand above their cells */
 #define HEADS	    96.0  /* of columns, upright */
-#define WIDEST	    44.0  /* cell */
+#define WIDEST	    54.0  /* cell */
 #define CELL_HEIGHT 22.0
 #define NAME_HEIGHT 19.0
 #define NUMBER	    22.0 /* a cell of this width has room for one */

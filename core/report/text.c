@@ -79,13 +79,13 @@ static double character_width(ucs4_t c)
 	if (c >= 0x80) {
 		int columns = uc_width(c, "UTF-8");
 
-		return columns > 1 ? 1.1 : columns == 1 ? 0.66 : 0;
+		return columns > 1 ? 1.1 : columns == 1 ? 0.7 : 0;
 	}
 	if (is_one_of(c, " ijl.,:;'|!"))
 		return 0.33;
 	if (is_one_of(c, "frt()[]-/I\""))
 		return 0.42;
-	if (is_one_of(c, "mwMW@%"))
+	if (is_one_of(c, "mwMW@%<>+=~#&^"))
 		return 0.92;
 	return c >= 'A' && c <= 'Z' ? 0.7 : 0.6;
 }
