@@ -64,8 +64,10 @@ static enum status read_data(struct training *t, int argc, char **argv, struct e
 	if (objective == OBJECTIVE_AUTO)
 		objective = train_objective_for(&t->dataset);
 	status = train_config_parse(argc, argv, objective, config, err);
+	if (status != STATUS_OK)
+		return status;
 	train_config_options(config, objective, &t->options);
-	return status;
+	return train_settle(&t->dataset, &t->options, err);
 }
 
 static enum status set_data_facts(struct model *model, const struct dataset *dataset,

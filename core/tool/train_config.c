@@ -19,7 +19,8 @@
 #define MAX_SEED     9007199254740991.0 /* 2^53 - 1: every JSON reader gets it exactly */
 
 /* in the order of enum objective and enum router_kind */
-static const char *const objectives[] = {"auto", "micro", "panel", NULL};
+static const char *const objectives[] = {"auto",       "bt",   "static", "ensemble", "drm",
+					 "attributes", "lore", "micro",	 "panel",    NULL};
 static const char *const routers[] = {"static", "linear", "mlp", NULL};
 
 static const struct option_spec options[] = {
@@ -66,15 +67,14 @@ static const struct option_spec options[] = {
      .choices = objectives,
      .default_text = "auto",
      .value_name = "NAME",
-     .help = "micro takes each pair by itself; panel takes all pairs of a user to share one head; "
-	     "auto is panel if a user has several pairs.",
+     .help = "The method, of those below.",
      .offset = AT(objective)},
     {.name = "heads",
      .type = OPTION_INT,
      .min = 1,
      .max = HEADS_MAX,
      .value_name = "K",
-     .help = "Number of reward heads.",
+     .help = "Number of reward heads; attributes has one for each context.",
      .offset = AT(heads)},
     {.name = "router",
      .type = OPTION_CHOICE,
@@ -94,7 +94,7 @@ static const struct option_spec options[] = {
      .min = 1,
      .max = 100000,
      .value_name = "N",
-     .help = "Passes over the pairs.",
+     .help = "Passes over the pairs; drm has none.",
      .offset = AT(epochs)},
     {.name = "batch",
      .type = OPTION_INT,
@@ -143,7 +143,7 @@ static const struct option_spec options[] = {
      .min = 0,
      .max = 0.9,
      .value_name = "F",
-     .help = "Part of the users (panel) or pairs (micro) that only measures progress.",
+     .help = "Part of the users (static, lore, panel) or pairs that only measures progress.",
      .offset = AT(holdout)},
     {.name = "seed",
      .type = OPTION_INT,
@@ -254,27 +254,49 @@ static void default_text(const struct option_spec *spec, enum objective objectiv
 	else if (spec->type == OPTION_CHOICE)
 		snprintf(out, size, "%s", spec->choices[*(const int *)field]);
 	else if (isnan(*(const double *)field))
-		snprintf(out, size, "by --heads");
+		snprintf(out, size, "by K");
 	else
 		snprintf(out, size, "%g", *(const double *)field);
 }
 
-static void objective_defaults_help(FILE *out)
+/* Whose default depends on the objective. */
+static bool is_trained_with(const struct option_spec *spec)
 {
-	fputs("defaults by objective:\n"
-	      "                      micro      panel\n",
-	      out);
-	for (size_t i = 0; i < N_OPTIONS; i++) {
-		const struct option_spec *spec = &options[i];
-		bool is_value = spec->type == OPTION_INT || spec->type == OPTION_REAL ||
-				spec->type == OPTION_CHOICE;
-		char micro[32], panel[32];
+	bool is_value =
+	    spec->type == OPTION_INT || spec->type == OPTION_REAL || spec->type == OPTION_CHOICE;
 
-		if (!is_value || spec->default_text != NULL)
+	return is_value && spec->default_text == NULL;
+}
+
+/* Of an objective's defaults: they are at most 6 letters, its name may be longer. */
+static int column_width(int objective)
+{
+	int length = (int)strlen(objective_name((enum objective)objective));
+
+	return length < 6 ? 6 : length;
+}
+
+static void objectives_help(FILE *out)
+{
+	fputs("objectives:\n", out);
+	for (int o = 0; o < N_OBJECTIVES; o++)
+		fprintf(out, "  %-12s%s\n", objective_name((enum objective)o),
+			objective_summary((enum objective)o));
+	fprintf(out, "\ndefaults by objective:\n%15s", "");
+	for (int o = OBJECTIVE_AUTO + 1; o < N_OBJECTIVES; o++)
+		fprintf(out, " %*s", column_width(o), objective_name((enum objective)o));
+	fputc('\n', out);
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		if (!is_trained_with(&options[i]))
 			continue;
-		default_text(spec, OBJECTIVE_MICRO, micro, sizeof(micro));
-		default_text(spec, OBJECTIVE_PANEL, panel, sizeof(panel));
-		fprintf(out, "  --%-18s%-11s%s\n", spec->name, micro, panel);
+		fprintf(out, "%-15s", options[i].name);
+		for (int o = OBJECTIVE_AUTO + 1; o < N_OBJECTIVES; o++) {
+			char text[32];
+
+			default_text(&options[i], (enum objective)o, text, sizeof(text));
+			fprintf(out, " %*s", column_width(o), text);
+		}
+		fputc('\n', out);
 	}
 }
 
@@ -286,5 +308,5 @@ void train_config_help(FILE *out)
 	      out);
 	options_help(options, N_OPTIONS, out);
 	fputs("  --help\n      Show this text.\n\n", out);
-	objective_defaults_help(out);
+	objectives_help(out);
 }

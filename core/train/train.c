@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/train/train.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,41 +8,7 @@
 
 #include "core/math/linalg.h"
 #include "core/math/logmath.h"
-#include "core/train/trainer.h"
-
-const char *objective_name(enum objective objective)
-{
-	static const char *const names[] = {"auto", "micro", "panel"};
-
-	assert((unsigned)objective < N_OBJECTIVES);
-	return names[objective];
-}
-
-void train_defaults(enum objective objective, struct train_options *options_out)
-{
-	*options_out = (struct train_options){
-	    .objective = objective,
-	    .n_heads = 16,
-	    .router = ROUTER_MLP,
-	    .n_hidden = 128,
-	    .epochs = 16,
-	    .batch = 256,
-	    .learning_rate = 0.01,
-	    .weight_decay = 0.01,
-	    .alpha = 0.5,
-	    .init_scale = NAN,
-	    .anneal = 4,
-	    .holdout = 0.05,
-	    .seed = 1,
-	};
-	if (objective != OBJECTIVE_PANEL)
-		return;
-	/* users tell the heads apart: the router only has to be a prior */
-	options_out->router = ROUTER_LINEAR;
-	options_out->epochs = 12;
-	options_out->batch = 512;
-	options_out->learning_rate = 0.02;
-}
+#include "core/train/objective.h"
 
 /* Many heads need a wider start, or they stay alike until the annealing is over. */
 static double default_init_scale(size_t n_heads)
@@ -61,9 +26,79 @@ enum objective train_objective_for(const struct dataset *dataset)
 	return n_named > dataset->n_users ? OBJECTIVE_PANEL : OBJECTIVE_MICRO;
 }
 
+/* Whether objective and data go together. */
+static enum status check_need(const struct dataset *dataset, const struct objective_spec *spec,
+			      struct err *err)
+{
+	size_t n_without = 0, first = 0;
+
+	if (spec->needs == NEEDS_USERS && dataset->n_users == 0)
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "the %s objective needs pairs with a \"user\", and no pair has "
+			       "one; use the objective micro",
+			       spec->name);
+	if (spec->needs != NEEDS_CONTEXTS)
+		return STATUS_OK;
+	for (size_t i = 0; i < dataset->n_pairs; i++) {
+		if (dataset->context[i] == DATASET_NONE && n_without++ == 0)
+			first = i + 1;
+	}
+	if (n_without > 0)
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "the %s objective needs a \"context\" in every pair; %zu of %zu "
+			       "have none, the first is pair %zu",
+			       spec->name, n_without, dataset->n_pairs, first);
+	return STATUS_OK;
+}
+
+/* Whether objective, options and number of contexts go together. */
+static enum status check_shape(const struct dataset *dataset, const struct objective_spec *spec,
+			       const struct train_options *options, struct err *err)
+{
+	bool by_context = spec->needs == NEEDS_CONTEXTS;
+	size_t only_heads = by_context ? dataset->n_contexts : spec->only_heads;
+
+	if (by_context && dataset->n_contexts > HEADS_MAX)
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "the %s objective makes a head for each of %zu contexts, and at "
+			       "most %d heads are allowed",
+			       spec->name, dataset->n_contexts, HEADS_MAX);
+	if (only_heads != 0 && options->n_heads != only_heads)
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "the %s objective has %zu heads here, not %zu%s", spec->name,
+			       only_heads, options->n_heads,
+			       by_context ? ": one for each context" : "");
+	if (spec->static_router && options->router != ROUTER_STATIC)
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "the %s objective has a static router, not a router of kind %s",
+			       spec->name, router_kind_name(options->router));
+	return STATUS_OK;
+}
+
+enum status train_settle(const struct dataset *dataset, struct train_options *options,
+			 struct err *err)
+{
+	const struct objective_spec *spec;
+	enum status status;
+
+	if (options->objective == OBJECTIVE_AUTO)
+		options->objective = train_objective_for(dataset);
+	spec = objective_spec(options->objective);
+	status = check_need(dataset, spec, err);
+	if (status != STATUS_OK)
+		return status;
+	if (options->n_heads == 0)
+		options->n_heads = dataset->n_contexts;
+	if (isnan(options->init_scale))
+		options->init_scale = default_init_scale(options->n_heads);
+	return check_shape(dataset, spec, options, err);
+}
+
 static enum status check_inputs(const struct dataset *dataset, const struct train_options *options,
 				const struct model *model, struct err *err)
 {
+	bool has_epochs = objective_spec(options->objective)->ops->solve == NULL;
+
 	if (dataset->phi.dim != model->heads.dim)
 		return err_set(err, STATUS_WRONG_DIMENSION,
 			       "data of dimension %zu, but the model has %zu", dataset->phi.dim,
@@ -71,11 +106,12 @@ static enum status check_inputs(const struct dataset *dataset, const struct trai
 	if (options->n_heads != model->heads.n_heads)
 		return err_set(err, STATUS_INVALID_VALUE, "%zu heads asked for, the model has %zu",
 			       options->n_heads, model->heads.n_heads);
-	if (options->objective == OBJECTIVE_PANEL && dataset->n_users == 0)
+	if (!has_epochs && options->epochs != 0)
 		return err_set(err, STATUS_INVALID_VALUE,
-			       "the panel objective needs pairs with a \"user\", and no pair has "
-			       "one; use the objective micro");
-	if (options->epochs < 1 || options->batch < 1)
+			       "the %s objective is computed, not trained: it has no epochs, and "
+			       "%zu are asked for",
+			       objective_name(options->objective), options->epochs);
+	if ((has_epochs && options->epochs < 1) || options->batch < 1)
 		return err_set(err, STATUS_INVALID_VALUE,
 			       "%zu epochs in batches of %zu, want at least 1 of each",
 			       options->epochs, options->batch);
@@ -178,6 +214,11 @@ static enum status run_epochs(struct trainer *t, struct train_progress *last_out
 {
 	enum status status = STATUS_OK;
 
+	if (t->objective->solve != NULL) {
+		*last_out = (struct train_progress){0};
+		status = t->objective->solve(t, err);
+		return status == STATUS_OK ? measure(t, 0, last_out, err) : status;
+	}
 	for (size_t epoch = 1; epoch <= t->options->epochs; epoch++) {
 		status = trainer_epoch(t, epoch, err);
 		if (status != STATUS_OK)
@@ -202,27 +243,24 @@ enum status train_run(const struct dataset *dataset, const struct train_options 
 		      struct err *err)
 {
 	struct train_options options = *options_in;
+	enum status status = train_settle(dataset, &options, err);
 
-	if (options.objective == OBJECTIVE_AUTO)
-		options.objective = train_objective_for(dataset);
-	if (isnan(options.init_scale))
-		options.init_scale = default_init_scale(options.n_heads);
+	if (status == STATUS_OK)
+		status = check_inputs(dataset, &options, model, err);
+	if (status != STATUS_OK)
+		return status;
 
 	struct trainer t = {
 	    .dataset = dataset,
 	    .options = &options,
-	    .objective =
-		options.objective == OBJECTIVE_PANEL ? &panel_objective : &stage1_objective,
+	    .objective = objective_spec(options.objective)->ops,
 	    .model = model,
 	    .progress = progress,
 	    .progress_context = context,
 	    .shrinkage = 1,
 	};
 	struct train_progress last;
-	enum status status = check_inputs(dataset, &options, model, err);
 
-	if (status != STATUS_OK)
-		return status;
 	status = trainer_init(&t, err);
 	if (status == STATUS_OK)
 		status = run_epochs(&t, &last, err);

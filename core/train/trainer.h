@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trainer.h - what both objectives of stage 1 share: the loop over shuffled
+ * trainer.h - what the objectives of stage 1 share: the loop over shuffled
  * batches, gradients of heads and router, AdamW, the held-out part. An objective
  * adds only the gradient of one pair. Private to core/train.
  */
@@ -25,6 +25,8 @@ struct objective_ops {
 	 * g_k; returns the pair's NLL for the progress report.
 	 */
 	double (*pair_gradient)(struct trainer *t, size_t pair);
+	/* Makes heads and router without any epochs; NULL: trained by pair_gradient() */
+	enum status (*solve)(struct trainer *t, struct err *err);
 };
 
 extern const struct objective_ops stage1_objective; /* stage1.c */
