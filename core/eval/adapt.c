@@ -32,7 +32,7 @@ enum status adapt_init(struct adapt *adapt, const struct adapt_options *options,
 	if (adapt->state == NULL || adapt->loss == NULL || adapt->log_weight == NULL)
 		return err_no_memory(err, "a user's weights");
 	if (options->method == ADAPT_LORE)
-		return lore_init(&adapt->lore, n_heads, max_pairs, err);
+		return lore_fit_init(&adapt->lore, n_heads, max_pairs, err);
 	return STATUS_OK;
 }
 
@@ -41,7 +41,7 @@ void adapt_free(struct adapt *adapt)
 	mem_free(adapt->state);
 	mem_free(adapt->loss);
 	mem_free(adapt->log_weight);
-	lore_free(&adapt->lore);
+	lore_fit_free(&adapt->lore);
 	*adapt = (struct adapt){0};
 }
 
@@ -50,7 +50,7 @@ void adapt_start(struct adapt *adapt)
 	memset(adapt->state, 0, adapt->n_heads * sizeof(*adapt->state));
 	if (adapt->options.method == ADAPT_HEDGE)
 		hedge_start(adapt->state, adapt->n_heads);
-	lore_clear(&adapt->lore);
+	lore_fit_clear(&adapt->lore);
 }
 
 static enum status learn_hedge(struct adapt *adapt, struct adapt_pair pair, struct err *err)
@@ -84,8 +84,8 @@ enum status adapt_learn(struct adapt *adapt, struct adapt_pair pair, struct err 
 		count_errors(adapt, pair);
 		return STATUS_OK;
 	case ADAPT_LORE:
-		lore_add(&adapt->lore, pair.logits, adapt->mask, pair.chosen, pair.rejected);
-		return lore_fit(&adapt->lore, adapt->state, err);
+		lore_fit_add(&adapt->lore, pair.logits, adapt->mask, pair.chosen, pair.rejected);
+		return lore_fit_run(&adapt->lore, adapt->state, err);
 	default: /* ADAPT_NONE */
 		return STATUS_OK;
 	}

@@ -12,7 +12,7 @@
  *          HyRe (Lee et al., arXiv 2412.08812): w_k = exp(-L(f_k, D)) / sum_i
  *          exp(-L(f_i, D)) and f_w = sum_k w_k f_k, with L the 0-1 errors on the user's
  *          pairs D, as generalized Bayes from the prior f, uniform in the paper
- *   lore   s fitted to the pairs (lore.h), w = softmax(g + s), P = sigmoid(sum_k w_k m_k)
+ *   lore   s fitted to the pairs (lore_fit.h), w = softmax(g + s), P = sigmoid(sum_k w_k m_k)
  */
 #ifndef MICRO_EVAL_ADAPT_H
 #define MICRO_EVAL_ADAPT_H
@@ -21,7 +21,7 @@
 #include <stddef.h>
 
 #include "core/base/err.h"
-#include "core/eval/lore.h"
+#include "core/eval/lore_fit.h"
 
 enum adapt_method { ADAPT_HEDGE, ADAPT_NONE, ADAPT_HYRE, ADAPT_LORE, N_ADAPT_METHODS };
 
@@ -42,11 +42,11 @@ struct adapt_pair {
 struct adapt {
 	struct adapt_options options;
 	size_t n_heads;
-	const bool *mask;   /* [n_heads], the caller's */
-	double *state;	    /* [n_heads]: s */
-	double *loss;	    /* [n_heads], scratch */
-	double *log_weight; /* [n_heads], scratch */
-	struct lore lore;   /* the user's pairs; lore only */
+	const bool *mask;     /* [n_heads], the caller's */
+	double *state;	      /* [n_heads]: s */
+	double *loss;	      /* [n_heads], scratch */
+	double *log_weight;   /* [n_heads], scratch */
+	struct lore_fit lore; /* the user's pairs; lore only */
 };
 
 /** adapt_name(method): "hedge", "none", "hyre" or "lore". */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/eval/lore.h"
+#include "core/eval/lore_fit.h"
 
 #include <assert.h>
 #include <math.h>
@@ -14,9 +14,9 @@
 #define ARMIJO	      0.5  /* part of the fall that the gradient promises */
 #define SMALLEST_STEP 1e-12
 
-enum status lore_init(struct lore *lore, size_t n_heads, size_t max_pairs, struct err *err)
+enum status lore_fit_init(struct lore_fit *lore, size_t n_heads, size_t max_pairs, struct err *err)
 {
-	*lore = (struct lore){
+	*lore = (struct lore_fit){
 	    .n_heads = n_heads,
 	    .max_pairs = max_pairs,
 	    .prior = mem_array(max_pairs, n_heads * sizeof(double)),
@@ -31,23 +31,23 @@ enum status lore_init(struct lore *lore, size_t n_heads, size_t max_pairs, struc
 	return STATUS_OK;
 }
 
-void lore_free(struct lore *lore)
+void lore_fit_free(struct lore_fit *lore)
 {
 	mem_free(lore->prior);
 	mem_free(lore->margin);
 	mem_free(lore->log_weight);
 	mem_free(lore->gradient);
 	mem_free(lore->candidate);
-	*lore = (struct lore){0};
+	*lore = (struct lore_fit){0};
 }
 
-void lore_clear(struct lore *lore)
+void lore_fit_clear(struct lore_fit *lore)
 {
 	lore->n_pairs = 0;
 }
 
-void lore_add(struct lore *lore, const float *logits, const bool *mask, const float *reward_chosen,
-	      const float *reward_rejected)
+void lore_fit_add(struct lore_fit *lore, const float *logits, const bool *mask,
+		  const float *reward_chosen, const float *reward_rejected)
 {
 	size_t row = lore->n_pairs * lore->n_heads;
 
@@ -58,7 +58,7 @@ void lore_add(struct lore *lore, const float *logits, const bool *mask, const fl
 	lore->n_pairs++;
 }
 
-double lore_objective(struct lore *lore, const double *shift, double *gradient_out)
+double lore_fit_value(struct lore_fit *lore, const double *shift, double *gradient_out)
 {
 	double value = 0;
 
@@ -105,7 +105,7 @@ static double square(const double *x, size_t n)
 }
 
 /* One step down; false if none is short enough, which rounding brings about at the minimum. */
-static bool descend(struct lore *lore, double *shift, double *value, double *step)
+static bool descend(struct lore_fit *lore, double *shift, double *value, double *step)
 {
 	double promise = ARMIJO * square(lore->gradient, lore->n_heads);
 
@@ -114,24 +114,24 @@ static bool descend(struct lore *lore, double *shift, double *value, double *ste
 
 		for (size_t k = 0; k < lore->n_heads; k++)
 			lore->candidate[k] = shift[k] - *step * lore->gradient[k];
-		next = lore_objective(lore, lore->candidate, lore->gradient);
+		next = lore_fit_value(lore, lore->candidate, lore->gradient);
 		if (next <= *value - *step * promise) {
 			memcpy(shift, lore->candidate, lore->n_heads * sizeof(*shift));
 			*value = next;
 			*step *= 2;
 			return true;
 		}
-		lore_objective(lore, shift, lore->gradient);
+		lore_fit_value(lore, shift, lore->gradient);
 	}
 	return false;
 }
 
-enum status lore_fit(struct lore *lore, double *shift_out, struct err *err)
+enum status lore_fit_run(struct lore_fit *lore, double *shift_out, struct err *err)
 {
 	double value, step = 1;
 
 	memset(shift_out, 0, lore->n_heads * sizeof(*shift_out));
-	value = lore_objective(lore, shift_out, lore->gradient);
+	value = lore_fit_value(lore, shift_out, lore->gradient);
 	for (size_t i = 0; i < LORE_MAX_STEPS; i++) {
 		if (largest(lore->gradient, lore->n_heads) <= FLAT ||
 		    !descend(lore, shift_out, &value, &step))

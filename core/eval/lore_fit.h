@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lore.h - weights over the heads fitted to a user's few pairs by gradient (LoRe; Bose
+ * lore_fit.h - weights over the heads fitted to a user's few pairs by gradient (LoRe; Bose
  * et al., arXiv 2504.14439): the user's reward is sum_k w_k r_k with w on the simplex,
  * w = softmax(a), and P(a_w > a_l) = sigmoid(sum_k w_k m_k), m_k = r_k(a_w) - r_k(a_l).
  *
@@ -11,8 +11,8 @@
  *   w_i = softmax(g_i + s)
  *   dF/ds_k = -sum_i sigmoid(-z_i) w_ik (m_ik - z_i) + lambda s_k
  */
-#ifndef MICRO_EVAL_LORE_H
-#define MICRO_EVAL_LORE_H
+#ifndef MICRO_EVAL_LORE_FIT_H
+#define MICRO_EVAL_LORE_FIT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 #define LORE_MAX_STEPS 500
 
 /* One user's pairs so far. */
-struct lore {
+struct lore_fit {
 	size_t n_heads;
 	size_t n_pairs, max_pairs;
 	double *prior;	    /* [max_pairs, n_heads]: log softmax(g_i); masked heads: -inf */
@@ -32,32 +32,32 @@ struct lore {
 	double *candidate;  /* [n_heads], scratch */
 };
 
-/** lore_init(lore, n_heads, max_pairs, err): no pairs; STATUS_NO_MEMORY. lore_free() releases, also
- * on error. */
-enum status lore_init(struct lore *lore, size_t n_heads, size_t max_pairs, struct err *err);
+/** lore_fit_init(lore, n_heads, max_pairs, err): no pairs; STATUS_NO_MEMORY. lore_fit_free()
+ * releases, also on error. */
+enum status lore_fit_init(struct lore_fit *lore, size_t n_heads, size_t max_pairs, struct err *err);
 
-/** lore_free(lore): a zeroed one is allowed. */
-void lore_free(struct lore *lore);
+/** lore_fit_free(lore): a zeroed one is allowed. */
+void lore_fit_free(struct lore_fit *lore);
 
-/** lore_clear(lore): another user, of whom nothing is known. */
-void lore_clear(struct lore *lore);
+/** lore_fit_clear(lore): another user, of whom nothing is known. */
+void lore_fit_clear(struct lore_fit *lore);
 
 /**
- * lore_add(lore, logits, mask, reward_chosen, reward_rejected): all [n_heads] and finite;
+ * lore_fit_add(lore, logits, mask, reward_chosen, reward_rejected): all [n_heads] and finite;
  * at most max_pairs in all; the mask leaves a head.
  */
-void lore_add(struct lore *lore, const float *logits, const bool *mask, const float *reward_chosen,
-	      const float *reward_rejected);
+void lore_fit_add(struct lore_fit *lore, const float *logits, const bool *mask,
+		  const float *reward_chosen, const float *reward_rejected);
 
-/** lore_objective(lore, shift, gradient_out): F(s) and its gradient [n_heads]. */
-double lore_objective(struct lore *lore, const double *shift, double *gradient_out);
+/** lore_fit_value(lore, shift, gradient_out): F(s) and its gradient [n_heads]. */
+double lore_fit_value(struct lore_fit *lore, const double *shift, double *gradient_out);
 
 /**
- * lore_fit(lore, shift_out, err): the shift [n_heads] that minimizes F, by gradient descent
+ * lore_fit_run(lore, shift_out, err): the shift [n_heads] that minimizes F, by gradient descent
  * from 0 with step sizes that are halved until F falls enough (Armijo) and doubled after;
  * ends where no part of the gradient is above 1e-6, or after LORE_MAX_STEPS. The same
  * pairs give the same shift, in another order up to rounding. STATUS_NOT_FINITE.
  */
-enum status lore_fit(struct lore *lore, double *shift_out, struct err *err);
+enum status lore_fit_run(struct lore_fit *lore, double *shift_out, struct err *err);
 
 #endif
