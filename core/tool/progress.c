@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tool/progress.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,14 +61,15 @@ static void figures_text(const struct progress *progress, const struct train_pro
 			 const struct train_progress *heldout, double now, char out[LINE_TEXT])
 {
 	double rate = rate_of(progress, state, now);
-	char held[96] = "", left[32];
+	char nll[32] = "", held[96] = "", left[32];
 
+	if (!isnan(state->nll))
+		snprintf(nll, sizeof(nll), "  NLL %.4f", state->nll);
 	if (heldout->n_heldout > 0)
 		snprintf(held, sizeof(held), "  held out: accuracy %.4f, NLL %.4f",
 			 heldout->heldout_accuracy, heldout->heldout_nll);
 	duration_text((double)(state->pairs_total - state->pairs_done), rate, left, sizeof(left));
-	snprintf(out, LINE_TEXT, "  NLL %.4f%s  %.0f pairs/s  %s left", state->nll, held, rate,
-		 left);
+	snprintf(out, LINE_TEXT, "%s%s  %.0f pairs/s  %s left", nll, held, rate, left);
 }
 
 static void print_epoch(const struct progress *progress, const struct train_progress *state,

@@ -249,7 +249,9 @@ static void default_text(const struct option_spec *spec, enum objective objectiv
 	const char *field = (const char *)&config + spec->offset;
 
 	set_defaults(&config, objective);
-	if (spec->type == OPTION_INT)
+	if (spec->offset == AT(heads) && *(const int64_t *)field == 0)
+		snprintf(out, size, "contexts");
+	else if (spec->type == OPTION_INT)
 		snprintf(out, size, "%" PRId64, *(const int64_t *)field);
 	else if (spec->type == OPTION_CHOICE)
 		snprintf(out, size, "%s", spec->choices[*(const int *)field]);
@@ -276,6 +278,31 @@ static int column_width(int objective)
 	return length < 6 ? 6 : length;
 }
 
+static void default_row(const struct option_spec *spec, FILE *out)
+{
+	fprintf(out, "%-15s", spec->name);
+	for (int o = OBJECTIVE_AUTO + 1; o < N_OBJECTIVES; o++) {
+		char text[32];
+
+		default_text(spec, (enum objective)o, text, sizeof(text));
+		fprintf(out, " %*s", column_width(o), text);
+	}
+	fputc('\n', out);
+}
+
+static bool is_same_for_all(const struct option_spec *spec)
+{
+	char first[32], text[32];
+
+	default_text(spec, OBJECTIVE_AUTO, first, sizeof(first));
+	for (int o = OBJECTIVE_AUTO + 1; o < N_OBJECTIVES; o++) {
+		default_text(spec, (enum objective)o, text, sizeof(text));
+		if (strcmp(text, first) != 0)
+			return false;
+	}
+	return true;
+}
+
 static void objectives_help(FILE *out)
 {
 	fputs("objectives:\n", out);
@@ -287,17 +314,19 @@ static void objectives_help(FILE *out)
 		fprintf(out, " %*s", column_width(o), objective_name((enum objective)o));
 	fputc('\n', out);
 	for (size_t i = 0; i < N_OPTIONS; i++) {
-		if (!is_trained_with(&options[i]))
-			continue;
-		fprintf(out, "%-15s", options[i].name);
-		for (int o = OBJECTIVE_AUTO + 1; o < N_OBJECTIVES; o++) {
-			char text[32];
-
-			default_text(&options[i], (enum objective)o, text, sizeof(text));
-			fprintf(out, " %*s", column_width(o), text);
-		}
-		fputc('\n', out);
+		if (is_trained_with(&options[i]) && !is_same_for_all(&options[i]))
+			default_row(&options[i], out);
 	}
+	fputs("for all:", out);
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		char text[32];
+
+		if (!is_trained_with(&options[i]) || !is_same_for_all(&options[i]))
+			continue;
+		default_text(&options[i], OBJECTIVE_AUTO, text, sizeof(text));
+		fprintf(out, "  %s %s", options[i].name, text);
+	}
+	fputc('\n', out);
 }
 
 void train_config_help(FILE *out)

@@ -2,6 +2,7 @@
 #include "core/train/adamw.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/base/mem.h"
 
@@ -21,6 +22,13 @@ enum status adamw_init(struct adamw *opt, size_t n_params, double weight_decay, 
 		return err_no_memory(err, "optimizer");
 	}
 	return STATUS_OK;
+}
+
+void adamw_reset(struct adamw *opt)
+{
+	memset(opt->mean, 0, opt->n_params * sizeof(*opt->mean));
+	memset(opt->variance, 0, opt->n_params * sizeof(*opt->variance));
+	opt->step = 0;
 }
 
 void adamw_free(struct adamw *opt)

@@ -19,6 +19,9 @@ struct adamw {
 /** adamw_init(opt, n_params, weight_decay, err): zero moments; adamw_free() releases. */
 enum status adamw_init(struct adamw *opt, size_t n_params, double weight_decay, struct err *err);
 
+/** adamw_reset(opt): zero moments again, for other parameters of the same number. */
+void adamw_reset(struct adamw *opt);
+
 /** adamw_free(opt): frees the moments. */
 void adamw_free(struct adamw *opt);
 

@@ -24,7 +24,7 @@ struct objective_spec {
 	size_t n_heads; /* 0: as many as contexts */
 	enum router_kind router;
 	size_t epochs, batch;
-	double learning_rate, weight_decay, alpha;
+	double learning_rate, weight_decay;
 	double init_scale; /* NaN: by the number of heads */
 };
 

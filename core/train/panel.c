@@ -17,20 +17,11 @@
  */
 #include <math.h>
 
-#include "core/base/mem.h"
 #include "core/math/logmath.h"
 #include "core/train/trainer.h"
 
 /* part of the epochs in which the temperature falls to 1 */
 #define ANNEAL_PART 0.6
-
-static enum status panel_start(struct trainer *t, struct err *err)
-{
-	t->responsibility = mem_array(t->n_groups, t->n_heads * sizeof(double));
-	if (t->responsibility == NULL)
-		return err_no_memory(err, "responsibilities");
-	return STATUS_OK;
-}
 
 static double temperature_at(const struct train_options *options, size_t epoch)
 {
@@ -39,23 +30,21 @@ static double temperature_at(const struct train_options *options, size_t epoch)
 	return fmax(1, options->anneal * (1 - done / ANNEAL_PART));
 }
 
-/* q(u) from the user's pairs [n_pairs], into responsibility [n_heads] */
-static void user_responsibility(struct trainer *t, const uint32_t *pairs, size_t n_pairs,
-				double temperature, double *responsibility)
+/* q(u) into responsibility [n_heads] */
+static void user_responsibility(struct trainer *t, size_t user, double temperature,
+				double *responsibility)
 {
-	for (size_t k = 0; k < t->n_heads; k++)
-		responsibility[k] = 0;
-	for (size_t i = 0; i < n_pairs; i++) {
-		const float *logits = score_table_logits(&t->table, t->dataset, pairs[i]);
-		const float *chosen = score_table_chosen(&t->table, t->dataset, pairs[i]);
-		const float *rejected = score_table_rejected(&t->table, t->dataset, pairs[i]);
+	double n_pairs = (double)(t->start[user + 1] - t->start[user]);
+
+	trainer_user_log_likelihood(t, user, responsibility);
+	for (size_t i = t->start[user]; i < t->start[user + 1]; i++) {
+		const float *logits = score_table_logits(&t->table, t->dataset, t->order[i]);
 
 		for (size_t k = 0; k < t->n_heads; k++)
 			t->joint[k] = logits[k];
 		log_softmax(t->joint, t->n_heads);
 		for (size_t k = 0; k < t->n_heads; k++)
-			responsibility[k] += t->joint[k] / (double)n_pairs +
-					     log_sigmoid((double)chosen[k] - rejected[k]);
+			responsibility[k] += t->joint[k] / n_pairs;
 	}
 	for (size_t k = 0; k < t->n_heads; k++)
 		responsibility[k] /= temperature;
@@ -71,10 +60,8 @@ static void panel_begin_epoch(struct trainer *t, size_t epoch)
 	score_table_fill(&t->table, t->dataset, &t->model->heads, &t->model->router, t->hidden);
 	for (size_t i = t->n_heldout; i < t->n_groups; i++) {
 		size_t user = t->groups[i];
-		size_t begin = t->start[user];
 
-		user_responsibility(t, t->order + begin, t->start[user + 1] - begin, temperature,
-				    t->responsibility + user * t->n_heads);
+		user_responsibility(t, user, temperature, t->responsibility + user * t->n_heads);
 	}
 }
 
@@ -95,7 +82,8 @@ static double panel_pair_gradient(struct trainer *t, size_t pair)
 
 const struct objective_ops panel_objective = {
     .by_user = true,
-    .start = panel_start,
+    .start = trainer_start_responsibility,
     .begin_epoch = panel_begin_epoch,
     .pair_gradient = panel_pair_gradient,
+    .shrinks = true,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stage1.c - stage 1 on independent pairs (MiCRo, eq. 2-4). Per pair:
+ * stage1.c - stage 1 on independent pairs (MiCRo, eq. 2-4); with a single head f = 1,
+ * and what is left is Bradley and Terry's likelihood (Biometrika 1952). Per pair:
  *
  *   L = -log sum_k f_k p_k + alpha sum_k f_k log f_k
  *
@@ -24,12 +25,11 @@ static double neg_entropy(const double *log_weight, size_t n_heads)
 	return sum;
 }
 
-static double stage1_pair_gradient(struct trainer *t, size_t pair)
+double stage1_gradient(struct trainer *t, double alpha)
 {
 	double regularizer = neg_entropy(t->log_weight, t->n_heads);
 	double log_likelihood;
 
-	(void)pair;
 	for (size_t k = 0; k < t->n_heads; k++)
 		t->joint[k] = t->log_weight[k] +
 			      log_sigmoid((double)t->reward_chosen[k] - t->reward_rejected[k]);
@@ -38,12 +38,18 @@ static double stage1_pair_gradient(struct trainer *t, size_t pair)
 		double margin = (double)t->reward_chosen[k] - t->reward_rejected[k];
 		double f = exp(t->log_weight[k]);
 		double q = exp(t->joint[k] - log_likelihood);
-		double pull = t->options->alpha * f * (t->log_weight[k] - regularizer);
+		double pull = alpha * f * (t->log_weight[k] - regularizer);
 
 		t->dmargin[k] = (float)(-q * sigmoid(-margin));
 		t->dlogits[k] = (float)(f - q + pull);
 	}
 	return -log_likelihood;
+}
+
+static double stage1_pair_gradient(struct trainer *t, size_t pair)
+{
+	(void)pair;
+	return stage1_gradient(t, t->options->alpha);
 }
 
 const struct objective_ops stage1_objective = {

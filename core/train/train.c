@@ -232,7 +232,7 @@ static enum status run_epochs(struct trainer *t, struct train_progress *last_out
 			return err_set(err, STATUS_INTERRUPTED, "interrupted after epoch %zu",
 				       epoch);
 	}
-	if (t->responsibility == NULL || t->n_heldout == 0)
+	if (!t->objective->shrinks || t->n_heldout == 0)
 		return STATUS_OK;
 	status = shrink_heads(t, &t->shrinkage, err);
 	return status == STATUS_OK ? measure(t, t->options->epochs, last_out, err) : status;

@@ -57,7 +57,7 @@ struct train_progress {
 	size_t epoch, n_epochs;		/* epoch: 1.. */
 	size_t pairs_done, pairs_total; /* of the whole training */
 	bool epoch_end;
-	double nll;	    /* mean over the training pairs of this epoch so far */
+	double nll; /* mean over the training pairs of this epoch so far; NaN: drm has none */
 	double heldout_nll; /* at an epoch's end; NaN if nothing is held out */
 	double heldout_accuracy;
 	size_t n_heldout; /* pairs */

@@ -134,6 +134,8 @@ void trainer_free(struct trainer *t)
 	mem_free(t->group_of);
 	mem_free(t->train_pairs);
 	mem_free(t->responsibility);
+	simplex_free(&t->simplex);
+	mem_free(t->margins);
 	mem_free(t->reward_chosen);
 	mem_free(t->reward_rejected);
 	mem_free(t->logits);
@@ -144,6 +146,27 @@ void trainer_free(struct trainer *t)
 	mem_free(t->state);
 	mem_free(t->hidden);
 	mem_free(t->hidden_scratch);
+}
+
+enum status trainer_start_responsibility(struct trainer *t, struct err *err)
+{
+	t->responsibility = mem_array(t->n_groups, t->n_heads * sizeof(double));
+	if (t->responsibility == NULL)
+		return err_no_memory(err, "responsibilities");
+	return STATUS_OK;
+}
+
+void trainer_user_log_likelihood(const struct trainer *t, size_t group, double *out)
+{
+	for (size_t k = 0; k < t->n_heads; k++)
+		out[k] = 0;
+	for (size_t i = t->start[group]; i < t->start[group + 1]; i++) {
+		const float *chosen = score_table_chosen(&t->table, t->dataset, t->order[i]);
+		const float *rejected = score_table_rejected(&t->table, t->dataset, t->order[i]);
+
+		for (size_t k = 0; k < t->n_heads; k++)
+			out[k] += log_sigmoid((double)chosen[k] - rejected[k]);
+	}
 }
 
 /* Rewards of both responses and log f(c,x), into the scratch. */

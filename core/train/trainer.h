@@ -10,6 +10,7 @@
 #include "core/base/rng.h"
 #include "core/eval/score_table.h"
 #include "core/train/adamw.h"
+#include "core/train/simplex.h"
 #include "core/train/train.h"
 
 struct trainer;
@@ -27,10 +28,12 @@ struct objective_ops {
 	double (*pair_gradient)(struct trainer *t, size_t pair);
 	/* Makes heads and router without any epochs; NULL: trained by pair_gradient() */
 	enum status (*solve)(struct trainer *t, struct err *err);
+	bool shrinks; /* afterwards heads are drawn together as far as held-out users allow */
 };
 
-extern const struct objective_ops stage1_objective; /* stage1.c */
-extern const struct objective_ops panel_objective;  /* panel.c */
+/* each in the file of its name; stage1: micro and bt */
+extern const struct objective_ops stage1_objective, static_objective, ensemble_objective,
+    drm_objective, attributes_objective, lore_objective, panel_objective;
 
 struct trainer {
 	const struct dataset *dataset;
@@ -58,8 +61,11 @@ struct trainer {
 	uint32_t *train_pairs; /* [n_train_pairs], shuffled each epoch */
 	size_t n_train_pairs;
 
-	/* panel: E step, [n_groups, n_heads]; otherwise NULL */
+	/* How much of a group is each head's, [n_groups, n_heads]: of panel the E step, of static
+	 * one head, of lore the user's weights; otherwise NULL */
 	double *responsibility;
+	struct simplex simplex;	  /* lore: what fits a user's weights */
+	float *margins;		  /* lore: [pairs of the user with most, n_heads] */
 	double shrinkage;	  /* lambda of shrink.c; 1: none */
 	struct score_table table; /* of the whole dataset, for the E step and the held-out part */
 
@@ -85,6 +91,18 @@ enum status trainer_epoch(struct trainer *t, size_t epoch, struct err *err);
  * predicted from the router and, when groups are users, from the user's earlier pairs.
  */
 void trainer_heldout(struct trainer *t, struct train_progress *progress);
+
+/** trainer_start_responsibility(t, err): room for responsibility; an objective's start. */
+enum status trainer_start_responsibility(struct trainer *t, struct err *err);
+
+/**
+ * trainer_user_log_likelihood(t, group, out): out [n_heads] = sum_i log p_k,i over the group's
+ * pairs, by the score table as it is.
+ */
+void trainer_user_log_likelihood(const struct trainer *t, size_t group, double *out);
+
+/** stage1_gradient(t, alpha): stage 1's pair_gradient with this weight of the regularizer. */
+double stage1_gradient(struct trainer *t, double alpha);
 
 /**
  * shrink_heads(t, lambda_out, err): after panel training, with users held out: draw the
