@@ -9,7 +9,7 @@
 #include "core/math/logmath.h"
 #include "core/model/mixture.h"
 
-#define LAMBDA	      0.1  /* by the predictions of people held out of Polis' training split */
+#define LAMBDA	      0.2  /* by the predictions of people held out of Polis' training split */
 #define FLAT	      1e-6 /* a gradient that is taken for zero */
 #define ARMIJO	      0.5  /* part of the fall that the gradient promises */
 #define SMALLEST_STEP 1e-12

@@ -12,7 +12,7 @@
 /* A method of "all" that the data does not allow. */
 struct compare_left_out {
 	const char *name;
-	char reason[256];
+	char reason[sizeof(((struct err *)0)->msg)];
 };
 
 struct compare_report {
