@@ -6,6 +6,7 @@
 
 #include "core/base/mem.h"
 #include "core/math/eigen.h"
+#include "core/math/logmath.h"
 
 /* columns beyond the components: the usual number (Halko et al., section 4.2) */
 #define OVERSAMPLING 10
@@ -111,7 +112,7 @@ static void mirror(struct components *c)
 
 /*
  * One pass over the pairs, with X the centered differences:
- *   next = X^T X basis / n      small = basis^T X^T X basis / n
+ *   next = X^T X basis / n      small = basis^T next
  * The centering is left out on the left of next: projections sum up to zero.
  */
 static void multiply(struct components *c)
@@ -222,6 +223,31 @@ static double find_variance(struct components *c)
 	return sum;
 }
 
+/* Whether everything so far fits into floats; checked where all numbers of a pass meet. */
+static enum status check_finite(const double *x, size_t n, struct err *err)
+{
+	if (all_finite(x, n))
+		return STATUS_OK;
+	return err_set(err, STATUS_NOT_FINITE,
+		       "the squares of the differences are not finite; lower the scale of the "
+		       "vectors");
+}
+
+/* basis = the next one, next and small = what the pairs make of it */
+static enum status iterate(struct components *c, struct err *err)
+{
+	enum status status;
+
+	orthonormalize(c, c->next, c->basis);
+	status = check_finite(c->value, c->width, err);
+	if (status != STATUS_OK)
+		return status;
+	/* twice is enough: the first time leaves columns of very unlike length askew */
+	orthonormalize(c, c->basis, c->basis);
+	multiply(c);
+	return check_finite(c->small, c->width * c->width, err);
+}
+
 enum status components_find(struct components *c, struct rng *rng, struct err *err)
 {
 	enum status status = alloc(c, err);
@@ -236,12 +262,11 @@ enum status components_find(struct components *c, struct rng *rng, struct err *e
 	for (size_t pass = 1; pass < COMPONENTS_MAX_PASSES; pass++) {
 		double before = found;
 
-		/* twice is enough: the first time leaves columns of very unlike length askew */
-		orthonormalize(c, c->next, c->basis);
-		orthonormalize(c, c->basis, c->basis);
 		if (!c->pass(c->pass_context, pass))
 			return err_set(err, STATUS_INTERRUPTED, "interrupted after pass %zu", pass);
-		multiply(c);
+		status = iterate(c, err);
+		if (status != STATUS_OK)
+			return status;
 		found = find_variance(c);
 		if (!(found > before * (1 + SETTLED)))
 			break;

@@ -43,7 +43,8 @@ struct components {
  * components_find(c, rng, err): the components of largest variance, into c's results;
  * components_free() releases, also on error. Differences are centered, as PCA means it.
  * It ends when the variance found grows no more, or after COMPONENTS_MAX_PASSES. Memory: two
- * matrices [dim, n_components + 10] of float. Errors: STATUS_INTERRUPTED, STATUS_NO_MEMORY.
+ * matrices [dim, n_components + 10] of float. Errors: STATUS_INTERRUPTED, STATUS_NOT_FINITE,
+ * STATUS_NO_MEMORY.
  */
 enum status components_find(struct components *c, struct rng *rng, struct err *err);
 

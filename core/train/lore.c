@@ -10,7 +10,8 @@
  * rest. A pair without a user is a user of one pair.
  *
  * The router of the model is static: its bias is the logarithm of the mean user's
- * weights, where a user of whom nothing is known begins.
+ * weights, where a user of whom nothing is known begins. The held-out figures that
+ * training shows are eq. (1)'s, as for every objective, and not LoRe's own prediction.
  */
 #include <math.h>
 

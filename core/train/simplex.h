@@ -43,7 +43,7 @@ void simplex_add_gradient(const double *weight, const float *margin, size_t n_he
 /**
  * simplex_fit(simplex, margin, n_pairs, n_steps, rate, weight): n_steps of Adam with this
  * learning rate on the mean of -log sigmoid(M) over margin [n_pairs, n_heads], from
- * weight [n_heads] (all above 0) to weight. n_pairs 0: weight stays.
+ * weight [n_heads], where a head of weight 0 stays out. n_pairs 0: weight stays.
  */
 void simplex_fit(struct simplex *simplex, const float *margin, size_t n_pairs, size_t n_steps,
 		 double rate, double *weight);

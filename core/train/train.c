@@ -56,18 +56,20 @@ static enum status check_shape(const struct dataset *dataset, const struct objec
 			       const struct train_options *options, struct err *err)
 {
 	bool by_context = spec->needs == NEEDS_CONTEXTS;
-	size_t only_heads = by_context ? dataset->n_contexts : spec->only_heads;
 
 	if (by_context && dataset->n_contexts > HEADS_MAX)
 		return err_set(err, STATUS_INVALID_VALUE,
 			       "the %s objective makes a head for each of %zu contexts, and at "
 			       "most %d heads are allowed",
 			       spec->name, dataset->n_contexts, HEADS_MAX);
-	if (only_heads != 0 && options->n_heads != only_heads)
+	if (by_context && options->n_heads != dataset->n_contexts)
 		return err_set(err, STATUS_INVALID_VALUE,
-			       "the %s objective has %zu heads here, not %zu%s", spec->name,
-			       only_heads, options->n_heads,
-			       by_context ? ": one for each context" : "");
+			       "the %s objective makes a head for each of %zu contexts, not %zu "
+			       "heads",
+			       spec->name, dataset->n_contexts, options->n_heads);
+	if (spec->one_head && options->n_heads != 1)
+		return err_set(err, STATUS_INVALID_VALUE, "the %s objective has one head, not %zu",
+			       spec->name, options->n_heads);
 	if (spec->static_router && options->router != ROUTER_STATIC)
 		return err_set(err, STATUS_INVALID_VALUE,
 			       "the %s objective has a static router, not a router of kind %s",

@@ -36,7 +36,7 @@ contexts() {
 		grep '^(mean of contexts)'
 }
 
-train single --heads 1 --objective micro --router static
+train single --objective bt
 shots single
 for heads in ${HEADS:-16}; do
 	train panel --heads "$heads"

@@ -415,7 +415,7 @@ class Faults(MicroModel):
                 (["--epochs", "many"], ["--epochs many", "whole number"]),
                 (["--holdout", "nan"], ["--holdout nan", "0 to 0.9"]),
                 (["--router", "deep"], ["--router deep", "static, linear or mlp"]),
-                (["--objective", "em"], ["--objective em", "auto, micro or panel"]),
+                (["--objective", "em"], ["--objective em", "attributes, lore, micro or panel"]),
                 (["--template-psi", "{response}"], ["--template-psi", "{response}"]),
                 (["--template-phi", "{answer}"], ["--template-phi", "{response}"]),
                 (["--encoder", "hash"], ["--encoder", "hash:"]),

@@ -63,6 +63,21 @@ START_TEST(file_gets_one_line_an_epoch)
 }
 END_TEST
 
+START_TEST(no_nll_shows_none)
+{
+	struct train_progress state = middle;
+	const char *text;
+
+	state.nll = NAN;
+	start(true, PROGRESS_PEOPLE);
+	progress_show(&progress, &state, 101);
+	text = capture_text(&capture);
+	ck_assert_ptr_nonnull(strstr(text, "250 pairs/s"));
+	ck_assert_ptr_null(strstr(text, "NLL"));
+	progress_end(&progress);
+}
+END_TEST
+
 START_TEST(nothing_held_out_shows_no_figures)
 {
 	struct train_progress state = end;
@@ -269,6 +284,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, NULL, teardown);
 	tcase_add_test(tcase, file_gets_one_line_an_epoch);
 	tcase_add_test(tcase, nothing_held_out_shows_no_figures);
+	tcase_add_test(tcase, no_nll_shows_none);
 	tcase_add_loop_test(tcase, time_left_follows_the_rate, 0, (int)LENGTH(times));
 	tcase_add_test(tcase, terminal_gets_a_line_that_is_redrawn);
 	tcase_add_test(tcase, redrawn_line_shows_the_last_epochs_figures);

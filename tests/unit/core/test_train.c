@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/eval/eval.h"
+#include "core/math/logmath.h"
 #include "core/train/train.h"
 #include "tests/unit/core/pairs_fixture.h"
 #include "tests/unit/unit.h"
@@ -23,10 +24,10 @@ static struct train_options small_options(enum objective objective)
 	struct train_options options;
 
 	train_defaults(objective, &options);
-	options.n_heads = 2;
+	options.n_heads = objective == OBJECTIVE_BT ? 1 : 2;
 	options.router = ROUTER_STATIC;
 	options.batch = 16;
-	options.epochs = 12;
+	options.epochs = objective == OBJECTIVE_DRM ? 0 : 12;
 	options.learning_rate = 0.05;
 	options.holdout = 0.2;
 	return options;
@@ -122,9 +123,12 @@ static const struct {
 	enum objective objective;
 	enum router_kind router;
 } seed_cases[] = {
-    {OBJECTIVE_MICRO, ROUTER_STATIC}, {OBJECTIVE_MICRO, ROUTER_LINEAR},
-    {OBJECTIVE_MICRO, ROUTER_MLP},    {OBJECTIVE_PANEL, ROUTER_STATIC},
-    {OBJECTIVE_PANEL, ROUTER_LINEAR}, {OBJECTIVE_PANEL, ROUTER_MLP},
+    {OBJECTIVE_MICRO, ROUTER_STATIC},	 {OBJECTIVE_MICRO, ROUTER_LINEAR},
+    {OBJECTIVE_MICRO, ROUTER_MLP},	 {OBJECTIVE_PANEL, ROUTER_STATIC},
+    {OBJECTIVE_PANEL, ROUTER_LINEAR},	 {OBJECTIVE_PANEL, ROUTER_MLP},
+    {OBJECTIVE_BT, ROUTER_STATIC},	 {OBJECTIVE_STATIC, ROUTER_STATIC},
+    {OBJECTIVE_ENSEMBLE, ROUTER_STATIC}, {OBJECTIVE_DRM, ROUTER_STATIC},
+    {OBJECTIVE_ATTRIBUTES, ROUTER_MLP},	 {OBJECTIVE_LORE, ROUTER_STATIC},
 };
 
 START_TEST(same_seed_gives_the_same_model_and_another_does_not)
@@ -135,13 +139,16 @@ START_TEST(same_seed_gives_the_same_model_and_another_does_not)
 
 	options.router = seed_cases[_i].router;
 	options.n_hidden = 8;
-	options.epochs = 3;
+	if (options.epochs > 0)
+		options.epochs = 3;
 	pairs_two_tastes(20, 8, 1, &data);
+	pairs_set_contexts(&data);
 	train(&data, &options, &a);
 	train(&data, &options, &b);
 	options.seed++;
 	train(&data, &options, &c);
-	ck_assert_mem_eq(a.heads.weight, b.heads.weight, 2 * PAIRS_DIM * sizeof(float));
+	ck_assert_mem_eq(a.heads.weight, b.heads.weight,
+			 options.n_heads * PAIRS_DIM * sizeof(float));
 	ck_assert_mem_eq(a.router.params, b.router.params, a.router.n_params * sizeof(float));
 	ck_assert_str_eq(a.id, b.id);
 	ck_assert_str_ne(a.id, c.id);
@@ -328,6 +335,16 @@ static const struct {
 } refusals[] = {
     {"panel without users", OBJECTIVE_PANEL, 2, 1, 8, 0, 0.1, STATUS_INVALID_VALUE,
      "the panel objective needs pairs with a \"user\""},
+    {"lore without users", OBJECTIVE_LORE, 2, 1, 8, 0, 0.1, STATUS_INVALID_VALUE,
+     "the lore objective needs pairs with a \"user\""},
+    {"attributes without contexts", OBJECTIVE_ATTRIBUTES, 2, 1, 8, 0, 0.1, STATUS_INVALID_VALUE,
+     "needs a \"context\" in every pair; 20 of 20 have none, the first is pair 1"},
+    {"bt with two heads", OBJECTIVE_BT, 2, 1, 8, 0, 0.1, STATUS_INVALID_VALUE,
+     "the bt objective has one head, not 2"},
+    {"drm with epochs", OBJECTIVE_DRM, 2, 3, 8, 0, 0.1, STATUS_INVALID_VALUE,
+     "the drm objective is computed, not trained: it has no epochs, and 3 are asked for"},
+    {"ensemble with decay", OBJECTIVE_ENSEMBLE, 2, 1, 8, 0, 0.1, STATUS_INVALID_VALUE,
+     "weight decay 0.125 would pull it towards zero, want 0"},
     {"heads unlike the model", OBJECTIVE_MICRO, 3, 1, 8, 0, 0.1, STATUS_INVALID_VALUE,
      "3 heads asked for, the model has 2"},
     {"no epochs", OBJECTIVE_MICRO, 2, 0, 8, 0, 0.1, STATUS_INVALID_VALUE, "0 epochs"},
@@ -348,6 +365,7 @@ START_TEST(refuses)
 	options.batch = refusals[_i].batch;
 	options.holdout = refusals[_i].holdout;
 	options.learning_rate = refusals[_i].learning_rate;
+	options.weight_decay = 0.125;
 	pairs_two_tastes(20, 0, 1, &data);
 	pairs_model(2, ROUTER_STATIC, 0, &model);
 	ck_assert_msg(train_run(&data, &options, NULL, NULL, &model, &err) == refusals[_i].status,
@@ -359,10 +377,71 @@ START_TEST(refuses)
 }
 END_TEST
 
+/* ---- what is characteristic of a method ---- */
+
+START_TEST(attributes_heads_are_called_and_judge_as_their_contexts)
+{
+	struct train_options options = small_options(OBJECTIVE_ATTRIBUTES);
+	struct dataset data;
+	struct model model;
+
+	options.router = ROUTER_LINEAR;
+	pairs_two_tastes(60, 12, 1, &data);
+	pairs_set_contexts(&data);
+	train(&data, &options, &model);
+	ck_assert_str_eq(model.labels[0], "even");
+	ck_assert_str_eq(model.labels[1], "odd");
+	/* even users like feature 0, odd ones dislike it; psi has a feature for each context */
+	ck_assert_float_gt(model.heads.weight[0], 1);
+	ck_assert_float_lt(model.heads.weight[1], -1);
+	ck_assert_float_gt(model.router.first[0], model.router.first[1]);
+	ck_assert_float_gt(model.router.first[3], model.router.first[2]);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
+START_TEST(ensemble_router_stays_uniform_and_its_heads_apart)
+{
+	struct train_options options = small_options(OBJECTIVE_ENSEMBLE);
+	struct dataset data;
+	struct model model;
+
+	options.weight_decay = 0;
+	pairs_one_taste(60, 12, 1, &data);
+	train(&data, &options, &model);
+	ck_assert_float_eq(model.router.bias[0], 0);
+	ck_assert_float_eq(model.router.bias[1], 0);
+	for (size_t k = 0; k < 2; k++)
+		ck_assert_float_gt(model.heads.weight[k], 1);
+	ck_assert_float_ne(model.heads.weight[0], model.heads.weight[1]);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
+/* static and lore: opposite tastes get heads of opposite signs */
+START_TEST(users_of_opposite_tastes_get_opposite_heads)
+{
+	struct train_options options = small_options(_i == 0 ? OBJECTIVE_STATIC : OBJECTIVE_LORE);
+	struct dataset data;
+	struct model model;
+
+	pairs_two_tastes(60, 12, 1, &data);
+	train(&data, &options, &model);
+	ck_assert_float_lt(model.heads.weight[0] * model.heads.weight[1], -1);
+	/* half of the users each, but for those held out */
+	ck_assert_double_eq_tol(sigmoid((double)model.router.bias[0] - model.router.bias[1]), 0.5,
+				0.15);
+	model_free(&model);
+	dataset_free(&data);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("train");
-	TCase *run = tcase_create("train_run");
+	TCase *run = tcase_create("train_run"), *methods = tcase_create("methods");
 
 	tcase_add_test(run, panel_gives_each_taste_a_head);
 	tcase_add_test(run, heads_stay_apart_where_users_differ_and_draw_together_where_they_agree);
@@ -378,7 +457,11 @@ int main(void)
 	tcase_add_test(run, refuses_heldout_scores_that_are_not_finite);
 	tcase_add_test(run, stops_when_progress_says_so);
 	tcase_add_loop_test(run, refuses, 0, (int)LENGTH(refusals));
+	tcase_add_test(methods, attributes_heads_are_called_and_judge_as_their_contexts);
+	tcase_add_test(methods, ensemble_router_stays_uniform_and_its_heads_apart);
+	tcase_add_loop_test(methods, users_of_opposite_tastes_get_opposite_heads, 0, 2);
 	tcase_set_timeout(run, 60);
 	suite_add_tcase(suite, run);
+	suite_add_tcase(suite, methods);
 	return unit_run(suite);
 }
