@@ -13,7 +13,6 @@
 #define LEGEND_NAME 110.0 /* and for those of methods */
 #define LEGEND_ROW  18.0
 #define ROW	    19.0
-#define VALUE	    40.0 /* the best one, right of the dots */
 
 struct dots {
 	const struct comparison *comparison;
@@ -92,7 +91,7 @@ static struct ticks value_ticks(const struct dots *dots)
 		low = fmin(low, least);
 		high = fmax(high, greatest);
 	}
-	return ticks_around(low, high, 5);
+	return ticks_around(low, high, 7);
 }
 
 /* The methods' marks, in lines of their own; returns where the plot begins. out NULL: only that. */
@@ -122,17 +121,21 @@ static double legend(const struct dots *dots, FILE *out)
 static void lay_out(struct dots *dots)
 {
 	const struct comparison *comparison = dots->comparison;
-	double names = 0;
+	double names = 0, numbers = 0;
 
-	for (size_t c = 0; c < comparison->n_contexts; c++)
+	for (size_t c = 0; c < comparison->n_contexts; c++) {
+		double best = value(dots, best_of(dots, c), c);
+
 		names = fmax(names, svg_label_width(comparison->context_names[c]));
+		numbers = fmax(numbers, measure_width(dots->measure, best));
+	}
 	dots->left = fmin(names, NAMES) + 10;
 	dots->top = legend(dots, NULL);
 	dots->bottom = dots->top + ROW * (double)comparison->n_contexts;
 	dots->ticks = value_ticks(dots);
 	dots->x =
 	    (struct scale){ticks_at(&dots->ticks, 0), ticks_at(&dots->ticks, dots->ticks.n - 1),
-			   dots->left + 8, SVG_WIDTH - VALUE - 8, false};
+			   dots->left + 8, SVG_WIDTH - numbers - 14, false};
 }
 
 static void draw_axis(const struct dots *dots, FILE *out)

@@ -14,7 +14,6 @@
 #define CHANCE 50.0 /* percent, of either answer */
 #define NAMES  128.0
 #define HEADS  84.0
-#define NUMBER 34.0
 #define ROW    21.0
 #define TOP    8.0
 
@@ -27,6 +26,7 @@ struct layout {
 	struct ticks ticks;
 	struct scale x;
 	double left, bottom;
+	double number_x, head_x; /* of the best head, right of the bars */
 };
 
 static struct best_head best_of_row(const struct compare_map *map, size_t row)
@@ -66,10 +66,12 @@ static struct layout lay_out(const struct compare_map *map, const struct best_he
 		heads = fmax(heads, svg_label_width(map->column_names[best[row].column]));
 	}
 	layout.left = fmin(names, NAMES) + 10;
-	layout.ticks = ticks_around(fmin(CHANCE, least), fmax(CHANCE, greatest), 5);
+	layout.ticks = ticks_around(fmin(CHANCE, least), fmax(CHANCE, greatest), 6);
+	layout.head_x = SVG_WIDTH - fmin(heads, HEADS) - 2;
+	layout.number_x = layout.head_x - 6 - measure_width(MEASURE_ACCURACY, best[0].accuracy);
 	layout.x =
 	    (struct scale){ticks_at(&layout.ticks, 0), ticks_at(&layout.ticks, layout.ticks.n - 1),
-			   layout.left + 4, SVG_WIDTH - NUMBER - fmin(heads, HEADS) - 10, false};
+			   layout.left + 4, layout.number_x - 10, false};
 	return layout;
 }
 
@@ -97,7 +99,6 @@ static void draw_bar(const struct compare_map *map, const struct layout *layout,
 {
 	double end = scale_place(&layout->x, measure_shown(MEASURE_ACCURACY, best->accuracy));
 	double chance = scale_place(&layout->x, CHANCE), text_y = top + ROW / 2 + 4;
-	double text_x = layout->x.to + 8;
 
 	svg_label(out, layout->left - 4, text_y, ANCHOR_END, map->row_names[best->row], NAMES);
 	fprintf(out,
@@ -113,10 +114,10 @@ static void draw_bar(const struct compare_map *map, const struct layout *layout,
 	fputs(measure_unit(MEASURE_ACCURACY), out);
 	svg_title_end(out);
 	fputs("</rect>\n", out);
-	svg_text_begin(out, "value", text_x, text_y, ANCHOR_START);
+	svg_text_begin(out, "value", layout->number_x, text_y, ANCHOR_START);
 	measure_print(out, MEASURE_ACCURACY, best->accuracy);
 	svg_text_end(out);
-	svg_label(out, text_x + NUMBER, text_y, ANCHOR_START, map->column_names[best->column],
+	svg_label(out, layout->head_x, text_y, ANCHOR_START, map->column_names[best->column],
 		  HEADS);
 }
 

@@ -10,19 +10,18 @@
 #include "core/report/text.h"
 
 #define TOP	   26.0
-#define LEFT	   38.0
 #define BELOW	   44.0 /* the plot: ticks and title */
 #define PLOT	   210.0
 #define LABEL_GAP  15.0
 #define LABEL_ROOM 104.0
-#define NUMBER	   34.0 /* of a label, before its name */
-#define MARK	   14.0 /* of a label, before its number */
+#define MARK	   9.0 /* from a label's marker to its number */
 
 /* Where everything of one drawing lies. */
 struct layout {
 	struct ticks ticks;
 	struct scale x, y;
-	double height, label_x;
+	double height, left;
+	double label_x, name_x; /* of the labels at the lines' ends: marker, number; name */
 };
 
 /* The end of a line, by its height. */
@@ -52,22 +51,39 @@ static struct ticks value_ticks(const struct line_chart *chart)
 			high = fmax(high, y.mean + y.sd);
 		}
 	}
-	return ticks_around(low, high, 6);
+	return ticks_around(low, high, 8);
+}
+
+/* How much room the names and the numbers at the lines' ends take. */
+static void measure_labels(const struct line_chart *chart, double *names, double *numbers)
+{
+	*names = *numbers = 0;
+	for (size_t l = 0; l < chart->n_lines; l++) {
+		const struct chart_line *line = &chart->lines[l];
+		struct spread last = measure_of(chart->measure, &line->y[chart->n_points - 1]);
+
+		*names = fmax(*names, svg_label_width(line->name));
+		*numbers = fmax(*numbers, measure_width(chart->measure, last.mean));
+	}
+	*names = fmin(*names, LABEL_ROOM);
 }
 
 static struct layout lay_out(const struct line_chart *chart)
 {
 	double first = (double)chart->x[0], last = (double)chart->x[chart->n_points - 1];
-	double plot = fmax(PLOT, (double)chart->n_lines * LABEL_GAP), names = 0;
+	double plot = fmax(PLOT, (double)chart->n_lines * LABEL_GAP), low, high, names, numbers;
 	struct layout layout = {.ticks = value_ticks(chart), .height = TOP + plot + BELOW};
 
-	for (size_t l = 0; l < chart->n_lines; l++)
-		names = fmax(names, svg_label_width(chart->lines[l].name));
-	layout.label_x = SVG_WIDTH - MARK - NUMBER - fmin(names, LABEL_ROOM) - 2;
-	layout.x = (struct scale){first, last, LEFT + 8, layout.label_x - 16, last > 4 * first};
-	layout.y =
-	    (struct scale){ticks_at(&layout.ticks, 0), ticks_at(&layout.ticks, layout.ticks.n - 1),
-			   TOP + plot, TOP, false};
+	low = ticks_at(&layout.ticks, 0);
+	high = ticks_at(&layout.ticks, layout.ticks.n - 1);
+	measure_labels(chart, &names, &numbers);
+	layout.name_x = SVG_WIDTH - names - 2;
+	layout.label_x = layout.name_x - 5 - numbers - MARK;
+	layout.left = 10 + fmax(svg_number_width(low, layout.ticks.decimals),
+				svg_number_width(high, layout.ticks.decimals));
+	layout.x =
+	    (struct scale){first, last, layout.left + 8, layout.label_x - 16, last > 4 * first};
+	layout.y = (struct scale){low, high, TOP + plot, TOP, false};
 	return layout;
 }
 
@@ -79,8 +95,8 @@ static void draw_value_axis(const struct line_chart *chart, const struct layout 
 	for (size_t i = 0; i < layout->ticks.n; i++) {
 		double value = ticks_at(&layout->ticks, i), y = scale_place(&layout->y, value);
 
-		svg_line(out, "grid", LEFT, y, layout->label_x - 8, y);
-		svg_text_begin(out, "tick", LEFT - 6, y + 4, ANCHOR_END);
+		svg_line(out, "grid", layout->left, y, layout->label_x - 8, y);
+		svg_text_begin(out, "tick", layout->left - 6, y + 4, ANCHOR_END);
 		measure_print_fixed(out, value, layout->ticks.decimals);
 		svg_text_end(out);
 	}
@@ -88,7 +104,7 @@ static void draw_value_axis(const struct line_chart *chart, const struct layout 
 
 static double tick_width(size_t x)
 {
-	return 8.0 * (x > 0 ? floor(log10((double)x)) + 1 : 1) + 6;
+	return svg_number_width((double)x, 0) + 6;
 }
 
 /* Every measured x has a tick; its number is there where it has room, at the last one always. */
@@ -111,7 +127,7 @@ static void draw_x_axis(const struct line_chart *chart, const struct layout *lay
 		svg_text_end(out);
 		taken = x + half;
 	}
-	svg_line(out, "rule", LEFT, bottom, layout->label_x - 8, bottom);
+	svg_line(out, "rule", layout->left, bottom, layout->label_x - 8, bottom);
 	svg_text_begin(out, "axis", (layout->x.from + layout->x.to) / 2, bottom + 36,
 		       ANCHOR_MIDDLE);
 	fprintf(out, "%s%s", chart->x_title, layout->x.is_log ? ", log scale" : "");
@@ -190,14 +206,13 @@ static void draw_end(const struct line_chart *chart, const struct layout *layout
 {
 	const struct chart_line *line = end->line;
 	struct spread last = measure_of(chart->measure, &line->y[chart->n_points - 1]);
-	double text_x = layout->label_x + MARK / 2 + 1;
 
 	svg_line(out, "leader", layout->x.to + 6, end->wanted, layout->label_x - 6, place);
 	svg_marker(out, line->series, layout->label_x, place);
-	svg_text_begin(out, "value", text_x, place + 4, ANCHOR_START);
+	svg_text_begin(out, "value", layout->label_x + MARK, place + 4, ANCHOR_START);
 	measure_print(out, chart->measure, last.mean);
 	svg_text_end(out);
-	svg_label(out, text_x + NUMBER, place + 4, ANCHOR_START, line->name, LABEL_ROOM);
+	svg_label(out, layout->name_x, place + 4, ANCHOR_START, line->name, LABEL_ROOM);
 }
 
 static enum status draw_ends(const struct line_chart *chart, const struct layout *layout, FILE *out,

@@ -158,8 +158,8 @@ static void draw_key(const struct map_chart *chart, const struct layout *layout,
 		double x = SVG_WIDTH - 4 - width * (double)(n - i);
 
 		fprintf(out,
-			"<rect class=\"shade\" fill-opacity=\"%.3f\" x=\"%.1f\" y=\"%.1f\" "
-			"width=\"%.1f\" height=\"10\"/>\n",
+			"<rect class=\"shade key\" fill-opacity=\"%.3f\" x=\"%.1f\" "
+			"y=\"%.1f\" width=\"%.1f\" height=\"10\"/>\n",
 			part_of(layout, tick), x, top, width);
 		svg_text_begin(out, "tick", x + width / 2, top + 24, ANCHOR_MIDDLE);
 		measure_print_fixed(out, tick, layout->range.decimals);

@@ -243,7 +243,6 @@ static enum status write_sections(const struct comparison *comparison, FILE *out
 
 	fputs("<section>\n<h2>Results</h2>\n", out);
 	results_table_write(comparison, out);
-	print_facts(comparison, out);
 	fputs("</section>\n", out);
 	if (comparison->n_shots > 0 && comparison->n_results > 0)
 		status = write_feedback(comparison, out, err);
@@ -258,6 +257,14 @@ static enum status write_sections(const struct comparison *comparison, FILE *out
 	return status;
 }
 
+static void write_setting(const struct comparison *comparison, FILE *out)
+{
+	fputs("<section>\n<h2>How this was measured</h2>\n", out);
+	print_facts(comparison, out);
+	results_table_methods(comparison, out);
+	fputs("</section>\n", out);
+}
+
 static enum status write_page(const struct comparison *comparison, FILE *out, struct err *err)
 {
 	enum status status;
@@ -266,6 +273,7 @@ static enum status write_page(const struct comparison *comparison, FILE *out, st
 	status = write_sections(comparison, out, err);
 	if (status != STATUS_OK)
 		return status;
+	write_setting(comparison, out);
 	fputs("</main>\n<footer>micro-model " MICRO_VERSION ". This page is complete: no script, "
 	      "nothing loaded.</footer>\n</body>\n</html>\n",
 	      out);

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "core/report/svg.h"
+
 static const struct {
 	const char *title;
 	const char *unit;
@@ -49,6 +51,11 @@ void measure_print_fixed(FILE *out, double value, int decimals)
 void measure_print(FILE *out, enum measure measure, double value)
 {
 	measure_print_fixed(out, measure_shown(measure, value), measures[measure].decimals);
+}
+
+double measure_width(enum measure measure, double value)
+{
+	return svg_number_width(measure_shown(measure, value), measures[measure].decimals);
 }
 
 void measure_print_spread(FILE *out, enum measure measure, const struct spread *spread,

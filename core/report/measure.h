@@ -29,6 +29,9 @@ bool measure_is_better(enum measure measure, double a, double b);
 /** measure_print(out, measure, value): the number alone, short. */
 void measure_print(FILE *out, enum measure measure, double value);
 
+/** measure_width(measure, value): of that number in a chart, svg.h. */
+double measure_width(enum measure measure, double value);
+
 /** measure_print_spread(out, measure, spread, n_seeds): one digit more, "± sd" of several seeds. */
 void measure_print_spread(FILE *out, enum measure measure, const struct spread *spread,
 			  size_t n_seeds);

@@ -9,7 +9,8 @@
 #include "core/report/svg.h"
 #include "core/report/text.h"
 
-enum column_kind { COLUMN_OVERALL, COLUMN_FEEDBACK, COLUMN_CONTEXTS, N_COLUMN_KINDS };
+/* From the left, what decides first. */
+enum column_kind { COLUMN_FEEDBACK, COLUMN_CONTEXTS, COLUMN_OVERALL, N_COLUMN_KINDS };
 
 static bool has_column(const struct comparison *comparison, enum column_kind kind)
 {
@@ -126,11 +127,11 @@ static void print_row(const struct comparison *comparison, size_t r, FILE *out)
 {
 	const struct compare_result *result = &comparison->results[r];
 
-	fputs("<tr><th scope=\"row\">", out);
+	fputs("<tr><th scope=\"row\"><span class=\"signed\">", out);
 	print_sign(r, out);
 	fputs("<bdi>", out);
 	text_print(out, result->name);
-	fprintf(out, "</bdi></th><td>%zu</td>", result->n_heads);
+	fprintf(out, "</bdi></span></th><td>%zu</td>", result->n_heads);
 	for (enum column_kind kind = 0; kind < N_COLUMN_KINDS; kind++) {
 		const struct compare_score *score = score_of(comparison, result, kind);
 
@@ -144,13 +145,13 @@ static void print_row(const struct comparison *comparison, size_t r, FILE *out)
 	fputs("</td></tr>\n", out);
 }
 
-static void print_methods(const struct comparison *comparison, FILE *out)
+void results_table_methods(const struct comparison *comparison, FILE *out)
 {
 	fputs("<dl class=\"methods\">\n", out);
 	for (size_t r = 0; r < comparison->n_results; r++) {
 		const struct compare_result *result = &comparison->results[r];
 
-		fputs("<dt>", out);
+		fputs("<div><dt class=\"signed\">", out);
 		print_sign(r, out);
 		fputs("<bdi>", out);
 		text_print(out, result->name);
@@ -160,7 +161,7 @@ static void print_methods(const struct comparison *comparison, FILE *out)
 		text_print(out, result->objective);
 		fputs(", adapt ", out);
 		text_print(out, result->adapt);
-		fputs("</span></dd>\n", out);
+		fputs("</span></dd></div>\n", out);
 	}
 	fputs("</dl>\n", out);
 }
@@ -180,5 +181,4 @@ void results_table_write(const struct comparison *comparison, FILE *out)
 	fputs("NLL: negative log-likelihood in nats a pair, lower is better; 0.693 is guessing.",
 	      out);
 	fputs("</p>\n", out);
-	print_methods(comparison, out);
 }

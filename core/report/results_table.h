@@ -7,7 +7,10 @@
 
 #include "core/compare/comparison.h"
 
-/** results_table_write(comparison, out): the table, and what each method is. */
+/** results_table_write(comparison, out): the table and how to read it. */
 void results_table_write(const struct comparison *comparison, FILE *out);
+
+/** results_table_methods(comparison, out): what each method is, with its sign in the charts. */
+void results_table_methods(const struct comparison *comparison, FILE *out);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/report/svg.h"
 
+#include <math.h>
+
 #include "core/report/text.h"
 
 static const char *const anchors[] = {
@@ -55,6 +57,14 @@ void svg_label(FILE *out, double x, double y, enum svg_anchor anchor, const char
 double svg_label_width(const char *text)
 {
 	return text_width(text) * SVG_FONT;
+}
+
+double svg_number_width(double value, int decimals)
+{
+	double digits = floor(log10(fmax(1, fabs(value)))) + 1;
+	double point = decimals > 0 ? 0.4 : 0, sign = value < 0 ? 0.6 : 0;
+
+	return SVG_FONT * (0.7 * (digits + decimals) + point + sign);
 }
 
 void svg_marker(FILE *out, size_t series, double x, double y)

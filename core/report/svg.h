@@ -34,6 +34,9 @@ void svg_label(FILE *out, double x, double y, enum svg_anchor anchor, const char
 /** svg_label_width(text): how wide svg_label() makes it. */
 double svg_label_width(const char *text);
 
+/** svg_number_width(value, decimals): how wide a number is, also when it is bold. */
+double svg_number_width(double value, int decimals);
+
 /** svg_marker(out, series, x, y): the sign of a series. */
 void svg_marker(FILE *out, size_t series, double x, double y);
 
