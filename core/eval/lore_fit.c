@@ -9,10 +9,9 @@
 #include "core/math/logmath.h"
 #include "core/model/mixture.h"
 
-#define LAMBDA	      0.2  /* by the predictions of people held out of Polis' training split */
-#define FLAT	      1e-6 /* a gradient that is taken for zero */
-#define ARMIJO	      0.5  /* part of the fall that the gradient promises */
-#define SMALLEST_STEP 1e-12
+#define LAMBDA	     0.2 /* by the predictions of people held out of Polis' training split */
+#define ARMIJO	     0.5 /* part of the fall that the gradient promises */
+#define MAX_HALVINGS 60	 /* of a step: less than rounding */
 
 enum status lore_fit_init(struct lore_fit *lore, size_t n_heads, size_t max_pairs, struct err *err)
 {
@@ -109,7 +108,7 @@ static bool descend(struct lore_fit *lore, double *shift, double *value, double 
 {
 	double promise = ARMIJO * square(lore->gradient, lore->n_heads);
 
-	for (; *step >= SMALLEST_STEP; *step /= 2) {
+	for (int i = 0; i < MAX_HALVINGS; i++, *step /= 2) {
 		double next;
 
 		for (size_t k = 0; k < lore->n_heads; k++)
@@ -128,12 +127,13 @@ static bool descend(struct lore_fit *lore, double *shift, double *value, double 
 
 enum status lore_fit_run(struct lore_fit *lore, double *shift_out, struct err *err)
 {
-	double value, step = 1;
+	double value, step;
 
 	memset(shift_out, 0, lore->n_heads * sizeof(*shift_out));
 	value = lore_fit_value(lore, shift_out, lore->gradient);
-	for (size_t i = 0; i < LORE_MAX_STEPS; i++) {
-		if (largest(lore->gradient, lore->n_heads) <= FLAT ||
+	step = 1 / fmax(1, largest(lore->gradient, lore->n_heads)); /* no shift by more than 1 */
+	for (size_t i = 0; i < LORE_FIT_MAX_STEPS; i++) {
+		if (largest(lore->gradient, lore->n_heads) <= LORE_FIT_FLAT ||
 		    !descend(lore, shift_out, &value, &step))
 			break;
 	}

@@ -19,7 +19,8 @@
 
 #include "core/base/err.h"
 
-#define LORE_MAX_STEPS 500
+#define LORE_FIT_MAX_STEPS 500
+#define LORE_FIT_FLAT	   1e-6 /* a part of a gradient that is taken for zero */
 
 /* One user's pairs so far. */
 struct lore_fit {
@@ -55,7 +56,7 @@ double lore_fit_value(struct lore_fit *lore, const double *shift, double *gradie
 /**
  * lore_fit_run(lore, shift_out, err): the shift [n_heads] that minimizes F, by gradient descent
  * from 0 with step sizes that are halved until F falls enough (Armijo) and doubled after;
- * ends where no part of the gradient is above 1e-6, or after LORE_MAX_STEPS. The same
+ * ends where no part of the gradient is above LORE_FIT_FLAT, or after LORE_FIT_MAX_STEPS. The same
  * pairs give the same shift, in another order up to rounding. STATUS_NOT_FINITE.
  */
 enum status lore_fit_run(struct lore_fit *lore, double *shift_out, struct err *err);
