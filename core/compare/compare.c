@@ -303,9 +303,11 @@ enum status compare_run(const struct compare_options *options, compare_progress_
 	}
 	if (status == STATUS_OK)
 		status = trace_heads(&c, err);
+	if (status != STATUS_OK) {
+		comparison_free(comparison_out);
+		return status;
+	}
 	for (size_t i = 0; i < comparison_out->budget_curve.n_points; i++)
 		compare_score_finish(&comparison_out->budget_curve.y[i], options->n_seeds);
-	if (status != STATUS_OK)
-		comparison_free(comparison_out);
-	return status;
+	return STATUS_OK;
 }

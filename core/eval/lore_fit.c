@@ -137,7 +137,7 @@ enum status lore_fit_run(struct lore_fit *lore, double *shift_out, struct err *e
 		    !descend(lore, shift_out, &value, &step))
 			break;
 	}
-	if (!isfinite(value) || !all_finite(shift_out, lore->n_heads))
+	if (!isfinite(value) || !all_finite(lore->gradient, lore->n_heads))
 		return err_set(err, STATUS_NOT_FINITE,
 			       "the user's weights: the heads' rewards are too far apart");
 	return STATUS_OK;
