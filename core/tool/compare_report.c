@@ -164,10 +164,9 @@ static enum status print_methods(const struct comparison *comparison,
 	status = table_print(&table, terminal, err);
 	table_free(&table);
 	if (contexts)
-		fprintf(terminal->out, "contexts: mean accuracy over %zu, by the router alone%s\n",
+		fprintf(terminal->out, "contexts: mean over %zu, by the router alone%s\n",
 			comparison->n_contexts,
-			comparison->route_path == NULL ? ""
-						       : ", after stage 2 unless it is static");
+			comparison->route_path == NULL ? "" : "; after stage 2 unless static");
 	return status;
 }
 

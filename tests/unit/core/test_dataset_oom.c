@@ -6,6 +6,7 @@
 #include "core/base/mem.h"
 #include "core/data/dataset.h"
 #include "core/data/intern.h"
+#include "core/data/pair_names.h"
 #include "core/encode/template.h"
 #include "tests/unit/core/folder_fixture.h"
 #include "tests/unit/mem_failing.h"
@@ -103,6 +104,29 @@ START_TEST(by_user_survives_any_failed_allocation)
 }
 END_TEST
 
+/* ---- pair_names ---- */
+
+START_TEST(pair_names_survive_any_failed_allocation)
+{
+	static const uint32_t pairs[] = {0, 1};
+	const char *path = write_texts();
+	enum status status = STATUS_NO_MEMORY;
+	char *names[2];
+	long n;
+
+	for (n = 0; n < MAX_ALLOCATIONS && status != STATUS_OK; n++) {
+		mem_fail_after(n);
+		status = pair_names_read(path, 16, pairs, 2, names, NULL);
+		mem_fail_after(-1);
+		ck_assert(status == STATUS_OK || status == STATUS_NO_MEMORY);
+	}
+	ck_assert_int_eq(status, STATUS_OK);
+	ck_assert_int_gt(n, 4);
+	for (size_t j = 0; j < 2; j++)
+		mem_free(names[j]);
+}
+END_TEST
+
 /* ---- intern ---- */
 
 START_TEST(intern_add_that_fails_changes_nothing_and_can_be_repeated)
@@ -164,6 +188,7 @@ int main(void)
 	tcase_add_test(tcase, read_of_texts_survives_any_failed_allocation);
 	tcase_add_test(tcase, read_of_vectors_survives_any_failed_allocation);
 	tcase_add_test(tcase, by_user_survives_any_failed_allocation);
+	tcase_add_test(tcase, pair_names_survive_any_failed_allocation);
 	tcase_add_test(tcase, intern_add_that_fails_changes_nothing_and_can_be_repeated);
 	tcase_add_test(tcase, intern_strings_survives_any_failed_allocation);
 	tcase_set_timeout(tcase, 60);
