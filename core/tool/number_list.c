@@ -33,8 +33,8 @@ enum status number_list_read(const char *option, const char *text, size_t min, s
 		    (*rest != ',' && *rest != '\0'))
 			return err_set(err, STATUS_USAGE,
 				       "--%s %s: want ascending whole numbers from %zu up to %zu, "
-				       "separated by commas, such as 1,2,4,8",
-				       option, text, min, max);
+				       "separated by commas, such as %s",
+				       option, text, min, max, min == 0 ? "0,1,2,4,8" : "2,4,8");
 		list_out->number[n++] = number;
 	} while (*rest++ == ',');
 	list_out->n = n;
