@@ -124,6 +124,20 @@ struct feature_row features_row(const struct features *f, size_t i)
 	};
 }
 
+bool features_is_dense(const struct features *f)
+{
+	return !f->sparse;
+}
+
+enum status features_gather(const struct features *f, const uint32_t *rows, size_t n, float *out,
+			    struct err *err)
+{
+	(void)err;
+	for (size_t i = 0; i < n; i++)
+		feature_row_copy(features_row(f, rows[i]), out + i * f->dim);
+	return STATUS_OK;
+}
+
 struct feature_row feature_row_dense(const float *x, size_t dim)
 {
 	return (struct feature_row){.dim = dim, .n_values = dim, .value = x};

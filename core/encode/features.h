@@ -55,6 +55,20 @@ enum status features_append(struct features *f, struct feature_row row, struct e
 /** features_row(f, i): a view of row i < n_rows, valid until the next append. */
 struct feature_row features_row(const struct features *f, size_t i);
 
+/**
+ * features_is_dense(f): a row costs its dim numbers, so products are worth taking by
+ * blocks of rows (features_gather()) rather than row by row (features_row()).
+ */
+bool features_is_dense(const struct features *f);
+
+/**
+ * features_gather(f, rows, n, out, err): out [n, dim] = the rows rows [n], each
+ * < n_rows and in any order, as dense numbers whatever the storage. Several threads may
+ * gather at once. Errors: none of rows in memory; a storage read from a file may have some.
+ */
+enum status features_gather(const struct features *f, const uint32_t *rows, size_t n, float *out,
+			    struct err *err);
+
 /** feature_row_dense(x, dim): a view of a dense vector. */
 struct feature_row feature_row_dense(const float *x, size_t dim);
 

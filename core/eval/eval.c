@@ -148,10 +148,8 @@ static size_t most_feedbacks(const struct evaluation *e)
 static enum status evaluation_init(struct evaluation *e, struct err *err)
 {
 	size_t n_heads = e->model->heads.n_heads;
-	size_t n_hidden = e->model->router.n_hidden;
 	struct adapt_options adapt = {e->options->adapt, e->options->temperature,
 				      e->options->drift};
-	float *hidden;
 	enum status status;
 
 	if (e->dataset->phi.dim != e->model->heads.dim)
@@ -162,14 +160,11 @@ static enum status evaluation_init(struct evaluation *e, struct err *err)
 	if (status != STATUS_OK)
 		return status;
 	status = adapt_init(&e->adapt, &adapt, n_heads, e->model->mask, most_feedbacks(e), err);
-	if (status != STATUS_OK)
-		return status;
-	hidden = mem_array(n_hidden, sizeof(float));
-	if (hidden == NULL)
-		return err_no_memory(err, "evaluation");
-	score_table_fill(&e->table, e->dataset, &e->model->heads, &e->model->router, hidden);
-	mem_free(hidden);
-	status = score_table_check(&e->table, e->dataset, err);
+	if (status == STATUS_OK)
+		status = score_table_fill(&e->table, e->dataset, &e->model->heads,
+					  &e->model->router, NULL, NULL, err);
+	if (status == STATUS_OK)
+		status = score_table_check(&e->table, e->dataset, err);
 	if (status != STATUS_OK)
 		return status;
 	return dataset_by_user(e->dataset, &e->order, &e->start, &e->n_users, err);

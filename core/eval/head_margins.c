@@ -14,14 +14,12 @@ struct reading {
 	const struct model *model;
 	const struct dataset *dataset;
 	struct score_table table;
-	float *hidden;	    /* [n_hidden], scratch */
 	double *log_weight; /* [n_heads], scratch */
 };
 
 static void reading_free(struct reading *reading)
 {
 	score_table_free(&reading->table);
-	mem_free(reading->hidden);
 	mem_free(reading->log_weight);
 }
 
@@ -38,15 +36,15 @@ static enum status reading_init(struct reading *reading, struct err *err)
 	status = score_table_init(&reading->table, reading->dataset, n_heads, err);
 	if (status != STATUS_OK)
 		return status;
-	reading->hidden = mem_array(model->router.n_hidden, sizeof(float));
 	reading->log_weight = mem_array(n_heads, sizeof(double));
-	if (reading->hidden == NULL || reading->log_weight == NULL) {
+	if (reading->log_weight == NULL) {
 		reading_free(reading);
 		return err_no_memory(err, "the heads' margins");
 	}
-	score_table_fill(&reading->table, reading->dataset, &model->heads, &model->router,
-			 reading->hidden);
-	status = score_table_check(&reading->table, reading->dataset, err);
+	status = score_table_fill(&reading->table, reading->dataset, &model->heads, &model->router,
+				  NULL, NULL, err);
+	if (status == STATUS_OK)
+		status = score_table_check(&reading->table, reading->dataset, err);
 	if (status != STATUS_OK)
 		reading_free(reading);
 	return status;

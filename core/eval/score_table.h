@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "core/base/err.h"
+#include "core/base/pool.h"
 #include "core/data/dataset.h"
 #include "core/model/heads.h"
 #include "core/model/router.h"
@@ -27,12 +28,29 @@ enum status score_table_init(struct score_table *table, const struct dataset *da
 /** score_table_free(table): a zeroed table is allowed. */
 void score_table_free(struct score_table *table);
 
-/**
- * score_table_fill(table, dataset, heads, router, hidden): compute all entries;
- * hidden: scratch [router->n_hidden].
+/* The features that some pairs are made of, each once, ascending. */
+struct score_rows {
+	uint32_t *phi, *psi; /* [n_phi], [n_psi] */
+	size_t n_phi, n_psi;
+};
+
+/** score_rows_init(rows, dataset, pairs, n, err): those of pairs [n]; score_rows_free() releases.
  */
-void score_table_fill(struct score_table *table, const struct dataset *dataset,
-		      const struct heads *heads, const struct router *router, float *hidden);
+enum status score_rows_init(struct score_rows *rows, const struct dataset *dataset,
+			    const uint32_t *pairs, size_t n, struct err *err);
+
+/** score_rows_free(rows): zeroed ones are allowed. */
+void score_rows_free(struct score_rows *rows);
+
+/**
+ * score_table_fill(table, dataset, heads, router, rows, pool, err): compute the entries
+ * of rows, NULL: all; the others keep their values. Dense features go by blocks of
+ * rows. pool: threads, or NULL; their number changes no bit.
+ * Errors: STATUS_NO_MEMORY, and those of features_gather().
+ */
+enum status score_table_fill(struct score_table *table, const struct dataset *dataset,
+			     const struct heads *heads, const struct router *router,
+			     const struct score_rows *rows, struct pool *pool, struct err *err);
 
 /**
  * score_table_check(table, dataset, err): after score_table_fill(): STATUS_NOT_FINITE naming

@@ -21,6 +21,20 @@ const char *linalg_version(void);
 /** linalg_vecmat(x, a, n, m, y): y [m] = x [n] * a [n, m]. */
 void linalg_vecmat(const float *x, const float *a, size_t n, size_t m, float *y);
 
+/**
+ * linalg_matmul(x, ldx, n, k, a, m, out): out [n, m] = x [n, k] * a [k, m]; the rows
+ * of x are ldx >= k numbers apart.
+ */
+void linalg_matmul(const float *x, size_t ldx, size_t n, size_t k, const float *a, size_t m,
+		   float *out);
+
+/**
+ * linalg_matmul_transposed(x, ldx, n, k, d, m, out): out [k, m] = x^T * d, of x [n, k]
+ * with rows ldx >= k numbers apart and d [n, m].
+ */
+void linalg_matmul_transposed(const float *x, size_t ldx, size_t n, size_t k, const float *d,
+			      size_t m, float *out);
+
 /** linalg_dot(x, y, n): sum x_i y_i in double precision. */
 double linalg_dot(const float *x, const float *y, size_t n);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/math/linalg.h"
 
 const char *router_kind_name(enum router_kind kind)
 {
@@ -16,18 +17,11 @@ const char *router_kind_name(enum router_kind kind)
 	return names[kind];
 }
 
-/* Length of the first layer's weights: [dim, n_out]. */
-static bool first_layer_size(const struct router *router, size_t *n_out)
+size_t router_first_n_out(const struct router *router)
 {
-	switch (router->kind) {
-	case ROUTER_LINEAR:
-		return mem_mul(router->dim, router->n_heads, n_out);
-	case ROUTER_MLP:
-		return mem_mul(router->dim, router->n_hidden, n_out);
-	default:
-		*n_out = 0;
-		return true;
-	}
+	if (router->kind == ROUTER_MLP)
+		return router->n_hidden;
+	return router->kind == ROUTER_LINEAR ? router->n_heads : 0;
 }
 
 enum status router_init(struct router *router, enum router_kind kind, size_t dim, size_t n_heads,
@@ -41,8 +35,9 @@ enum status router_init(struct router *router, enum router_kind kind, size_t dim
 	    .n_heads = n_heads,
 	    .n_hidden = kind == ROUTER_MLP ? n_hidden : 0,
 	};
-	if (!first_layer_size(router, &n_first) || !mem_mul(router->n_hidden, n_heads, &n_last) ||
-	    n_first > SIZE_MAX / 2 || n_last > SIZE_MAX / 4)
+	if (!mem_mul(dim, router_first_n_out(router), &n_first) ||
+	    !mem_mul(router->n_hidden, n_heads, &n_last) || n_first > SIZE_MAX / 2 ||
+	    n_last > SIZE_MAX / 4)
 		return err_no_memory(err, "router");
 	router->n_params = n_first + router->n_hidden + n_last + n_heads;
 	router->params = mem_array(router->n_params, sizeof(*router->params));
@@ -117,6 +112,36 @@ void router_logits(const struct router *router, struct feature_row psi, float *h
 		memcpy(logits_out, router->bias, n_heads * sizeof(*logits_out));
 		break;
 	}
+}
+
+static void add_to_rows(const float *bias, size_t n, size_t m, float *x)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < m; j++)
+			x[i * m + j] += bias[j];
+	}
+}
+
+void router_finish(const struct router *router, size_t n, float *first, float *logits_out)
+{
+	size_t n_heads = router->n_heads;
+	size_t n_hidden = router->n_hidden;
+
+	switch (router->kind) {
+	case ROUTER_LINEAR:
+		memcpy(logits_out, first, n * n_heads * sizeof(*logits_out));
+		break;
+	case ROUTER_MLP:
+		add_to_rows(router->bias0, n, n_hidden, first);
+		for (size_t i = 0; i < n * n_hidden; i++)
+			first[i] = relu(first[i]);
+		linalg_matmul(first, n_hidden, n, n_hidden, router->weight2, n_heads, logits_out);
+		break;
+	default:
+		memset(logits_out, 0, n * n_heads * sizeof(*logits_out));
+		break;
+	}
+	add_to_rows(router->bias, n, n_heads, logits_out);
 }
 
 void router_backward(const struct router *router, struct feature_row psi, const float *hidden,

@@ -58,6 +58,17 @@ void router_randomize(struct router *router, struct rng *rng);
 void router_logits(const struct router *router, struct feature_row psi, float *hidden,
 		   float *logits_out);
 
+/** router_first_n_out(router): outputs of the first layer: n_hidden, n_heads (linear), 0 (static).
+ */
+size_t router_first_n_out(const struct router *router);
+
+/**
+ * router_finish(router, n, first, logits_out): logits_out [n, n_heads] of n rows whose
+ * products with the first layer's weights are first [n, n_first_out], which holds
+ * relu(W0 psi + b0) afterwards (mlp only).
+ */
+void router_finish(const struct router *router, size_t n, float *first, float *logits_out);
+
 /**
  * router_backward(router, psi, hidden, dlogits, scratch, grad): add to
  * grad (same block layout as params, [n_params]) the gradient of one example

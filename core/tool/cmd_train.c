@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_train.c - micro-model train: preference pairs in, a model file out. */
 #include "core/encode/template.h"
-#include "core/math/linalg.h"
 #include "core/tool/command.h"
 #include "core/tool/command_files.h"
 #include "core/tool/interrupt.h"
@@ -114,7 +113,6 @@ static enum status learn_and_save(struct training *t, struct err *err)
 {
 	enum status status;
 
-	linalg_set_threads((int)t->config.threads);
 	interrupt_catch();
 	progress_start(&t->progress, &t->terminal, progress_form(&t->config), stopwatch_seconds());
 	status = train_run(&t->dataset, &t->options, on_progress, t, &t->model, err);

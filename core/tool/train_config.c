@@ -238,6 +238,7 @@ void train_config_options(const struct train_config *config, enum objective obje
 	    .anneal = config->anneal,
 	    .holdout = config->holdout,
 	    .seed = (uint64_t)config->seed,
+	    .n_threads = (size_t)config->threads,
 	};
 }
 

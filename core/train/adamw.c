@@ -38,30 +38,45 @@ void adamw_free(struct adamw *opt)
 	*opt = (struct adamw){0};
 }
 
+struct adamw_rates adamw_begin(struct adamw *opt, double learning_rate)
+{
+	double correct1, correct2;
+
+	opt->step++;
+	correct1 = 1 - pow(opt->beta1, (double)opt->step);
+	correct2 = sqrt(1 - pow(opt->beta2, (double)opt->step));
+	return (struct adamw_rates){
+	    .step = (float)(learning_rate * correct2 / correct1),
+	    .epsilon = (float)(opt->epsilon * correct2),
+	    .keep = (float)(1 - learning_rate * opt->weight_decay),
+	    .beta1 = (float)opt->beta1,
+	    .beta2 = (float)opt->beta2,
+	};
+}
+
 /*
  * m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2
  * x <- x - lr (m_hat / (sqrt(v_hat) + eps) + decay x)
- * The bias corrections are folded into the step size and epsilon.
  */
-void adamw_step(struct adamw *opt, double learning_rate, float *grad, float *params)
+void adamw_update(struct adamw *opt, struct adamw_rates rates, size_t begin, size_t n,
+		  const float *grad, float *params)
 {
-	opt->step++;
+	float b1 = rates.beta1, b2 = rates.beta2;
+	float *restrict mean = opt->mean + begin;
+	float *restrict variance = opt->variance + begin;
+	const float *restrict g = grad;
+	float *restrict x = params + begin;
 
-	double correct1 = 1 - pow(opt->beta1, (double)opt->step);
-	double correct2 = sqrt(1 - pow(opt->beta2, (double)opt->step));
-	float step = (float)(learning_rate * correct2 / correct1);
-	float epsilon = (float)(opt->epsilon * correct2);
-	float keep = (float)(1 - learning_rate * opt->weight_decay);
-	float b1 = (float)opt->beta1, b2 = (float)opt->beta2;
-	float *restrict mean = opt->mean;
-	float *restrict variance = opt->variance;
-	float *restrict g = grad;
-	float *restrict x = params;
-
-	for (size_t i = 0; i < opt->n_params; i++) {
+	for (size_t i = 0; i < n; i++) {
 		mean[i] = b1 * mean[i] + (1 - b1) * g[i];
 		variance[i] = b2 * variance[i] + (1 - b2) * g[i] * g[i];
-		x[i] = keep * x[i] - step * mean[i] / (sqrtf(variance[i]) + epsilon);
-		g[i] = 0;
+		x[i] =
+		    rates.keep * x[i] - rates.step * mean[i] / (sqrtf(variance[i]) + rates.epsilon);
 	}
+}
+
+void adamw_step(struct adamw *opt, double learning_rate, float *grad, float *params)
+{
+	adamw_update(opt, adamw_begin(opt, learning_rate), 0, opt->n_params, grad, params);
+	memset(grad, 0, opt->n_params * sizeof(*grad));
 }

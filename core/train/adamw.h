@@ -31,4 +31,25 @@ void adamw_free(struct adamw *opt);
  */
 void adamw_step(struct adamw *opt, double learning_rate, float *grad, float *params);
 
+/* What the parameters of one step have in common. */
+struct adamw_rates {
+	float step, epsilon; /* with the bias corrections folded in */
+	float keep;	     /* 1 - learning_rate * weight_decay */
+	float beta1, beta2;
+};
+
+/**
+ * adamw_begin(opt, learning_rate): begin a step whose parameters are updated part by
+ * part: each once, by adamw_update(), before the next step begins.
+ */
+struct adamw_rates adamw_begin(struct adamw *opt, double learning_rate);
+
+/**
+ * adamw_update(opt, rates, begin, n, grad, params): the parameters begin .. begin + n - 1
+ * of the block params [n_params], with their gradient grad [n]. Threads may update
+ * different ones at once.
+ */
+void adamw_update(struct adamw *opt, struct adamw_rates rates, size_t begin, size_t n,
+		  const float *grad, float *params);
+
 #endif

@@ -125,11 +125,12 @@ static enum status drm_solve(struct trainer *t, struct err *err)
 				 "only, too few for %zu heads",
 				 c.n_found, t->n_heads);
 	if (status == STATUS_OK) {
-		float scale;
-
 		set_heads(t, &c);
-		score_table_fill(&t->table, t->dataset, heads, &t->model->router, t->hidden);
-		scale = (float)best_scale(t, 1 / sqrt(c.variance[0]));
+		status = trainer_score(t, NULL, err);
+	}
+	if (status == STATUS_OK) {
+		float scale = (float)best_scale(t, 1 / sqrt(c.variance[0]));
+
 		for (size_t i = 0; i < heads->dim * heads->n_heads; i++)
 			heads->weight[i] *= scale;
 	}

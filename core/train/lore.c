@@ -70,7 +70,6 @@ static void lore_begin_epoch(struct trainer *t, size_t epoch)
 	(void)epoch;
 	for (size_t k = 0; k < t->n_heads; k++)
 		mean[k] = 0;
-	score_table_fill(&t->table, t->dataset, &t->model->heads, &t->model->router, t->hidden);
 	for (size_t i = t->n_heldout; i < t->n_groups; i++) {
 		double *weight = t->responsibility + t->groups[i] * t->n_heads;
 		size_t n = gather_margins(t, t->groups[i]);

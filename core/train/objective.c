@@ -110,5 +110,6 @@ void train_defaults(enum objective objective, struct train_options *options_out)
 	    .anneal = 4,
 	    .holdout = 0.05,
 	    .seed = 1,
+	    .n_threads = 1,
 	};
 }

@@ -57,7 +57,6 @@ static void panel_begin_epoch(struct trainer *t, size_t epoch)
 {
 	double temperature = temperature_at(t->options, epoch);
 
-	score_table_fill(&t->table, t->dataset, &t->model->heads, &t->model->router, t->hidden);
 	for (size_t i = t->n_heldout; i < t->n_groups; i++) {
 		size_t user = t->groups[i];
 

@@ -60,16 +60,19 @@ enum status shrink_heads(struct trainer *t, double *lambda_out, struct err *err)
 	double *usage = mem_array(t->n_heads, sizeof(*usage));
 	struct train_progress heldout[N_CANDIDATES];
 	double best = INFINITY;
+	enum status status = STATUS_OK;
 
 	if (weight == NULL || usage == NULL) {
-		mem_free(weight);
-		mem_free(usage);
-		return err_no_memory(err, "shrinking the heads");
+		status = err_no_memory(err, "shrinking the heads");
+		goto out;
 	}
 	memcpy(weight, t->model->heads.weight, n_weights * sizeof(*weight));
 	mean_responsibility(t, usage);
 	for (size_t i = 0; i < N_CANDIDATES; i++) {
 		set_shrunk(t, weight, usage, candidates[i]);
+		status = trainer_score(t, &t->heldout_rows, err);
+		if (status != STATUS_OK)
+			goto out;
 		trainer_heldout(t, &heldout[i]);
 		if (heldout[i].heldout_nll < best)
 			best = heldout[i].heldout_nll;
@@ -85,7 +88,8 @@ enum status shrink_heads(struct trainer *t, double *lambda_out, struct err *err)
 		set_shrunk(t, weight, usage, *lambda_out);
 	else
 		memcpy(t->model->heads.weight, weight, n_weights * sizeof(*weight));
+out:
 	mem_free(weight);
 	mem_free(usage);
-	return STATUS_OK;
+	return status;
 }

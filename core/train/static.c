@@ -39,7 +39,6 @@ static size_t likeliest_head(const double *log_likelihood, size_t n_heads)
 static void static_begin_epoch(struct trainer *t, size_t epoch)
 {
 	(void)epoch;
-	score_table_fill(&t->table, t->dataset, &t->model->heads, &t->model->router, t->hidden);
 	for (size_t i = t->n_heldout; i < t->n_groups; i++) {
 		size_t group = t->groups[i];
 		double *q = t->responsibility + group * t->n_heads;

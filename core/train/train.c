@@ -117,13 +117,15 @@ static enum status check_inputs(const struct dataset *dataset, const struct trai
 		return err_set(err, STATUS_INVALID_VALUE,
 			       "%zu epochs in batches of %zu, want at least 1 of each",
 			       options->epochs, options->batch);
+	if (options->n_threads < 1)
+		return err_set(err, STATUS_INVALID_VALUE, "0 threads, want at least 1");
 	if (!(options->holdout >= 0 && options->holdout < 1))
 		return err_set(err, STATUS_INVALID_VALUE, "holdout %g, want 0 <= holdout < 1",
 			       options->holdout);
 	return STATUS_OK;
 }
 
-/* center_k: mean reward of head k over the responses of the training pairs */
+/* center_k: mean reward of head k over the responses of the training pairs, in the table */
 static void set_centers(struct trainer *t)
 {
 	struct heads *heads = &t->model->heads;
@@ -200,10 +202,19 @@ static enum status check_finite(const struct model *model, struct err *err)
 	return STATUS_OK;
 }
 
-/* The held-out figures of the model as it is; refused if it scores a pair as infinite. */
+/*
+ * The held-out figures of the model as it is; refused if it scores a pair as infinite.
+ * After the last epoch of all pairs, whose scores the centers are made of; before it of
+ * those held out, which cost little.
+ */
 static enum status measure(struct trainer *t, size_t epoch, struct train_progress *out,
 			   struct err *err)
 {
+	bool is_last = epoch == t->options->epochs;
+	enum status status = trainer_score(t, is_last ? NULL : &t->heldout_rows, err);
+
+	if (status != STATUS_OK)
+		return status;
 	trainer_heldout(t, out);
 	if (score_table_check(&t->table, t->dataset, err) == STATUS_OK)
 		return STATUS_OK;
@@ -211,7 +222,7 @@ static enum status measure(struct trainer *t, size_t epoch, struct train_progres
 	return STATUS_NOT_FINITE;
 }
 
-/* All epochs, then the shrinkage; last_out holds what the model shows in the end. */
+/* All epochs, then the shrinkage; last_out and the table are of the model in the end. */
 static enum status run_epochs(struct trainer *t, struct train_progress *last_out, struct err *err)
 {
 	enum status status = STATUS_OK;
@@ -263,6 +274,7 @@ enum status train_run(const struct dataset *dataset, const struct train_options 
 	};
 	struct train_progress last;
 
+	linalg_set_threads(1); /* per product: the trainer's own threads share them out */
 	status = trainer_init(&t, err);
 	if (status == STATUS_OK)
 		status = run_epochs(&t, &last, err);

@@ -50,6 +50,7 @@ struct train_options {
 	double anneal;	   /* panel: temperature of the responsibilities at the start */
 	double holdout;	   /* fraction of the users (where users matter) or pairs held out */
 	uint64_t seed;
+	size_t n_threads; /* for dense pairs; their number changes no bit of the model */
 };
 
 /* What a progress callback sees; rates are the callback's business (it has the clock). */

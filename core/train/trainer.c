@@ -2,6 +2,7 @@
 #include "core/train/trainer.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/base/mem.h"
 #include "core/eval/tally.h"
@@ -11,6 +12,24 @@
 
 /* how often a progress callback is called within an epoch */
 #define BATCHES_PER_REPORT 16
+
+static enum status alloc_batch(struct trainer *t, struct err *err)
+{
+	size_t n_pairs = t->dataset->n_pairs;
+
+	t->batch = mem_array(1, sizeof(*t->batch));
+	if (t->batch == NULL)
+		return err_no_memory(err, "a batch");
+	*t->batch = (struct batch){
+	    .dataset = t->dataset,
+	    .model = t->model,
+	    .heads_opt = &t->heads_opt,
+	    .router_opt = &t->router_opt,
+	    .pool = t->pool,
+	    .capacity = t->options->batch < n_pairs ? t->options->batch : n_pairs,
+	};
+	return batch_init(t->batch, err);
+}
 
 static enum status alloc_optimizers(struct trainer *t, struct err *err)
 {
@@ -23,6 +42,8 @@ static enum status alloc_optimizers(struct trainer *t, struct err *err)
 		status = adamw_init(&t->router_opt, n_params, t->options->weight_decay, err);
 	if (status != STATUS_OK)
 		return status;
+	if (features_is_dense(&t->dataset->phi) && features_is_dense(&t->dataset->psi))
+		return alloc_batch(t, err);
 	t->heads_grad = mem_array(n_weights, sizeof(float));
 	t->router_grad = mem_array(n_params, sizeof(float));
 	if (t->heads_grad == NULL || t->router_grad == NULL)
@@ -65,9 +86,14 @@ static enum status group_by_pair(struct trainer *t, struct err *err)
 	return STATUS_OK;
 }
 
-/* Hold out whole groups, chosen at random, and list the pairs of the others. */
+/*
+ * Hold out whole groups, chosen at random, and list the pairs of the others from the
+ * beginning of train_pairs on, those held out from its end.
+ */
 static enum status split(struct trainer *t, struct err *err)
 {
+	size_t n_held = 0;
+
 	t->groups = mem_array(t->n_groups, sizeof(*t->groups));
 	t->group_of = mem_array(t->dataset->n_pairs, sizeof(*t->group_of));
 	t->train_pairs = mem_array(t->dataset->n_pairs, sizeof(*t->train_pairs));
@@ -84,13 +110,16 @@ static enum status split(struct trainer *t, struct err *err)
 			t->group_of[t->order[j]] = group;
 			if (i >= t->n_heldout)
 				t->train_pairs[t->n_train_pairs++] = t->order[j];
+			else
+				t->train_pairs[t->dataset->n_pairs - ++n_held] = t->order[j];
 		}
 	}
 	if (t->n_train_pairs == 0)
 		return err_set(err, STATUS_INVALID_VALUE,
 			       "no pair is left to train on: %zu pairs in %zu groups, %g held out",
 			       t->dataset->n_pairs, t->n_groups, t->options->holdout);
-	return STATUS_OK;
+	return score_rows_init(&t->heldout_rows, t->dataset, t->train_pairs + t->n_train_pairs,
+			       n_held, err);
 }
 
 enum status trainer_init(struct trainer *t, struct err *err)
@@ -100,7 +129,9 @@ enum status trainer_init(struct trainer *t, struct err *err)
 
 	t->n_heads = t->options->n_heads;
 	rng_init(&t->rng, t->options->seed);
-	status = alloc_optimizers(t, err);
+	status = pool_start(t->options->n_threads, &t->pool, err);
+	if (status == STATUS_OK)
+		status = alloc_optimizers(t, err);
 	if (status == STATUS_OK)
 		status = alloc_scratch(t, err);
 	if (status == STATUS_OK)
@@ -126,6 +157,11 @@ void trainer_free(struct trainer *t)
 	adamw_free(&t->heads_opt);
 	adamw_free(&t->router_opt);
 	score_table_free(&t->table);
+	score_rows_free(&t->heldout_rows);
+	if (t->batch != NULL)
+		batch_free(t->batch);
+	mem_free(t->batch);
+	pool_stop(t->pool);
 	mem_free(t->heads_grad);
 	mem_free(t->router_grad);
 	mem_free(t->order);
@@ -203,14 +239,58 @@ static void backward(struct trainer *t, size_t pair, float scale)
 			t->dlogits, t->hidden_scratch, t->router_grad);
 }
 
-/* One AdamW step; the learning rate falls linearly to zero. */
-static void step(struct trainer *t)
+/* Of the step at hand: it falls linearly to zero. */
+static double learning_rate(const struct trainer *t)
 {
-	double rate = t->options->learning_rate * (1 - (double)t->step / (double)t->n_steps);
+	return t->options->learning_rate * (1 - (double)t->step / (double)t->n_steps);
+}
 
-	adamw_step(&t->heads_opt, rate, t->heads_grad, t->model->heads.weight);
-	adamw_step(&t->router_opt, rate, t->router_grad, t->model->router.params);
-	t->step++;
+/* Sparse pairs, one after the other; adds their NLL to nll_sum. */
+static void step_pairs(struct trainer *t, const uint32_t *pairs, size_t n, double *nll_sum)
+{
+	for (size_t i = 0; i < n; i++) {
+		forward(t, pairs[i]);
+		*nll_sum += t->objective->pair_gradient(t, pairs[i]);
+		backward(t, pairs[i], 1.0f / (float)n);
+	}
+	adamw_step(&t->heads_opt, learning_rate(t), t->heads_grad, t->model->heads.weight);
+	adamw_step(&t->router_opt, learning_rate(t), t->router_grad, t->model->router.params);
+}
+
+/* The objective on pair i of the batch, whose loss gradients count scale times. */
+static double batch_gradient(struct trainer *t, uint32_t pair, size_t i, float scale)
+{
+	size_t n_heads = t->n_heads;
+	const float *chosen = t->batch->heads.out + 2 * i * n_heads;
+	float *dchosen = t->batch->heads.dout + 2 * i * n_heads;
+	float *drejected = dchosen + n_heads;
+	float *dlogits = t->batch->dlogits + i * n_heads;
+	double nll;
+
+	memcpy(t->reward_chosen, chosen, n_heads * sizeof(*chosen));
+	memcpy(t->reward_rejected, chosen + n_heads, n_heads * sizeof(*chosen));
+	mixture_log_weights(t->batch->logits + i * n_heads, NULL, NULL, n_heads, t->log_weight);
+	nll = t->objective->pair_gradient(t, pair);
+	for (size_t k = 0; k < n_heads; k++) {
+		dchosen[k] = scale * t->dmargin[k];
+		drejected[k] = -dchosen[k];
+		dlogits[k] = scale * t->dlogits[k];
+	}
+	return nll;
+}
+
+/* Dense pairs, all at once; adds their NLL to nll_sum. */
+static enum status step_batch(struct trainer *t, const uint32_t *pairs, size_t n, double *nll_sum,
+			      struct err *err)
+{
+	enum status status = batch_forward(t->batch, pairs, n, err);
+
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < n; i++)
+		*nll_sum += batch_gradient(t, pairs[i], i, 1.0f / (float)n);
+	batch_step(t->batch, learning_rate(t));
+	return STATUS_OK;
 }
 
 static enum status report(struct trainer *t, size_t epoch, size_t pairs_done, double nll_sum,
@@ -240,22 +320,28 @@ enum status trainer_epoch(struct trainer *t, size_t epoch, struct err *err)
 {
 	size_t batch = t->options->batch;
 	double nll_sum = 0;
+	enum status status = STATUS_OK;
 
-	if (t->objective->begin_epoch != NULL)
+	if (t->objective->begin_epoch != NULL) {
+		status = trainer_score(t, NULL, err);
+		if (status != STATUS_OK)
+			return status;
 		t->objective->begin_epoch(t, epoch);
+	}
 	rng_shuffle(&t->rng, t->train_pairs, t->n_train_pairs);
 	for (size_t begin = 0; begin < t->n_train_pairs; begin += batch) {
+		const uint32_t *pairs = t->train_pairs + begin;
 		size_t n = t->n_train_pairs - begin;
-		enum status status;
 
 		if (n > batch)
 			n = batch;
-		for (size_t i = begin; i < begin + n; i++) {
-			forward(t, t->train_pairs[i]);
-			nll_sum += t->objective->pair_gradient(t, t->train_pairs[i]);
-			backward(t, t->train_pairs[i], 1.0f / (float)n);
-		}
-		step(t);
+		if (t->batch != NULL)
+			status = step_batch(t, pairs, n, &nll_sum, err);
+		else
+			step_pairs(t, pairs, n, &nll_sum);
+		if (status != STATUS_OK)
+			return status;
+		t->step++;
 		if (t->step % BATCHES_PER_REPORT != 0 && begin + n < t->n_train_pairs)
 			continue;
 		status = report(t, epoch, begin + n, nll_sum, err);
@@ -275,12 +361,17 @@ static double heldout_log_preference(struct trainer *t, size_t pair)
 	    score_table_rejected(&t->table, t->dataset, pair), t->n_heads);
 }
 
+enum status trainer_score(struct trainer *t, const struct score_rows *rows, struct err *err)
+{
+	return score_table_fill(&t->table, t->dataset, &t->model->heads, &t->model->router, rows,
+				t->pool, err);
+}
+
 void trainer_heldout(struct trainer *t, struct train_progress *progress)
 {
 	struct tally tally = {0};
 	struct eval_score score;
 
-	score_table_fill(&t->table, t->dataset, &t->model->heads, &t->model->router, t->hidden);
 	for (size_t i = 0; i < t->n_heldout; i++) {
 		size_t group = t->groups[i];
 

@@ -10,6 +10,7 @@
 #include "core/base/rng.h"
 #include "core/eval/score_table.h"
 #include "core/train/adamw.h"
+#include "core/train/batch.h"
 #include "core/train/simplex.h"
 #include "core/train/train.h"
 
@@ -19,7 +20,8 @@ struct trainer;
 struct objective_ops {
 	bool by_user; /* groups are users; otherwise each pair is a group of its own */
 	enum status (*start)(struct trainer *t, struct err *err);
-	void (*begin_epoch)(struct trainer *t, size_t epoch); /* epoch: 1.. */
+	/* may be NULL; epoch: 1..; the table has all scores of the model as it is */
+	void (*begin_epoch)(struct trainer *t, size_t epoch);
 	/*
 	 * The rewards and log_weight of this pair are in the scratch: set dmargin [n_heads]
 	 * and dlogits [n_heads], the loss gradients at m_k = r_k(chosen) - r_k(rejected) and at
@@ -46,7 +48,9 @@ struct trainer {
 	void *progress_context;
 
 	struct adamw heads_opt, router_opt;
-	float *heads_grad;	    /* [dim, n_heads] */
+	struct pool *pool;	    /* threads of the options */
+	struct batch *batch;	    /* dense pairs: they go by whole batches; otherwise NULL */
+	float *heads_grad;	    /* sparse pairs, one by one: [dim, n_heads] */
 	float *router_grad;	    /* [router.n_params] */
 	size_t step, n_steps;	    /* optimizer steps done and in all, for the schedule */
 	struct train_progress last; /* as last reported */
@@ -64,10 +68,11 @@ struct trainer {
 	/* How much of a group is each head's, [n_groups, n_heads]: of panel the E step, of static
 	 * one head, of lore the user's weights; otherwise NULL */
 	double *responsibility;
-	struct simplex simplex;	  /* lore: what fits a user's weights */
-	float *margins;		  /* lore: [pairs of the user with most, n_heads] */
-	double shrinkage;	  /* lambda of shrink.c; 1: none */
-	struct score_table table; /* of the whole dataset, for the E step and the held-out part */
+	struct simplex simplex;		/* lore: what fits a user's weights */
+	float *margins;			/* lore: [pairs of the user with most, n_heads] */
+	double shrinkage;		/* lambda of shrink.c; 1: none */
+	struct score_table table;	/* for the E step, the held-out part and the centers */
+	struct score_rows heldout_rows; /* what the held-out part needs of it */
 
 	/* scratch of one pair */
 	float *reward_chosen, *reward_rejected; /* [n_heads] */
@@ -86,9 +91,13 @@ void trainer_free(struct trainer *t);
 /** trainer_epoch(t, epoch, err): one pass over the training pairs. */
 enum status trainer_epoch(struct trainer *t, size_t epoch, struct err *err);
 
+/** trainer_score(t, rows, err): the table of rows, NULL: all, by the model as it is. */
+enum status trainer_score(struct trainer *t, const struct score_rows *rows, struct err *err);
+
 /**
- * trainer_heldout(t, progress): NLL and accuracy of the held-out groups: each pair is
- * predicted from the router and, when groups are users, from the user's earlier pairs.
+ * trainer_heldout(t, progress): NLL and accuracy of the held-out groups, whose scores are in
+ * the table: each pair is predicted from the router and, when groups are users, from the
+ * user's earlier pairs.
  */
 void trainer_heldout(struct trainer *t, struct train_progress *progress);
 

@@ -142,6 +142,33 @@ START_TEST(free_leaves_an_empty_matrix_for_more)
 }
 END_TEST
 
+/* ---- features_is_dense, features_gather ---- */
+
+START_TEST(gather_copies_rows_in_the_order_asked_for)
+{
+	static const uint32_t rows[] = {2, 0, 2, 1};
+
+	for (int sparse = 0; sparse < 2; sparse++) {
+		float x[DIM] = {0}, out[LENGTH(rows) * DIM];
+		struct features f;
+
+		features_init(&f, DIM, sparse);
+		ck_assert_int_eq(features_is_dense(&f), !sparse);
+		for (size_t i = 0; i < 3; i++) {
+			x[i] = (float)(i + 1);
+			ck_assert(features_append(&f, feature_row_dense(x, DIM), NULL) ==
+				  STATUS_OK);
+		}
+		ck_assert(features_gather(&f, rows, LENGTH(rows), out, NULL) == STATUS_OK);
+		for (size_t i = 0; i < LENGTH(rows); i++) {
+			feature_row_copy(features_row(&f, rows[i]), x);
+			ck_assert_mem_eq(out + i * DIM, x, sizeof(x));
+		}
+		features_free(&f);
+	}
+}
+END_TEST
+
 /* ---- feature_row_times, feature_row_add_outer ---- */
 
 static void random_matrix(uint64_t seed, float *a)
@@ -214,6 +241,7 @@ int main(void)
 	tcase_add_test(append, append_rejects_wrong_dimension);
 	tcase_add_test(append, append_rejects_non_finite_numbers_and_changes_nothing);
 	tcase_add_test(append, free_leaves_an_empty_matrix_for_more);
+	tcase_add_test(append, gather_copies_rows_in_the_order_asked_for);
 	tcase_add_test(algebra, times_is_the_sum_over_features);
 	tcase_add_test(algebra, times_of_an_empty_row_is_zero);
 	tcase_add_test(algebra, add_outer_adds_the_same_for_dense_and_sparse);

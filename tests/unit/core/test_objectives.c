@@ -298,6 +298,7 @@ START_TEST(panel_responsibilities_are_the_tempered_posterior_of_all_pairs_of_a_u
 	ck_assert(trainer_init(&t, NULL) == STATUS_OK);
 	for (size_t i = 0; i < model.router.n_params; i++)
 		model.router.params[i] = (float)rng_normal(&t.rng);
+	ck_assert(trainer_score(&t, NULL, NULL) == STATUS_OK);
 	panel_objective.begin_epoch(&t, 1);
 	check_responsibilities(&t, 4);
 	panel_objective.begin_epoch(&t, 4);
@@ -326,6 +327,7 @@ static void start_trainer(struct trainer *t, enum objective objective,
 									 : &lore_objective,
 			      .model = model};
 	ck_assert(trainer_init(t, NULL) == STATUS_OK);
+	ck_assert(trainer_score(t, NULL, NULL) == STATUS_OK);
 	t->objective->begin_epoch(t, 1);
 }
 

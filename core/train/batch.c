@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/train/batch.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/math/linalg.h"
+
+/* pairs of one task where tasks are parts of the batch */
+#define PART 32
+
+static size_t n_parts(size_t n)
+{
+	return (n + PART - 1) / PART;
+}
+
+static size_t part_size(size_t n, size_t part)
+{
+	return n - part * PART < PART ? n - part * PART : PART;
+}
+
+/* Length of the first layer's weights, where the small parameters begin. */
+static size_t first_n_weights(const struct router *router)
+{
+	return router->dim * router_first_n_out(router);
+}
+
+enum status batch_init(struct batch *batch, struct err *err)
+{
+	const struct router *router = &batch->model->router;
+	size_t n_heads = batch->model->heads.n_heads;
+	size_t n_first = router_first_n_out(router);
+	enum status status;
+
+	batch->n_grad = LAYER_SHARD * (n_first > n_heads ? n_first : n_heads);
+	batch->phi_rows = mem_array(batch->capacity, 2 * sizeof(*batch->phi_rows));
+	batch->psi_rows = mem_array(batch->capacity, sizeof(*batch->psi_rows));
+	batch->logits = mem_array(batch->capacity, n_heads * sizeof(float));
+	batch->dlogits = mem_array(batch->capacity, n_heads * sizeof(float));
+	batch->weight2_t = mem_array(n_heads, router->n_hidden * sizeof(float));
+	batch->tail_grad = mem_array(router->n_params - first_n_weights(router), sizeof(float));
+	batch->grad = mem_array(pool_n_threads(batch->pool), batch->n_grad * sizeof(float));
+	if (batch->phi_rows == NULL || batch->psi_rows == NULL || batch->logits == NULL ||
+	    batch->dlogits == NULL || batch->weight2_t == NULL || batch->tail_grad == NULL ||
+	    batch->grad == NULL)
+		return err_no_memory(err, "a batch");
+	status = layer_init(&batch->heads, &batch->dataset->phi, batch->model->heads.weight,
+			    n_heads, 2 * batch->capacity, err);
+	if (status == STATUS_OK)
+		status = layer_init(&batch->first, &batch->dataset->psi, router->first, n_first,
+				    batch->capacity, err);
+	return status;
+}
+
+void batch_free(struct batch *batch)
+{
+	layer_free(&batch->heads);
+	layer_free(&batch->first);
+	mem_free(batch->phi_rows);
+	mem_free(batch->psi_rows);
+	mem_free(batch->logits);
+	mem_free(batch->dlogits);
+	mem_free(batch->weight2_t);
+	mem_free(batch->tail_grad);
+	mem_free(batch->grad);
+	*batch = (struct batch){0};
+}
+
+static enum status gather_part(void *context, size_t part, size_t thread, struct err *err)
+{
+	struct batch *batch = context;
+	size_t begin = part * PART, n = part_size(batch->n, part);
+	enum status status;
+
+	(void)thread;
+	status = layer_gather(&batch->heads, 2 * begin, batch->phi_rows + 2 * begin, 2 * n, err);
+	if (status == STATUS_OK && batch->first.n_out > 0)
+		status = layer_gather(&batch->first, begin, batch->psi_rows + begin, n, err);
+	return status;
+}
+
+static enum status forward_shard(void *context, size_t shard, size_t thread, struct err *err)
+{
+	struct batch *batch = context;
+
+	(void)thread;
+	(void)err;
+	layer_forward(&batch->heads, 2 * batch->n, shard);
+	if (batch->first.n_out > 0)
+		layer_forward(&batch->first, batch->n, shard);
+	return STATUS_OK;
+}
+
+static enum status sum_part(void *context, size_t part, size_t thread, struct err *err)
+{
+	struct batch *batch = context;
+	size_t begin = part * PART, n = part_size(batch->n, part);
+
+	(void)thread;
+	(void)err;
+	layer_sum(&batch->heads, 2 * begin, 2 * n);
+	if (batch->first.n_out > 0)
+		layer_sum(&batch->first, begin, n);
+	router_finish(&batch->model->router, n, batch->first.out + begin * batch->first.n_out,
+		      batch->logits + begin * batch->model->heads.n_heads);
+	return STATUS_OK;
+}
+
+enum status batch_forward(struct batch *batch, const uint32_t *pairs, size_t n, struct err *err)
+{
+	const struct dataset *data = batch->dataset;
+	enum status status;
+
+	assert(n <= batch->capacity);
+	batch->n = n;
+	for (size_t i = 0; i < n; i++) {
+		batch->phi_rows[2 * i] = data->chosen[pairs[i]];
+		batch->phi_rows[2 * i + 1] = data->rejected[pairs[i]];
+		batch->psi_rows[i] = data->prompt[pairs[i]];
+	}
+	status = pool_run(batch->pool, n_parts(n), gather_part, batch, err);
+	if (status == STATUS_OK)
+		status =
+		    pool_run(batch->pool, layer_n_shards(data->phi.dim), forward_shard, batch, err);
+	if (status == STATUS_OK)
+		status = pool_run(batch->pool, n_parts(n), sum_part, batch, err);
+	return status;
+}
+
+/* sum [m] = the column sums of x [n, m] */
+static void sum_rows(const float *x, size_t n, size_t m, float *sum)
+{
+	memset(sum, 0, m * sizeof(*sum));
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < m; j++)
+			sum[j] += x[i * m + j];
+	}
+}
+
+/*
+ * dL/dW2 = hidden^T dlogits; dL/dhidden = dlogits W2^T where the unit is on, into the
+ * first layer's dout; dL/db0 = its column sums. As router_backward() does it for a pair.
+ */
+static void mlp_backward(struct batch *batch, float *grad_bias0, float *grad_weight2)
+{
+	const struct router *router = &batch->model->router;
+	size_t n_hidden = router->n_hidden, n_heads = router->n_heads;
+	const float *hidden = batch->first.out;
+	float *dhidden = batch->first.dout;
+
+	linalg_matmul_transposed(hidden, n_hidden, batch->n, n_hidden, batch->dlogits, n_heads,
+				 grad_weight2);
+	for (size_t h = 0; h < n_hidden; h++) {
+		for (size_t k = 0; k < n_heads; k++)
+			batch->weight2_t[k * n_hidden + h] = router->weight2[h * n_heads + k];
+	}
+	linalg_matmul(batch->dlogits, n_heads, batch->n, n_heads, batch->weight2_t, n_hidden,
+		      dhidden);
+	for (size_t i = 0; i < batch->n * n_hidden; i++)
+		dhidden[i] = hidden[i] > 0 ? dhidden[i] : 0;
+	sum_rows(dhidden, batch->n, n_hidden, grad_bias0);
+}
+
+/* Back to the first layer's outputs, and the step of all parameters behind them. */
+static void step_tail(struct batch *batch)
+{
+	const struct router *router = &batch->model->router;
+	size_t n_first = first_n_weights(router);
+	float *grad = batch->tail_grad;
+
+	if (router->kind == ROUTER_LINEAR)
+		memcpy(batch->first.dout, batch->dlogits,
+		       batch->n * router->n_heads * sizeof(*batch->dlogits));
+	if (router->kind == ROUTER_MLP)
+		mlp_backward(batch, grad, grad + (router->weight2 - router->bias0));
+	sum_rows(batch->dlogits, batch->n, router->n_heads,
+		 grad + (router->bias - router->params) - n_first);
+	adamw_update(batch->router_opt, batch->router_rates, n_first, router->n_params - n_first,
+		     grad, router->params);
+}
+
+static enum status step_shard(void *context, size_t shard, size_t thread, struct err *err)
+{
+	struct batch *batch = context;
+	float *grad = batch->grad + thread * batch->n_grad;
+
+	(void)err;
+	layer_backward(&batch->heads, 2 * batch->n, shard, batch->heads_rates, batch->heads_opt,
+		       grad);
+	if (batch->first.n_out > 0)
+		layer_backward(&batch->first, batch->n, shard, batch->router_rates,
+			       batch->router_opt, grad);
+	return STATUS_OK;
+}
+
+void batch_step(struct batch *batch, double learning_rate)
+{
+	batch->heads_rates = adamw_begin(batch->heads_opt, learning_rate);
+	batch->router_rates = adamw_begin(batch->router_opt, learning_rate);
+	step_tail(batch);
+	pool_run(batch->pool, layer_n_shards(batch->dataset->phi.dim), step_shard, batch, NULL);
+}
