@@ -201,6 +201,15 @@ static enum status add_pair(struct builder *b, const struct dataset_line *line, 
 	return status;
 }
 
+static bool is_blank(struct text line)
+{
+	for (size_t i = 0; i < line.len; i++) {
+		if (strchr(" \t\r", line.bytes[i]) == NULL || line.bytes[i] == '\0')
+			return false;
+	}
+	return true;
+}
+
 static enum status read_lines(struct builder *b, struct line_reader *reader,
 			      struct dataset_line *line, struct err *err)
 {
@@ -210,7 +219,7 @@ static enum status read_lines(struct builder *b, struct line_reader *reader,
 
 		if (status == STATUS_OK && bytes.bytes == NULL)
 			return STATUS_OK;
-		if (status == STATUS_OK && dataset_line_is_blank(bytes))
+		if (status == STATUS_OK && is_blank(bytes))
 			continue;
 		if (status == STATUS_OK)
 			status = dataset_line_parse(line, bytes, err);

@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "core/base/digest.h"
 #include "core/base/mem.h"
@@ -214,13 +213,4 @@ enum status dataset_line_parse(struct dataset_line *line, struct text bytes, str
 	if (!json_is_object(line->json))
 		return err_set(err, STATUS_INVALID_TYPE, "want an object, got an array");
 	return read_fields(line, err);
-}
-
-bool dataset_line_is_blank(struct text line)
-{
-	for (size_t i = 0; i < line.len; i++) {
-		if (strchr(" \t\r", line.bytes[i]) == NULL || line.bytes[i] == '\0')
-			return false;
-	}
-	return true;
 }

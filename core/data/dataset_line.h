@@ -3,7 +3,6 @@
 #ifndef MICRO_DATA_DATASET_LINE_H
 #define MICRO_DATA_DATASET_LINE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include <jansson.h>
@@ -50,8 +49,5 @@ void dataset_line_free(struct dataset_line *line);
  * STATUS_WRONG_DIMENSION, STATUS_NOT_FINITE, STATUS_INVALID_BASE64, STATUS_NO_MEMORY.
  */
 enum status dataset_line_parse(struct dataset_line *line, struct text bytes, struct err *err);
-
-/** dataset_line_is_blank(line): a line to skip: nothing but blanks, tabs and a carriage return. */
-bool dataset_line_is_blank(struct text line);
 
 #endif

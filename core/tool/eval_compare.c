@@ -8,7 +8,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/mem.h"
 #include "core/compare/compare.h"
-#include "core/data/pair_names.h"
+#include "core/data/pair_titles.h"
 #include "core/encode/template.h"
 #include "core/math/linalg.h"
 #include "core/report/comparison_page.h"
@@ -110,7 +110,7 @@ static enum status name_map_rows(struct run *run, struct err *err)
 	enum status status = compare_map_rows(measured, run->map_pairs, MAX_MAP_ROWS, &n, err);
 
 	if (status == STATUS_OK)
-		status = pair_names_read(named ? config->contexts : config->test,
+		status = pair_titles_read(named ? config->contexts : config->test,
 					 encoder_dim(run->encoder), run->map_pairs, n,
 					 run->map_names, err);
 	if (status == STATUS_OK)

@@ -6,7 +6,7 @@
 #include "core/base/mem.h"
 #include "core/data/dataset.h"
 #include "core/data/intern.h"
-#include "core/data/pair_names.h"
+#include "core/data/pair_titles.h"
 #include "core/encode/template.h"
 #include "tests/unit/core/folder_fixture.h"
 #include "tests/unit/mem_failing.h"
@@ -104,9 +104,9 @@ START_TEST(by_user_survives_any_failed_allocation)
 }
 END_TEST
 
-/* ---- pair_names ---- */
+/* ---- pair_titles ---- */
 
-START_TEST(pair_names_survive_any_failed_allocation)
+START_TEST(pair_titles_survive_any_failed_allocation)
 {
 	static const uint32_t pairs[] = {0, 1};
 	const char *path = write_texts();
@@ -116,7 +116,7 @@ START_TEST(pair_names_survive_any_failed_allocation)
 
 	for (n = 0; n < MAX_ALLOCATIONS && status != STATUS_OK; n++) {
 		mem_fail_after(n);
-		status = pair_names_read(path, 16, pairs, 2, names, NULL);
+		status = pair_titles_read(path, 16, pairs, 2, names, NULL);
 		mem_fail_after(-1);
 		ck_assert(status == STATUS_OK || status == STATUS_NO_MEMORY);
 	}
@@ -188,7 +188,7 @@ int main(void)
 	tcase_add_test(tcase, read_of_texts_survives_any_failed_allocation);
 	tcase_add_test(tcase, read_of_vectors_survives_any_failed_allocation);
 	tcase_add_test(tcase, by_user_survives_any_failed_allocation);
-	tcase_add_test(tcase, pair_names_survive_any_failed_allocation);
+	tcase_add_test(tcase, pair_titles_survive_any_failed_allocation);
 	tcase_add_test(tcase, intern_add_that_fails_changes_nothing_and_can_be_repeated);
 	tcase_add_test(tcase, intern_strings_survives_any_failed_allocation);
 	tcase_set_timeout(tcase, 60);

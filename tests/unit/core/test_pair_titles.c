@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
-#include "core/data/pair_names.h"
+#include "core/data/pair_titles.h"
 #include "tests/unit/core/folder_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -20,7 +20,7 @@ static struct err err;
 
 static enum status read_names(const uint32_t *pairs, size_t n)
 {
-	return pair_names_read(folder_write("pairs.jsonl", lines, strlen(lines)), 2, pairs, n,
+	return pair_titles_read(folder_write("pairs.jsonl", lines, strlen(lines)), 2, pairs, n,
 			       names, &err);
 }
 
@@ -52,15 +52,15 @@ START_TEST(a_file_that_is_not_there_is_named)
 {
 	static const uint32_t pairs[] = {0};
 
-	ck_assert_int_eq(pair_names_read(folder_path("none"), 2, pairs, 1, names, &err), STATUS_IO);
+	ck_assert_int_eq(pair_titles_read(folder_path("none"), 2, pairs, 1, names, &err), STATUS_IO);
 	ck_assert_ptr_nonnull(strstr(err.msg, "none"));
 }
 END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("pair_names");
-	TCase *tcase = tcase_create("pair_names_read");
+	Suite *suite = suite_create("pair_titles");
+	TCase *tcase = tcase_create("pair_titles_read");
 
 	tcase_add_checked_fixture(tcase, folder_make, folder_remove);
 	tcase_add_test(tcase, names_are_made_of_what_a_pair_has);

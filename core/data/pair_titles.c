@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/data/pair_names.h"
+#include "core/data/pair_titles.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,7 +77,7 @@ static enum status name_lines(struct line_reader *reader, size_t dim, const uint
 	return status;
 }
 
-enum status pair_names_read(const char *path, size_t dim, const uint32_t *pairs, size_t n_pairs,
+enum status pair_titles_read(const char *path, size_t dim, const uint32_t *pairs, size_t n_pairs,
 			    char **names_out, struct err *err)
 {
 	struct line_reader reader;
