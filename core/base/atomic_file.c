@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,10 +57,34 @@ enum status atomic_file_open(struct atomic_file *file, const char *path, struct 
 
 	if (status != STATUS_OK)
 		return status;
+	file->stays = false;
 	file->fd = create_temporary(file->target, file->temporary);
 	if (file->fd < 0)
 		return err_errno(err, STATUS_IO, "create a temporary file beside it");
 	return STATUS_OK;
+}
+
+enum status atomic_file_resume(struct atomic_file *file, const char *path, const char *suffix,
+			       struct err *err)
+{
+	enum status status = resolve_target(path, file->target, err);
+
+	if (status != STATUS_OK)
+		return status;
+	file->stays = true;
+	if (snprintf(file->temporary, PATH_MAX, "%s%s", file->target, suffix) >= PATH_MAX)
+		return err_set(err, STATUS_IO, "path is longer than %d bytes", PATH_MAX);
+	file->fd = open(file->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+	if (file->fd < 0)
+		return err_errno(err, STATUS_IO, file->temporary);
+	if (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {
+		status = errno == EWOULDBLOCK
+			     ? err_set(err, STATUS_IO, "%s: another process is writing it",
+				       file->temporary)
+			     : err_errno(err, STATUS_IO, "lock the temporary file");
+		close(file->fd);
+	}
+	return status;
 }
 
 enum status atomic_file_write(struct atomic_file *file, const void *bytes, size_t len,
@@ -127,5 +152,6 @@ err_abort:
 void atomic_file_abort(struct atomic_file *file)
 {
 	close(file->fd);
-	unlink(file->temporary);
+	if (!file->stays)
+		unlink(file->temporary);
 }

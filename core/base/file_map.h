@@ -18,6 +18,13 @@ struct file_map {
  */
 enum status file_map_open(struct file_map *map, const char *path, struct err *err);
 
+/**
+ * file_map_open_head(map, path, max_len, file_len_out, err): the same of the first max_len
+ * bytes at most; file_len_out: of the whole file.
+ */
+enum status file_map_open_head(struct file_map *map, const char *path, size_t max_len,
+			       size_t *file_len_out, struct err *err);
+
 /** file_map_close(map): a zeroed map is allowed. */
 void file_map_close(struct file_map *map);
 

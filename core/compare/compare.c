@@ -78,6 +78,7 @@ static enum status train(struct comparing *c, size_t n_heads, double *seconds_ou
 	if (status != STATUS_OK)
 		return status;
 	c->train.seed = c->options->first_seed + c->nth - 1;
+	c->train.n_threads = c->options->n_threads;
 	status = model_init(&c->model, c->train.n_heads, c->train.router, c->train.n_hidden,
 			    c->options->encoder, err);
 	if (status != STATUS_OK)

@@ -36,8 +36,9 @@ struct compare_options {
 	struct compare_split route;    /* pairs for stage 2 */
 	struct compare_split contexts; /* what contexts are measured on; none: the test pairs */
 	const struct compare_methods *methods;
-	size_t n_heads; /* of methods whose number is free */
-	size_t epochs;	/* of stage 1; 0: as each method is best trained */
+	size_t n_heads;	  /* of methods whose number is free */
+	size_t epochs;	  /* of stage 1; 0: as each method is best trained */
+	size_t n_threads; /* of stage 1; their number changes no figure */
 	size_t shots[EVAL_MAX_SHOTS];
 	size_t n_shots; /* at least 1 */
 	uint64_t first_seed;

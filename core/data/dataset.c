@@ -5,14 +5,11 @@
 #include <string.h>
 
 #include "core/base/mem.h"
-#include "core/data/dataset_line.h"
+#include "core/data/features_file.h"
 #include "core/data/intern.h"
-#include "core/data/line_reader.h"
+#include "core/data/pair_reader.h"
 #include "core/data/row_set.h"
 #include "core/encode/template.h"
-
-/* Two responses each, whose rows are counted in 32 bits */
-#define MAX_PAIRS ((size_t)INT32_MAX)
 
 /* A dataset while it is read. */
 struct builder {
@@ -22,7 +19,6 @@ struct builder {
 	struct row_set phi, psi;
 	struct intern users, contexts;
 	size_t capacity_pairs;
-	enum dataset_kind kind; /* of all prompts and responses; DATASET_ABSENT before the first */
 };
 
 static void builder_init(struct builder *b, const struct encoder *encoder, const char *template_phi,
@@ -51,56 +47,6 @@ static void builder_free(struct builder *b)
 	intern_free(&b->contexts);
 }
 
-static const char *kind_name(enum dataset_kind kind)
-{
-	return kind == DATASET_TEXT ? "a text" : "a vector";
-}
-
-static enum status check_kind(const struct builder *b, enum dataset_kind kind, struct err *err)
-{
-	if (kind == DATASET_TEXT && !encoder_reads_text(b->encoder))
-		return err_set(err, STATUS_INVALID_TYPE,
-			       "want a vector of %zu numbers, got a text, which the encoder %s "
-			       "does not read",
-			       encoder_dim(b->encoder), encoder_spec(b->encoder));
-	if (kind != b->kind)
-		return err_set(err, STATUS_INVALID_TYPE,
-			       "got %s where the file had %s before: want texts or vectors, not "
-			       "both",
-			       kind_name(kind), kind_name(b->kind));
-	return STATUS_OK;
-}
-
-static enum status check_prompt_kind(const struct builder *b, enum dataset_kind kind,
-				     struct err *err)
-{
-	if (kind != DATASET_ABSENT)
-		return check_kind(b, kind, err);
-	if (b->kind == DATASET_TEXT)
-		return STATUS_OK; /* the empty text */
-	return err_set(err, STATUS_MISSING_FIELD, "missing, want a vector of %zu numbers",
-		       encoder_dim(b->encoder));
-}
-
-static enum status check_kinds(const struct builder *b, const struct dataset_line *line,
-			       struct err *err)
-{
-	const char *field = "/chosen";
-	enum status status = check_kind(b, line->chosen.kind, err);
-
-	if (status == STATUS_OK) {
-		field = "/rejected";
-		status = check_kind(b, line->rejected.kind, err);
-	}
-	if (status == STATUS_OK) {
-		field = "/prompt";
-		status = check_prompt_kind(b, line->prompt.kind, err);
-	}
-	if (status != STATUS_OK)
-		err_wrap(err, "%s", field);
-	return status;
-}
-
 static enum status grow(uint32_t **array, size_t n, size_t capacity, struct err *err)
 {
 	uint32_t *grown = mem_grow(*array, n, capacity, sizeof(*grown));
@@ -118,8 +64,8 @@ static enum status reserve_pair(struct builder *b, struct err *err)
 	size_t capacity = b->capacity_pairs == 0 ? 1024 : 2 * b->capacity_pairs;
 	enum status status = STATUS_OK;
 
-	if (d->n_pairs == MAX_PAIRS)
-		return err_set(err, STATUS_TOO_LARGE, "more than %zu pairs", MAX_PAIRS);
+	if (d->n_pairs == DATASET_MAX_PAIRS)
+		return err_set(err, STATUS_TOO_LARGE, "more than %zu pairs", DATASET_MAX_PAIRS);
 	if (d->n_pairs < b->capacity_pairs)
 		return STATUS_OK;
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(*arrays) && status == STATUS_OK; i++)
@@ -182,16 +128,11 @@ static enum status add_name(struct intern *names, struct text name, uint32_t *id
 static enum status add_pair(struct builder *b, const struct dataset_line *line, struct err *err)
 {
 	struct dataset *d = b->dataset;
-	enum status status;
+	enum status status = reserve_pair(b, err);
 
-	if (b->kind == DATASET_ABSENT)
-		b->kind = line->chosen.kind;
-	status = check_kinds(b, line, err);
 	if (status == STATUS_OK)
-		status = reserve_pair(b, err);
-	if (status == STATUS_OK)
-		status =
-		    b->kind == DATASET_TEXT ? add_texts(b, line, err) : add_vectors(b, line, err);
+		status = line->chosen.kind == DATASET_TEXT ? add_texts(b, line, err)
+							   : add_vectors(b, line, err);
 	if (status == STATUS_OK)
 		status = add_name(&b->users, line->user, &d->user[d->n_pairs], err);
 	if (status == STATUS_OK)
@@ -201,37 +142,24 @@ static enum status add_pair(struct builder *b, const struct dataset_line *line, 
 	return status;
 }
 
-static bool is_blank(struct text line)
-{
-	for (size_t i = 0; i < line.len; i++) {
-		if (strchr(" \t\r", line.bytes[i]) == NULL || line.bytes[i] == '\0')
-			return false;
-	}
-	return true;
-}
-
-static enum status read_lines(struct builder *b, struct line_reader *reader,
-			      struct dataset_line *line, struct err *err)
+static enum status read_pairs(struct builder *b, struct pair_reader *reader, struct err *err)
 {
 	for (;;) {
-		struct text bytes;
-		enum status status = line_reader_next(reader, &bytes, err);
+		const struct dataset_line *line;
+		enum status status = pair_reader_next(reader, &line, err);
 
-		if (status == STATUS_OK && bytes.bytes == NULL)
-			return STATUS_OK;
-		if (status == STATUS_OK && is_blank(bytes))
-			continue;
-		if (status == STATUS_OK)
-			status = dataset_line_parse(line, bytes, err);
-		if (status == STATUS_OK)
-			status = add_pair(b, line, err);
-		if (status != STATUS_OK)
+		if (status != STATUS_OK || line == NULL)
 			return status;
+		status = add_pair(b, line, err);
+		if (status != STATUS_OK) {
+			err_wrap(err, "%s:%zu", reader->path, reader->lines.n_lines);
+			return status;
+		}
 	}
 }
 
 /* What is known at the end only. */
-static enum status finish(struct builder *b, struct line_reader *reader, struct err *err)
+static enum status finish(struct builder *b, struct pair_reader *reader, struct err *err)
 {
 	struct dataset *d = b->dataset;
 	enum status status;
@@ -252,27 +180,19 @@ static enum status finish(struct builder *b, struct line_reader *reader, struct 
 	if (status != STATUS_OK)
 		return status;
 	d->n_contexts = b->contexts.n;
-	digest_hex(&reader->digest, d->sha256);
+	pair_reader_digest(reader, d->sha256);
 	return STATUS_OK;
 }
 
-static enum status read_file(struct builder *b, struct line_reader *reader, const char *path,
-			     struct err *err)
+static enum status read_file(struct builder *b, struct pair_reader *reader, struct err *err)
 {
-	struct dataset_line line;
-	enum status status = dataset_line_init(&line, encoder_dim(b->encoder), err);
+	enum status status = read_pairs(b, reader, err);
 
 	if (status != STATUS_OK)
 		return status;
-	status = read_lines(b, reader, &line, err);
-	dataset_line_free(&line);
-	if (status != STATUS_OK) {
-		err_wrap(err, "%s:%zu", path, reader->n_lines);
-		return status;
-	}
 	status = finish(b, reader, err);
 	if (status != STATUS_OK)
-		err_wrap(err, "%s", path);
+		err_wrap(err, "%s", reader->path);
 	return status;
 }
 
@@ -280,17 +200,19 @@ enum status dataset_read(const char *path, const struct encoder *encoder, const 
 			 const char *template_psi, struct dataset *dataset_out, struct err *err)
 {
 	struct builder builder;
-	struct line_reader reader;
-	enum status status = line_reader_open(&reader, path, DATASET_MAX_LINE, err);
+	struct pair_reader reader;
+	enum status status;
 
-	if (status != STATUS_OK) {
-		err_wrap(err, "%s", path);
+	if (features_file_is(path))
+		return features_file_read(path, encoder, template_phi, template_psi, dataset_out,
+					  err);
+	status = pair_reader_open(&reader, path, encoder, err);
+	if (status != STATUS_OK)
 		return status;
-	}
 	builder_init(&builder, encoder, template_phi, template_psi, dataset_out);
-	status = read_file(&builder, &reader, path, err);
+	status = read_file(&builder, &reader, err);
 	builder_free(&builder);
-	line_reader_close(&reader);
+	pair_reader_close(&reader);
 	if (status != STATUS_OK)
 		dataset_free(dataset_out);
 	return status;
@@ -315,6 +237,18 @@ void dataset_free(struct dataset *dataset)
 	free_names(dataset->user_names, dataset->n_users);
 	free_names(dataset->context_names, dataset->n_contexts);
 	*dataset = (struct dataset){0};
+}
+
+size_t dataset_block(const struct dataset *dataset)
+{
+	return dataset->phi.mapped == NULL ? 0 : mapped_rows_block(dataset->phi.mapped);
+}
+
+void dataset_expect(const struct dataset *dataset, size_t begin, size_t n)
+{
+	mapped_rows_expect(dataset->phi.mapped, 0, begin, n);
+	mapped_rows_expect(dataset->phi.mapped, 1, begin, n);
+	mapped_rows_expect(dataset->psi.mapped, 0, begin, n);
 }
 
 /* Groups of the pairs, and in start_out[g + 1] the size of group g. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dataset.h - preference pairs from JSON lines (schema/preference.md):
+ * dataset.h - preference pairs from JSON lines or a features file (schema/preference.md):
  *   {"prompt":"...","chosen":"...","rejected":"...","user":"...","context":"..."}
  * user and context are optional. A text may be replaced by a vector:
  * [0.1, ...] or {"embedding": [...]} or {"embedding": "<base64 float32>"}.
  * Plain or gzip-compressed files.
  *
- * Equal texts are kept once: people judge the same statements over and over.
+ * Equal texts are kept once: people judge the same statements over and over. The vectors
+ * of a features file stay on disk, and each pair has its own (features_file.h).
  */
 #ifndef MICRO_DATA_DATASET_H
 #define MICRO_DATA_DATASET_H
@@ -20,8 +21,9 @@
 #include "core/encode/encoder.h"
 #include "core/encode/features.h"
 
-#define DATASET_NONE	 UINT32_MAX
-#define DATASET_MAX_LINE (64u << 20) /* bytes; a longer line is refused */
+#define DATASET_NONE	  UINT32_MAX
+#define DATASET_MAX_LINE  (64u << 20)	      /* bytes; a longer line is refused */
+#define DATASET_MAX_PAIRS ((size_t)INT32_MAX) /* two responses each, counted in 32 bits */
 
 /*
  * Pairs ready for training or evaluation: features of each distinct response
@@ -40,12 +42,13 @@ struct dataset {
 	size_t n_users;
 	char **context_names; /* [n_contexts], in order of first appearance */
 	size_t n_contexts;
-	char sha256[DIGEST_HEX_LEN + 1]; /* of the uncompressed bytes */
+	char sha256[DIGEST_HEX_LEN + 1]; /* of the uncompressed JSON lines, if they are known */
 };
 
 /**
  * dataset_read(path, encoder, template_phi, template_psi, dataset_out, err):
- * read all pairs and encode their texts. Unknown fields are ignored (trainers'
+ * read all pairs and encode their texts, or, if the file begins as a safetensors file,
+ * features_file_read(). Unknown fields are ignored (trainers'
  * files have many); a fault names path, line, column or JSON pointer, and what
  * would be right. An empty file is STATUS_INVALID_VALUE. A file has either texts
  * or vectors, not both; vectors stand for phi and psi themselves and a missing
@@ -59,6 +62,18 @@ enum status dataset_read(const char *path, const struct encoder *encoder, const 
 
 /** dataset_free(dataset): a zeroed dataset is allowed. */
 void dataset_free(struct dataset *dataset);
+
+/**
+ * dataset_block(dataset): pairs side by side that are best read together, as a features
+ * file's are; 0: their vectors are in memory.
+ */
+size_t dataset_block(const struct dataset *dataset);
+
+/**
+ * dataset_expect(dataset, begin, n): the vectors of a features file's pairs begin .. begin + n
+ * are wanted soon, in this order: a hint.
+ */
+void dataset_expect(const struct dataset *dataset, size_t begin, size_t n);
 
 /**
  * dataset_by_user(dataset, order_out, start_out, err): pairs grouped by user,

@@ -5,95 +5,100 @@
 #include <string.h>
 
 #include "core/base/mem.h"
-#include "core/data/dataset.h"
-#include "core/data/dataset_line.h"
-#include "core/data/line_reader.h"
+#include "core/data/features_file.h"
+#include "core/data/pair_reader.h"
 
-static char *name_pair(const struct dataset_line *line, size_t i)
+/* A new title of pair i; prompt.len 0: it has none. NULL without memory. */
+static char *make_title(const struct dataset *dataset, size_t i, struct text prompt)
 {
-	struct text context = line->context, prompt = {0};
-	size_t gap, len;
-	char number[32], *name;
+	uint32_t id = dataset->context[i];
+	const char *context = id == DATASET_NONE ? "" : dataset->context_names[id];
+	size_t len = strlen(context), gap = len > 0 && prompt.len > 0 ? 2 : 0;
+	char number[32], *title;
 
-	if (line->prompt.kind == DATASET_TEXT)
-		prompt = line->prompt.text;
-	if (context.len == 0 && prompt.len == 0) {
+	if (len + prompt.len == 0) {
 		snprintf(number, sizeof(number), "pair %zu", i + 1);
 		return mem_string(number, strlen(number));
 	}
-	gap = context.len > 0 && prompt.len > 0 ? 2 : 0;
-	len = context.len + gap + prompt.len;
-	name = mem_array(len + 1, 1);
-	if (name == NULL)
+	title = mem_array(len + gap + prompt.len + 1, 1);
+	if (title == NULL)
 		return NULL;
-	if (context.len > 0)
-		memcpy(name, context.bytes, context.len);
-	memcpy(name + context.len, ": ", gap);
+	memcpy(title, context, len);
+	memcpy(title + len, ": ", gap);
 	if (prompt.len > 0)
-		memcpy(name + context.len + gap, prompt.bytes, prompt.len);
-	return name;
+		memcpy(title + len + gap, prompt.bytes, prompt.len);
+	return title;
 }
 
-/* The i-th line that is not blank. */
-static enum status name_line(struct dataset_line *line, struct text bytes, size_t i,
-			     const uint32_t *pairs, size_t n_pairs, char **names, struct err *err)
+/* Titles of those of pairs [n_pairs] that are pair i. */
+static enum status title_pair(const struct dataset *dataset, size_t i, struct text prompt,
+			      const uint32_t *pairs, size_t n_pairs, char **titles, struct err *err)
+{
+	for (size_t j = 0; j < n_pairs; j++) {
+		if (pairs[j] != i)
+			continue;
+		titles[j] = make_title(dataset, i, prompt);
+		if (titles[j] == NULL)
+			return err_no_memory(err, "titles of pairs");
+	}
+	return STATUS_OK;
+}
+
+static enum status title_lines(struct pair_reader *reader, const struct dataset *dataset,
+			       const uint32_t *pairs, size_t n_pairs, char **titles,
+			       struct err *err)
+{
+	for (size_t i = 0; i < dataset->n_pairs; i++) {
+		const struct dataset_line *line;
+		struct text prompt = {0};
+		enum status status = pair_reader_next(reader, &line, err);
+
+		if (status == STATUS_OK && line == NULL)
+			status = err_set(err, STATUS_INVALID_VALUE,
+					 "%s: pair %zu, which was there before, is missing",
+					 reader->path, i + 1);
+		if (status == STATUS_OK && line->prompt.kind == DATASET_TEXT)
+			prompt = line->prompt.text;
+		if (status == STATUS_OK)
+			status = title_pair(dataset, i, prompt, pairs, n_pairs, titles, err);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+/* A features file has names of contexts and no texts. */
+static enum status title_features(const struct dataset *dataset, const uint32_t *pairs,
+				  size_t n_pairs, char **titles, struct err *err)
 {
 	enum status status = STATUS_OK;
 
-	for (size_t j = 0; j < n_pairs && status == STATUS_OK; j++) {
-		if (pairs[j] != i)
-			continue;
-		status = dataset_line_parse(line, bytes, err);
-		if (status == STATUS_OK && (names[j] = name_pair(line, i)) == NULL)
-			status = err_no_memory(err, "names of pairs");
-	}
+	for (size_t j = 0; j < n_pairs && status == STATUS_OK; j++)
+		status =
+		    title_pair(dataset, pairs[j], (struct text){0}, pairs + j, 1, titles + j, err);
 	return status;
 }
 
-static enum status name_lines(struct line_reader *reader, size_t dim, const uint32_t *pairs,
-			      size_t n_pairs, char **names, struct err *err)
+enum status pair_titles_read(const char *path, const struct encoder *encoder,
+			     const struct dataset *dataset, const uint32_t *pairs, size_t n_pairs,
+			     char **titles_out, struct err *err)
 {
-	struct dataset_line line;
-	enum status status = dataset_line_init(&line, dim, err);
+	struct pair_reader reader;
+	enum status status;
 
-	if (status != STATUS_OK)
-		return status;
-	for (size_t i = 0; status == STATUS_OK;) {
-		struct text bytes;
-
-		status = line_reader_next(reader, &bytes, err);
-		if (status != STATUS_OK || bytes.bytes == NULL)
-			break;
-		if (!dataset_line_is_blank(bytes))
-			status = name_line(&line, bytes, i++, pairs, n_pairs, names, err);
+	memset(titles_out, 0, n_pairs * sizeof(*titles_out));
+	if (features_file_is(path)) {
+		status = title_features(dataset, pairs, n_pairs, titles_out, err);
+	} else {
+		status = pair_reader_open(&reader, path, encoder, err);
+		if (status != STATUS_OK)
+			return status;
+		status = title_lines(&reader, dataset, pairs, n_pairs, titles_out, err);
+		pair_reader_close(&reader);
 	}
-	dataset_line_free(&line);
-	for (size_t j = 0; j < n_pairs && status == STATUS_OK; j++) {
-		if (names[j] == NULL)
-			status = err_set(err, STATUS_INVALID_VALUE,
-					 "pair %zu, which was there before, is missing",
-					 (size_t)pairs[j] + 1);
-	}
-	return status;
-}
-
-enum status pair_titles_read(const char *path, size_t dim, const uint32_t *pairs, size_t n_pairs,
-			    char **names_out, struct err *err)
-{
-	struct line_reader reader;
-	enum status status = line_reader_open(&reader, path, DATASET_MAX_LINE, err);
-
-	memset(names_out, 0, n_pairs * sizeof(*names_out));
-	if (status == STATUS_OK) {
-		status = name_lines(&reader, dim, pairs, n_pairs, names_out, err);
-		line_reader_close(&reader);
-	}
-	if (status == STATUS_OK)
-		return status;
-	err_wrap(err, "%s", path);
-	for (size_t j = 0; j < n_pairs; j++) {
-		mem_free(names_out[j]);
-		names_out[j] = NULL;
+	for (size_t j = 0; j < n_pairs && status != STATUS_OK; j++) {
+		mem_free(titles_out[j]);
+		titles_out[j] = NULL;
 	}
 	return status;
 }

@@ -10,6 +10,7 @@
 
 #include "core/base/mem.h"
 #include "core/encode/encoder_impl.h"
+#include "core/math/linalg.h"
 
 /*
  * Something of all that may come out differently with another Unicode library:
@@ -131,5 +132,35 @@ enum status encoder_fingerprint(const struct encoder *encoder, float *vector_out
 	if (status == STATUS_OK)
 		feature_row_copy(features_row(&features, 0), vector_out);
 	features_free(&features);
+	return status;
+}
+
+static enum status compare_fingerprints(const struct encoder *encoder, const float *vector,
+					const float *fingerprint, const char *when, struct err *err)
+{
+	double cosine = linalg_cosine(vector, fingerprint, encoder->dim);
+
+	/* equal vectors agree whatever their length: none:D has the zero vector */
+	if (memcmp(vector, fingerprint, encoder->dim * sizeof(*vector)) == 0 ||
+	    cosine >= ENCODER_MIN_COSINE)
+		return STATUS_OK;
+	return err_set(err, STATUS_ENCODER_MISMATCH,
+		       "encoder %s gives the probe text another vector than when %s: cosine %.6f, "
+		       "want at least %g",
+		       encoder_spec(encoder), when, cosine, ENCODER_MIN_COSINE);
+}
+
+enum status encoder_check_fingerprint(const struct encoder *encoder, const float *fingerprint,
+				      const char *when, struct err *err)
+{
+	float *vector = mem_array(encoder->dim, sizeof(*vector));
+	enum status status;
+
+	if (vector == NULL)
+		return err_no_memory(err, "fingerprint");
+	status = encoder_fingerprint(encoder, vector, err);
+	if (status == STATUS_OK)
+		status = compare_fingerprints(encoder, vector, fingerprint, when, err);
+	mem_free(vector);
 	return status;
 }

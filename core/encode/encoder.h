@@ -17,6 +17,7 @@
 #define ENCODER_MIN_DIM	     1
 #define ENCODER_MAX_DIM	     1048576
 #define ENCODER_DEFAULT_SPEC "hash:8192"
+#define ENCODER_MIN_COSINE   0.999 /* of two fingerprints that count as the same encoder's */
 
 struct encoder; /* opaque; immutable after opening, any number of threads may share it */
 
@@ -64,5 +65,13 @@ enum status encoder_encode(const struct encoder *encoder, const struct text *tex
  * silently disagree about what a vector means. none:D gives the zero vector.
  */
 enum status encoder_fingerprint(const struct encoder *encoder, float *vector_out, struct err *err);
+
+/**
+ * encoder_check_fingerprint(encoder, fingerprint, when, err): encode the probe text again;
+ * STATUS_ENCODER_MISMATCH unless the cosine with fingerprint [dim] is at least
+ * ENCODER_MIN_COSINE. when: what the fingerprint was kept for, such as "the model was trained".
+ */
+enum status encoder_check_fingerprint(const struct encoder *encoder, const float *fingerprint,
+				      const char *when, struct err *err);
 
 #endif

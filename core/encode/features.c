@@ -13,8 +13,14 @@ void features_init(struct features *f, size_t dim, bool sparse)
 	*f = (struct features){.dim = dim, .sparse = sparse};
 }
 
+void features_map(struct features *f, size_t dim, size_t n_rows, struct mapped_rows *mapped)
+{
+	*f = (struct features){.dim = dim, .n_rows = n_rows, .mapped = mapped};
+}
+
 void features_free(struct features *f)
 {
+	mapped_rows_close(f->mapped);
 	mem_free(f->value);
 	mem_free(f->index);
 	mem_free(f->start);
@@ -92,6 +98,7 @@ enum status features_append(struct features *f, struct feature_row row, struct e
 	size_t bad;
 	enum status status;
 
+	assert(f->mapped == NULL);
 	if (row.dim != f->dim)
 		return err_set(err, STATUS_WRONG_DIMENSION, "vector of %zu numbers, want %zu",
 			       row.dim, f->dim);
@@ -113,7 +120,7 @@ enum status features_append(struct features *f, struct feature_row row, struct e
 
 struct feature_row features_row(const struct features *f, size_t i)
 {
-	assert(i < f->n_rows);
+	assert(i < f->n_rows && f->mapped == NULL);
 	if (!f->sparse)
 		return feature_row_dense(f->value + i * f->dim, f->dim);
 	return (struct feature_row){
@@ -124,6 +131,19 @@ struct feature_row features_row(const struct features *f, size_t i)
 	};
 }
 
+enum status features_view(const struct features *f, size_t i, float *buffer,
+			  struct feature_row *row_out, struct err *err)
+{
+	uint32_t row = (uint32_t)i;
+
+	if (f->mapped == NULL) {
+		*row_out = features_row(f, i);
+		return STATUS_OK;
+	}
+	*row_out = feature_row_dense(buffer, f->dim);
+	return mapped_rows_gather(f->mapped, &row, 1, buffer, err);
+}
+
 bool features_is_dense(const struct features *f)
 {
 	return !f->sparse;
@@ -132,7 +152,8 @@ bool features_is_dense(const struct features *f)
 enum status features_gather(const struct features *f, const uint32_t *rows, size_t n, float *out,
 			    struct err *err)
 {
-	(void)err;
+	if (f->mapped != NULL)
+		return mapped_rows_gather(f->mapped, rows, n, out, err);
 	for (size_t i = 0; i < n; i++)
 		feature_row_copy(features_row(f, rows[i]), out + i * f->dim);
 	return STATUS_OK;

@@ -7,7 +7,6 @@
 
 #include "core/base/mem.h"
 #include "core/encode/template.h"
-#include "core/math/linalg.h"
 #include "core/model/model_impl.h"
 
 enum status model_replace_string(char **field, const char *text, struct err *err)
@@ -238,42 +237,17 @@ void model_update_id(struct model *model)
 	digest_hex(&digest, model->id);
 }
 
-static enum status compare_fingerprints(const struct model *model, const float *vector,
-					struct err *err)
-{
-	size_t dim = model->heads.dim;
-	double cosine = linalg_cosine(vector, model->fingerprint, dim);
-
-	/* equal vectors agree whatever their length: none:D has the zero vector */
-	if (memcmp(vector, model->fingerprint, dim * sizeof(*vector)) == 0 ||
-	    cosine >= MODEL_MIN_COSINE)
-		return STATUS_OK;
-	return err_set(err, STATUS_ENCODER_MISMATCH,
-		       "encoder %s gives the probe text another vector than when the model was "
-		       "trained: cosine %.6f, want at least %g",
-		       model->encoder_spec, cosine, MODEL_MIN_COSINE);
-}
-
 enum status model_check_encoder(const struct model *model, const struct encoder *encoder,
 				struct err *err)
 {
 	size_t dim = encoder_dim(encoder);
-	enum status status;
-	float *vector;
 
 	if (dim != model->heads.dim || strcmp(encoder_spec(encoder), model->encoder_spec) != 0)
 		return err_set(err, STATUS_ENCODER_MISMATCH,
 			       "encoder %s of dimension %zu, but the model was trained with %s of "
 			       "dimension %zu",
 			       encoder_spec(encoder), dim, model->encoder_spec, model->heads.dim);
-	vector = mem_array(dim, sizeof(*vector));
-	if (vector == NULL)
-		return err_no_memory(err, "fingerprint");
-	status = encoder_fingerprint(encoder, vector, err);
-	if (status == STATUS_OK)
-		status = compare_fingerprints(model, vector, err);
-	mem_free(vector);
-	return status;
+	return encoder_check_fingerprint(encoder, model->fingerprint, "the model was trained", err);
 }
 
 enum status model_open_encoder(const struct model *model, struct encoder **encoder_out,

@@ -18,7 +18,6 @@
 #include "core/model/router.h"
 
 #define MODEL_FORMAT	  "micro/1"
-#define MODEL_MIN_COSINE  0.999
 #define MODEL_FACT_PREFIX "train."
 
 /* A training fact: a __metadata__ entry whose key begins with MODEL_FACT_PREFIX. */
@@ -95,7 +94,7 @@ enum status model_save(struct model *model, const char *path, struct err *err);
 /**
  * model_check_encoder(model, encoder, err): encode the probe text again;
  * STATUS_ENCODER_MISMATCH unless dimension and spec agree and the cosine with
- * the model's fingerprint is at least MODEL_MIN_COSINE.
+ * the model's fingerprint is at least ENCODER_MIN_COSINE.
  */
 enum status model_check_encoder(const struct model *model, const struct encoder *encoder,
 				struct err *err);

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,8 @@ struct entry {
 struct safetensors {
 	struct file_map map; /* empty: the bytes are the caller's */
 	json_t *header;
-	const unsigned char *data;
+	const unsigned char *data; /* NULL: only the header is mapped */
+	uint64_t data_offset;	   /* in the file */
 	size_t data_len;
 	struct entry *entries; /* [n_entries] */
 	size_t n_entries;
@@ -149,7 +151,8 @@ static enum status parse_entry(const struct safetensors *file, const char *name,
 				       entry, err);
 	if (status == STATUS_OK)
 		status = check_size(entry, err);
-	tensor->data = file->data + entry->begin;
+	tensor->offset = file->data_offset + entry->begin;
+	tensor->data = file->data == NULL ? NULL : file->data + entry->begin;
 	return status;
 }
 
@@ -237,46 +240,57 @@ static enum status parse_metadata(struct safetensors *file, struct err *err)
 	return STATUS_OK;
 }
 
-/* The header's JSON; sets file->header, data and data_len. */
-static enum status parse_header(struct safetensors *file, const unsigned char *bytes, size_t len,
+/* The header's length, which the file of file_len bytes has room for. */
+static enum status parse_length(const void *bytes, size_t file_len, size_t *header_len_out,
 				struct err *err)
 {
 	uint64_t header_len;
-	enum status status;
 
-	if (len < SAFETENSORS_LENGTH_BYTES)
+	if (file_len < SAFETENSORS_LENGTH_BYTES)
 		return err_set(err, STATUS_BAD_FILE,
-			       "%zu bytes, too short for a safetensors file: want at least %d", len,
-			       SAFETENSORS_LENGTH_BYTES);
+			       "%zu bytes, too short for a safetensors file: want at least %d",
+			       file_len, SAFETENSORS_LENGTH_BYTES);
 	memcpy(&header_len, bytes, SAFETENSORS_LENGTH_BYTES);
 	if (header_len > SAFETENSORS_MAX_HEADER)
 		return err_set(err, STATUS_BAD_FILE, "header of %" PRIu64 " bytes, want at most %u",
 			       header_len, SAFETENSORS_MAX_HEADER);
-	if (header_len > len - SAFETENSORS_LENGTH_BYTES)
+	if (header_len > file_len - SAFETENSORS_LENGTH_BYTES)
 		return err_set(err, STATUS_BAD_FILE,
 			       "header of %" PRIu64 " bytes, but only %zu follow: truncated file",
-			       header_len, len - SAFETENSORS_LENGTH_BYTES);
-	bytes += SAFETENSORS_LENGTH_BYTES;
-	if (header_len == 0 || bytes[0] != '{')
-		return err_set(err, STATUS_BAD_FILE, "header does not begin with '{'");
-	status =
-	    jsontext_load((const char *)bytes, (size_t)header_len, "header", &file->header, err);
-	if (status != STATUS_OK)
-		return status;
-	file->data = bytes + header_len;
-	file->data_len = len - SAFETENSORS_LENGTH_BYTES - (size_t)header_len;
+			       header_len, file_len - SAFETENSORS_LENGTH_BYTES);
+	*header_len_out = (size_t)header_len;
 	return STATUS_OK;
 }
 
-enum status safetensors_parse(const void *bytes, size_t len, struct safetensors **file_out,
-			      struct err *err)
+/* The header's JSON; sets file->header, data_offset and data_len. */
+static enum status parse_header(struct safetensors *file, const unsigned char *bytes,
+				size_t file_len, struct err *err)
+{
+	size_t header_len = 0;
+	enum status status = parse_length(bytes, file_len, &header_len, err);
+
+	if (status != STATUS_OK)
+		return status;
+	bytes += SAFETENSORS_LENGTH_BYTES;
+	if (header_len == 0 || bytes[0] != '{')
+		return err_set(err, STATUS_BAD_FILE, "header does not begin with '{'");
+	file->data_offset = SAFETENSORS_LENGTH_BYTES + header_len;
+	file->data_len = file_len - (size_t)file->data_offset;
+	return jsontext_load((const char *)bytes, header_len, "header", &file->header, err);
+}
+
+/* bytes: of the whole file, or with_data false at least all up to the data. */
+static enum status parse(const unsigned char *bytes, size_t file_len, bool with_data,
+			 struct safetensors **file_out, struct err *err)
 {
 	struct safetensors *file = mem_array(1, sizeof(*file));
 	enum status status;
 
 	if (file == NULL)
 		return err_no_memory(err, "safetensors file");
-	status = parse_header(file, bytes, len, err);
+	status = parse_header(file, bytes, file_len, err);
+	if (status == STATUS_OK && with_data)
+		file->data = bytes + file->data_offset;
 	if (status == STATUS_OK)
 		status = parse_metadata(file, err);
 	if (status == STATUS_OK)
@@ -287,6 +301,12 @@ enum status safetensors_parse(const void *bytes, size_t len, struct safetensors 
 	}
 	*file_out = file;
 	return STATUS_OK;
+}
+
+enum status safetensors_parse(const void *bytes, size_t len, struct safetensors **file_out,
+			      struct err *err)
+{
+	return parse(bytes, len, true, file_out, err);
 }
 
 enum status safetensors_open(const char *path, struct safetensors **file_out, struct err *err)
@@ -303,6 +323,32 @@ enum status safetensors_open(const char *path, struct safetensors **file_out, st
 	}
 	(*file_out)->map = map;
 	return STATUS_OK;
+}
+
+enum status safetensors_open_header(const char *path, struct safetensors **file_out,
+				    struct err *err)
+{
+	struct file_map map;
+	size_t file_len, header_len = 0;
+	enum status status =
+	    file_map_open_head(&map, path, SAFETENSORS_LENGTH_BYTES, &file_len, err);
+
+	if (status != STATUS_OK)
+		return status;
+	status = parse_length(map.bytes, file_len, &header_len, err);
+	file_map_close(&map);
+	if (status == STATUS_OK)
+		status = file_map_open_head(&map, path, SAFETENSORS_LENGTH_BYTES + header_len,
+					    &file_len, err);
+	if (status != STATUS_OK)
+		return status;
+	/* the file may have changed in between */
+	if (map.len < SAFETENSORS_LENGTH_BYTES + header_len)
+		status = err_set(err, STATUS_BAD_FILE, "the file has become shorter");
+	else
+		status = parse(map.bytes, file_len, false, file_out, err);
+	file_map_close(&map);
+	return status;
 }
 
 void safetensors_close(struct safetensors *file)

@@ -11,13 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/dtype.h"
 #include "core/base/err.h"
 
 #define SAFETENSORS_MAX_HEADER 100000000u
 #define SAFETENSORS_MAX_RANK   8
 #define TENSOR_SHAPE_TEXT      192 /* enough for any shape as text */
-
-enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_OTHER };
 
 struct tensor {
 	const char *name;
@@ -25,8 +24,10 @@ struct tensor {
 	const char *dtype_name; /* as in the file, "F32" */
 	size_t rank;
 	size_t shape[SAFETENSORS_MAX_RANK];
-	size_t n_elements;	   /* product of shape */
-	const unsigned char *data; /* little-endian, row-major, may be unaligned */
+	size_t n_elements; /* product of shape */
+	uint64_t offset;   /* of data in the file */
+	const unsigned char
+	    *data; /* little-endian, row-major, may be unaligned; NULL: not mapped */
 };
 
 struct safetensors; /* an open file or a buffer; opaque */
@@ -42,6 +43,13 @@ enum status safetensors_open(const char *path, struct safetensors **file_out, st
 /** safetensors_parse(bytes, len, file_out, err): the same on memory that outlives file_out. */
 enum status safetensors_parse(const void *bytes, size_t len, struct safetensors **file_out,
 			      struct err *err);
+
+/**
+ * safetensors_open_header(path, file_out, err): like safetensors_open(), but only the header
+ * is read: for files whose data need not fit into memory. Tensors have an offset, no data.
+ */
+enum status safetensors_open_header(const char *path, struct safetensors **file_out,
+				    struct err *err);
 
 /** safetensors_close(file): unmaps; NULL does nothing. */
 void safetensors_close(struct safetensors *file);
@@ -94,5 +102,25 @@ struct metadata_spec {
 enum status safetensors_write(const char *path, const struct tensor_spec *tensors, size_t n_tensors,
 			      const struct metadata_spec *metadata, size_t n_metadata,
 			      struct err *err);
+
+/** A file's beginning, for who writes the data on their own. */
+struct safetensors_head {
+	char *bytes; /* [len]: the header's length, the header */
+	size_t len;
+	uint64_t file_len; /* of the whole file */
+};
+
+/**
+ * safetensors_head_make(tensors, dtypes, n_tensors, metadata, n_metadata, head_out,
+ * offsets_out, err): the same layout for tensors whose data is not looked at, tensor i of
+ * dtypes[i], none DTYPE_OTHER; the wider dtypes first, so that all numbers are aligned, each
+ * by name. offsets_out [n_tensors]: where in the file the data of each belongs. The caller
+ * frees head_out->bytes with mem_free(). Errors: STATUS_TOO_LARGE (the header),
+ * STATUS_NO_MEMORY, STATUS_INVALID_VALUE (metadata that is not UTF-8).
+ */
+enum status safetensors_head_make(const struct tensor_spec *tensors, const enum dtype *dtypes,
+				  size_t n_tensors, const struct metadata_spec *metadata,
+				  size_t n_metadata, struct safetensors_head *head_out,
+				  uint64_t *offsets_out, struct err *err);
 
 #endif

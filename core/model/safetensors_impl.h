@@ -7,7 +7,4 @@
 #define SAFETENSORS_ALIGNMENT	 8 /* the writer pads the header, so that data is aligned */
 #define SAFETENSORS_METADATA	 "__metadata__"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-	       "numbers are copied as they lie in the file, little-endian");
-
 #endif

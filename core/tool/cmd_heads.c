@@ -51,7 +51,8 @@ static const struct option_spec options[] = {
      .min = 1,
      .max = PATH_MAX,
      .value_name = "FILE",
-     .help = "Labelled pairs, JSON lines, also gzip-compressed; more files may follow, "
+     .help = "Labelled pairs, JSON lines, also gzip-compressed, or a features file; more files may "
+	     "follow, "
 	     "correlations are over all of them.",
      .offset = AT(data)},
     {.name = "out",

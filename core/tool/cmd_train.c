@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_train.c - micro-model train: preference pairs in, a model file out. */
-#include "core/encode/template.h"
 #include "core/tool/command.h"
 #include "core/tool/command_files.h"
 #include "core/tool/interrupt.h"
@@ -16,7 +15,7 @@ struct training {
 	struct train_options options;
 	struct terminal terminal;
 	struct progress progress;
-	struct encoder *encoder;
+	struct command_source source;
 	struct dataset dataset;
 	struct model model;
 	double started; /* clock, seconds */
@@ -35,14 +34,8 @@ static enum status check_config(struct training *t, struct err *err)
 	const struct train_config *config = &t->config;
 	enum status status;
 
-	status =
-	    usage_of_option(template_check(config->template_phi, true, err), "template-phi", err);
-	if (status == STATUS_OK)
-		status = usage_of_option(template_check(config->template_psi, false, err),
-					 "template-psi", err);
-	if (status == STATUS_OK)
-		status = usage_of_option(encoder_open(config->encoder, &t->encoder, err), "encoder",
-					 err);
+	status = command_open_source(config->data, config->encoder, config->template_phi,
+				     config->template_psi, &t->source, err);
 	if (status == STATUS_OK)
 		status = command_check_out(config->out, config->data, err);
 	return status;
@@ -55,8 +48,8 @@ static enum status read_data(struct training *t, int argc, char **argv, struct e
 	enum objective objective;
 	enum status status;
 
-	status = dataset_read(config->data, t->encoder, config->template_phi, config->template_psi,
-			      &t->dataset, err);
+	status = dataset_read(config->data, t->source.encoder, t->source.template_phi,
+			      t->source.template_psi, &t->dataset, err);
 	if (status != STATUS_OK)
 		return status;
 	objective = (enum objective)config->objective;
@@ -92,10 +85,10 @@ static enum status make_model(struct training *t, struct err *err)
 	enum status status;
 
 	status = model_init(&t->model, t->options.n_heads, t->options.router, t->options.n_hidden,
-			    t->encoder, err);
+			    t->source.encoder, err);
 	if (status == STATUS_OK)
-		status = model_set_templates(&t->model, t->config.template_phi,
-					     t->config.template_psi, err);
+		status = model_set_templates(&t->model, t->source.template_phi,
+					     t->source.template_psi, err);
 	if (status == STATUS_OK)
 		status = set_data_facts(&t->model, &t->dataset, err);
 	return status;
@@ -152,14 +145,14 @@ static enum status run(int argc, char **argv, struct err *err)
 	if (status == STATUS_OK)
 		status = make_model(&t, err);
 	if (status == STATUS_OK && !t.config.json && !t.config.quiet)
-		train_report_start(t.config.data, &t.dataset, &t.options, t.encoder, stdout);
+		train_report_start(t.config.data, &t.dataset, &t.options, t.source.encoder, stdout);
 	if (status == STATUS_OK)
 		status = learn_and_save(&t, err);
 	if (status == STATUS_OK)
 		status = report(&t, err);
 	model_free(&t.model);
 	dataset_free(&t.dataset);
-	encoder_close(t.encoder);
+	command_source_free(&t.source);
 	return status;
 }
 

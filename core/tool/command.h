@@ -15,6 +15,7 @@ struct command {
 	enum status (*run)(int argc, char **argv, struct err *err);
 };
 
+extern const struct command embed_command;
 extern const struct command train_command;
 extern const struct command route_command;
 extern const struct command eval_command;

@@ -4,8 +4,29 @@
 #define MICRO_TOOL_COMMAND_FILES_H
 
 #include "core/base/err.h"
+#include "core/data/features_file.h"
 #include "core/encode/encoder.h"
 #include "core/model/model.h"
+
+/* What makes vectors of a data file, and the memory it is in. */
+struct command_source {
+	struct encoder *encoder;
+	const char *template_phi, *template_psi; /* in argv, static or in origin */
+	struct features_origin origin;
+};
+
+/**
+ * command_open_source(data, encoder, template_phi, template_psi, source_out, err): what is
+ * not given (NULL) is what the features file was made with, or for any other file the
+ * defaults. command_source_free() releases, also on error. STATUS_USAGE for an option that
+ * is wrong.
+ */
+enum status command_open_source(const char *data, const char *encoder, const char *template_phi,
+				const char *template_psi, struct command_source *source_out,
+				struct err *err);
+
+/** command_source_free(source): a zeroed one is allowed. */
+void command_source_free(struct command_source *source);
 
 /**
  * command_check_out(out, data, err): whether out can be written and is not the file of

@@ -3,16 +3,16 @@
 
 #include <stdio.h>
 
-#define REDRAW_SECONDS 0.1
-#define LINE_TEXT      160
-#define WIPE	       "\r\033[K"
+#include "core/tool/bar.h"
+
+#define LINE_TEXT 160
 
 void compare_display_start(struct compare_display *display, struct terminal *terminal, double now)
 {
 	*display = (struct compare_display){
 	    .terminal = terminal,
 	    .started = now,
-	    .drawn = now - REDRAW_SECONDS,
+	    .drawn = now - BAR_REDRAW_SECONDS,
 	};
 }
 
@@ -31,39 +31,28 @@ static void step_text(const struct compare_progress *state, char out[LINE_TEXT])
 		 state->method, (unsigned long long)state->seed, what);
 }
 
-/* part of the training that runs, 0 to 1 */
-static double part_done(const struct train_progress *fit)
+/* Trainings that are over, with the part of the one that runs. */
+static double trainings_done(const struct compare_progress *state)
 {
-	return fit->pairs_total == 0 ? 0 : (double)fit->pairs_done / (double)fit->pairs_total;
+	const struct train_progress *fit = &state->fit;
+	double part =
+	    fit->pairs_total == 0 ? 0 : (double)fit->pairs_done / (double)fit->pairs_total;
+
+	return (double)(state->step - 1) + part;
 }
 
-/* As if all trainings took the same time: trainings differ, but not by orders. */
-static double seconds_left(const struct compare_display *display,
-			   const struct compare_progress *state, double now)
-{
-	double done = (double)(state->step - 1) + part_done(&state->fit);
-
-	if (!(done > 0))
-		return -1;
-	return (now - display->started) * ((double)state->n_steps - done) / done;
-}
-
-/* No more than the window holds: a line that wraps cannot be redrawn. */
+/* The time that is left is told as if all trainings took the same, which is roughly true. */
 static void redraw(struct compare_display *display, const struct compare_progress *state,
 		   double now)
 {
-	struct terminal *terminal = display->terminal;
-	double left = seconds_left(display, state, now);
-	char step[LINE_TEXT], line[LINE_TEXT + 96], time[32] = "?";
+	double done = trainings_done(state), all = (double)state->n_steps;
+	char step[LINE_TEXT], figures[LINE_TEXT], left[32];
 
-	terminal_measure(terminal);
 	step_text(state, step);
-	if (left >= 0)
-		snprintf(time, sizeof(time), "%.0f:%02d", left < 60 ? 0 : (left - 30) / 60,
-			 (int)left % 60);
-	snprintf(line, sizeof(line), "%s  epoch %zu/%zu  %3.0f%%  about %s left", step,
-		 state->fit.epoch, state->fit.n_epochs, 100 * part_done(&state->fit), time);
-	fprintf(terminal->out, WIPE "%.*s", terminal->width - 1, line);
+	bar_duration(all - done, done / (now - display->started), left, sizeof(left));
+	snprintf(figures, sizeof(figures), "  epoch %zu/%zu  about %s left", state->fit.epoch,
+		 state->fit.n_epochs, left);
+	bar_draw(display->terminal, step, done / all, figures);
 	display->line_open = true;
 	display->drawn = now;
 }
@@ -84,7 +73,7 @@ void compare_display_show(struct compare_display *display, const struct compare_
 		compare_display_end(display);
 		step_text(state, step);
 		fprintf(terminal->out, "%s  %.1f s\n", step, now - display->step_started);
-	} else if (terminal->interactive && now - display->drawn >= REDRAW_SECONDS) {
+	} else if (terminal->interactive && now - display->drawn >= BAR_REDRAW_SECONDS) {
 		redraw(display, state, now);
 	}
 	fflush(terminal->out);
@@ -93,6 +82,6 @@ void compare_display_show(struct compare_display *display, const struct compare_
 void compare_display_end(struct compare_display *display)
 {
 	if (display->line_open)
-		fputs(WIPE, display->terminal->out);
+		fputs(BAR_WIPE, display->terminal->out);
 	display->line_open = false;
 }

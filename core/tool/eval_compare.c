@@ -9,8 +9,6 @@
 #include "core/base/mem.h"
 #include "core/compare/compare.h"
 #include "core/data/pair_titles.h"
-#include "core/encode/template.h"
-#include "core/math/linalg.h"
 #include "core/report/comparison_page.h"
 #include "core/tool/command_files.h"
 #include "core/tool/compare_progress.h"
@@ -25,7 +23,7 @@
 /* Everything one comparison works with. */
 struct run {
 	const struct eval_config *config;
-	struct encoder *encoder;
+	struct command_source source;		     /* of the training pairs, and of all others */
 	struct dataset train, test, route, contexts; /* the last two empty without a file */
 	struct compare_methods methods;
 	uint32_t map_pairs[MAX_MAP_ROWS];
@@ -53,7 +51,7 @@ static void run_free(struct run *run)
 	dataset_free(&run->test);
 	dataset_free(&run->route);
 	dataset_free(&run->contexts);
-	encoder_close(run->encoder);
+	command_source_free(&run->source);
 }
 
 /* Each file once, for all methods and seeds. */
@@ -70,8 +68,9 @@ static enum status read_files(struct run *run, struct err *err)
 
 	for (size_t i = 0; i < N_FILES && status == STATUS_OK; i++) {
 		if (files[i].path != NULL)
-			status = dataset_read(files[i].path, run->encoder, TEMPLATE_DEFAULT_PHI,
-					      TEMPLATE_DEFAULT_PSI, files[i].dataset, err);
+			status = dataset_read(files[i].path, run->source.encoder,
+					      run->source.template_phi, run->source.template_psi,
+					      files[i].dataset, err);
 	}
 	return status;
 }
@@ -110,9 +109,9 @@ static enum status name_map_rows(struct run *run, struct err *err)
 	enum status status = compare_map_rows(measured, run->map_pairs, MAX_MAP_ROWS, &n, err);
 
 	if (status == STATUS_OK)
-		status = pair_titles_read(named ? config->contexts : config->test,
-					 encoder_dim(run->encoder), run->map_pairs, n,
-					 run->map_names, err);
+		status =
+		    pair_titles_read(named ? config->contexts : config->test, run->source.encoder,
+				     measured, run->map_pairs, n, run->map_names, err);
 	if (status == STATUS_OK)
 		run->n_map_rows = n;
 	return status;
@@ -122,7 +121,7 @@ static enum status prepare(struct run *run, struct err *err)
 {
 	const struct eval_config *config = run->config;
 	enum status status =
-	    usage_of_option(encoder_open(config->encoder, &run->encoder, err), "encoder", err);
+	    command_open_source(config->data, config->encoder, NULL, NULL, &run->source, err);
 
 	if (status == STATUS_OK && config->report != NULL)
 		status = command_check_out(config->report, config->data, err);
@@ -143,7 +142,7 @@ static enum status compare(struct run *run, struct err *err)
 {
 	const struct eval_config *config = run->config;
 	struct compare_options options = {
-	    .encoder = run->encoder,
+	    .encoder = run->source.encoder,
 	    .train = split_of(config->data, &run->train),
 	    .test = split_of(config->test, &run->test),
 	    .route = split_of(config->route, &run->route),
@@ -151,6 +150,7 @@ static enum status compare(struct run *run, struct err *err)
 	    .methods = &run->methods,
 	    .n_heads = (size_t)config->heads,
 	    .epochs = (size_t)config->epochs,
+	    .n_threads = (size_t)config->threads,
 	    .n_shots = config->shots.n,
 	    .first_seed = (uint64_t)config->seed,
 	    .n_seeds = (size_t)config->seeds,
@@ -165,7 +165,6 @@ static enum status compare(struct run *run, struct err *err)
 
 	for (size_t j = 0; j < config->shots.n; j++)
 		options.shots[j] = config->shots.number[j];
-	linalg_set_threads((int)config->threads);
 	interrupt_catch();
 	terminal_init(&run->terminal, stderr);
 	compare_display_start(&run->display, config->quiet ? NULL : &run->terminal,

@@ -3,9 +3,6 @@
 
 #include <limits.h>
 #include <stddef.h>
-#include <string.h>
-
-#include <unistr.h>
 
 #include "core/base/options.h"
 #include "core/encode/encoder.h"
@@ -30,8 +27,8 @@ static const struct option_spec options[] = {
      .max = PATH_MAX,
      .required = true,
      .value_name = "FILE",
-     .help = "Preference pairs, JSON lines, also gzip-compressed. With --compare what methods are "
-	     "trained on.",
+     .help = "Preference pairs, JSON lines, also gzip-compressed, or a features file. With "
+	     "--compare what methods are trained on.",
      .offset = AT(data)},
     {.name = "shots",
      .type = OPTION_STRING,
@@ -130,9 +127,9 @@ static const struct option_spec options[] = {
      .type = OPTION_STRING,
      .min = 1,
      .max = 256,
-     .default_text = ENCODER_DEFAULT_SPEC,
      .value_name = "SPEC",
-     .help = "What makes vectors of texts: hash:D, or none:D for data with vectors.",
+     .help = "What makes vectors of texts: hash:D, or none:D for data with vectors. Not given: "
+	     "what a features file was made with, " ENCODER_DEFAULT_SPEC " for other data.",
      .offset = AT(encoder)},
     {.name = "route",
      .type = OPTION_STRING,
@@ -175,7 +172,7 @@ static const struct option_spec options[] = {
      .max = 256,
      .default_text = "1",
      .value_name = "N",
-     .help = "Threads of the linear algebra; another number may change the last bits.",
+     .help = "Threads of stage 1 on vectors; their number changes no figure.",
      .offset = AT(threads)},
     {.name = "quiet",
      .type = OPTION_FLAG,
@@ -224,12 +221,8 @@ static enum status check_paths(const struct eval_config *config, struct err *err
 	for (size_t i = 0; i < 4 && status == STATUS_OK; i++) {
 		const char *path = inputs[i].path;
 
-		if (path == NULL)
-			continue;
-		if (u8_check((const uint8_t *)path, strlen(path)) != NULL)
-			return err_set(err, STATUS_USAGE, "--%s: want valid UTF-8",
-				       inputs[i].option);
-		if (config->report != NULL)
+		status = usage_utf8(path, inputs[i].option, err);
+		if (status == STATUS_OK && path != NULL && config->report != NULL)
 			status =
 			    usage_keep_from("report", config->report, path, inputs[i].option, err);
 	}

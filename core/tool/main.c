@@ -12,8 +12,9 @@
 
 enum exit_status { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
-static const struct command *const commands[] = {&train_command, &route_command, &eval_command,
-						 &show_command,	 &heads_command, &import_command};
+static const struct command *const commands[] = {&embed_command, &train_command, &route_command,
+						 &eval_command,	 &show_command,	 &heads_command,
+						 &import_command};
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

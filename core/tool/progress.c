@@ -6,11 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REDRAW_SECONDS 0.1
-#define BAR_MAX_WIDTH  24
-#define BAR_MIN_WIDTH  6
-#define LINE_TEXT      256
-#define WIPE	       "\r\033[K"
+#include "core/tool/bar.h"
+
+#define LINE_TEXT 256
 
 void progress_start(struct progress *progress, struct terminal *terminal, enum progress_form form,
 		    double now)
@@ -19,7 +17,7 @@ void progress_start(struct progress *progress, struct terminal *terminal, enum p
 	    .terminal = terminal,
 	    .form = form,
 	    .started = now,
-	    .drawn = now - REDRAW_SECONDS,
+	    .drawn = now - BAR_REDRAW_SECONDS,
 	};
 }
 
@@ -30,23 +28,6 @@ static double rate_of(const struct progress *progress, const struct train_progre
 	double seconds = now - progress->started;
 
 	return seconds > 0 ? (double)state->pairs_done / seconds : 0;
-}
-
-/* "1:02:03" or "2:03"; "?" as long as there is no rate */
-static void duration_text(double pairs, double rate, char *out, size_t size)
-{
-	unsigned long seconds;
-
-	if (!(rate > 0)) {
-		snprintf(out, size, "?");
-		return;
-	}
-	seconds = (unsigned long)(pairs / rate + 0.5);
-	if (seconds >= 3600)
-		snprintf(out, size, "%lu:%02lu:%02lu", seconds / 3600, seconds / 60 % 60,
-			 seconds % 60);
-	else
-		snprintf(out, size, "%lu:%02lu", seconds / 60, seconds % 60);
 }
 
 static void epoch_text(const struct train_progress *state, char out[LINE_TEXT])
@@ -68,7 +49,7 @@ static void figures_text(const struct progress *progress, const struct train_pro
 	if (heldout->n_heldout > 0)
 		snprintf(held, sizeof(held), "  held out: accuracy %.4f, NLL %.4f",
 			 heldout->heldout_accuracy, heldout->heldout_nll);
-	duration_text((double)(state->pairs_total - state->pairs_done), rate, left, sizeof(left));
+	bar_duration((double)(state->pairs_total - state->pairs_done), rate, left, sizeof(left));
 	snprintf(out, LINE_TEXT, "%s%s  %.0f pairs/s  %s left", nll, held, rate, left);
 }
 
@@ -79,44 +60,18 @@ static void print_epoch(const struct progress *progress, const struct train_prog
 
 	epoch_text(state, epoch);
 	figures_text(progress, state, state, now, figures);
-	fprintf(progress->terminal->out, "%s%s%s\n", progress->line_open ? WIPE : "", epoch,
+	fprintf(progress->terminal->out, "%s%s%s\n", progress->line_open ? BAR_WIPE : "", epoch,
 		figures);
 }
 
-static void print_bar(const struct terminal *terminal, int width, double done)
-{
-	int filled = (int)(done * width + 0.5);
-
-	fprintf(terminal->out, "  %s", terminal_style(terminal, STYLE_ACCENT));
-	for (int i = 0; i < filled; i++)
-		fputc('#', terminal->out);
-	fputs(terminal_style(terminal, STYLE_DIM), terminal->out);
-	for (int i = filled; i < width; i++)
-		fputc('.', terminal->out);
-	fputs(terminal_style(terminal, STYLE_PLAIN), terminal->out);
-}
-
-/* As much as the window holds: a line that wraps cannot be redrawn. */
 static void redraw(struct progress *progress, const struct train_progress *state, double now)
 {
-	struct terminal *terminal = progress->terminal;
 	char epoch[LINE_TEXT], figures[LINE_TEXT];
-	int room;
 
-	terminal_measure(terminal);
 	epoch_text(state, epoch);
 	figures_text(progress, state, &progress->last_epoch, now, figures);
-	room = terminal->width - 1 - (int)strlen(epoch);
-	if (room < 0)
-		room = 0;
-	fprintf(terminal->out, WIPE "%.*s", terminal->width - 1, epoch);
-	if (room >= (int)strlen(figures) + 2 + BAR_MIN_WIDTH) {
-		int width = room - (int)strlen(figures) - 2;
-
-		print_bar(terminal, width < BAR_MAX_WIDTH ? width : BAR_MAX_WIDTH,
-			  (double)state->pairs_done / (double)state->pairs_total);
-	}
-	fprintf(terminal->out, "%.*s", room, figures);
+	bar_draw(progress->terminal, epoch, (double)state->pairs_done / (double)state->pairs_total,
+		 figures);
 	progress->line_open = true;
 	progress->drawn = now;
 }
@@ -149,7 +104,7 @@ void progress_show(struct progress *progress, const struct train_progress *state
 			print_epoch(progress, state, now);
 		progress->line_open = false;
 	} else if (progress->form == PROGRESS_PEOPLE && progress->terminal->interactive &&
-		   now - progress->drawn >= REDRAW_SECONDS) {
+		   now - progress->drawn >= BAR_REDRAW_SECONDS) {
 		redraw(progress, state, now);
 	}
 	fflush(progress->terminal->out);
@@ -173,6 +128,6 @@ void progress_note(struct progress *progress, const char *format, ...)
 void progress_end(struct progress *progress)
 {
 	if (progress->line_open)
-		fputs(WIPE, progress->terminal->out);
+		fputs(BAR_WIPE, progress->terminal->out);
 	progress->line_open = false;
 }

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <unistr.h>
-
 #include "core/base/options.h"
+#include "core/tool/usage.h"
 
 #define AT(field) offsetof(struct route_config, field)
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -35,7 +34,8 @@ static const struct option_spec options[] = {
      .max = PATH_MAX,
      .required = true,
      .value_name = "FILE",
-     .help = "Preference pairs with a context, JSON lines, also gzip-compressed.",
+     .help =
+	 "Preference pairs with a context, JSON lines, also gzip-compressed, or a features file.",
      .offset = AT(data)},
     {.name = "out",
      .type = OPTION_STRING,
@@ -178,9 +178,7 @@ static enum status check(const struct route_config *config, double tau, struct e
 			       "--holdout 0: %s is chosen on held-out pairs; give a --method and a "
 			       "--tau, or hold pairs out",
 			       config->method == STAGE2_AUTO ? "the method" : "tau");
-	if (config->json && u8_check((const uint8_t *)config->out, strlen(config->out)) != NULL)
-		return err_set(err, STATUS_USAGE, "--out: want valid UTF-8");
-	return STATUS_OK;
+	return config->json ? usage_utf8(config->out, "out", err) : STATUS_OK;
 }
 
 enum status route_config_parse(int argc, char **argv, struct route_config *config_out,

@@ -7,11 +7,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#include <unistr.h>
-
 #include "core/base/options.h"
 #include "core/encode/encoder.h"
 #include "core/encode/template.h"
+#include "core/tool/usage.h"
 
 #define AT(field)    offsetof(struct train_config, field)
 #define N_OPTIONS    (sizeof(options) / sizeof(options[0]))
@@ -30,7 +29,7 @@ static const struct option_spec options[] = {
      .max = PATH_MAX,
      .required = true,
      .value_name = "FILE",
-     .help = "Preference pairs, JSON lines, also gzip-compressed.",
+     .help = "Preference pairs, JSON lines, also gzip-compressed, or a features file.",
      .offset = AT(data)},
     {.name = "out",
      .type = OPTION_STRING,
@@ -44,23 +43,23 @@ static const struct option_spec options[] = {
      .type = OPTION_STRING,
      .min = 1,
      .max = 256,
-     .default_text = ENCODER_DEFAULT_SPEC,
      .value_name = "SPEC",
-     .help = "What makes vectors of texts: hash:D, or none:D for data with vectors.",
+     .help = "What makes vectors of texts: hash:D, or none:D for data with vectors. Not given: "
+	     "what a features file was made with, " ENCODER_DEFAULT_SPEC " for other data.",
      .offset = AT(encoder)},
     {.name = "template-phi",
      .type = OPTION_STRING,
      .max = MAX_TEMPLATE,
-     .default_text = TEMPLATE_DEFAULT_PHI,
      .value_name = "TEXT",
-     .help = "What the heads read, of {context}, {prompt} and {response}.",
+     .help = "What the heads read, of {context}, {prompt} and {response}. Not given: what a "
+	     "features file was made with, otherwise " TEMPLATE_DEFAULT_PHI ".",
      .offset = AT(template_phi)},
     {.name = "template-psi",
      .type = OPTION_STRING,
      .max = MAX_TEMPLATE,
-     .default_text = TEMPLATE_DEFAULT_PSI,
      .value_name = "TEXT",
-     .help = "What the router reads, of {context} and {prompt}.",
+     .help = "What the router reads, of {context} and {prompt}. Not given: what a features file "
+	     "was made with, otherwise {context}, a new line, {prompt}.",
      .offset = AT(template_psi)},
     {.name = "objective",
      .type = OPTION_CHOICE,
@@ -194,19 +193,13 @@ static void set_defaults(struct train_config *config, enum objective objective)
 /* Template and path may go into files and output that are UTF-8 by definition. */
 static enum status check_texts(const struct train_config *config, struct err *err)
 {
-	const struct {
-		const char *name, *text;
-	} texts[] = {
-	    {"template-phi", config->template_phi},
-	    {"template-psi", config->template_psi},
-	    {"out", config->json ? config->out : ""},
-	};
+	enum status status = usage_utf8(config->template_phi, "template-phi", err);
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		if (u8_check((const uint8_t *)texts[i].text, strlen(texts[i].text)) != NULL)
-			return err_set(err, STATUS_USAGE, "--%s: want valid UTF-8", texts[i].name);
-	}
-	return STATUS_OK;
+	if (status == STATUS_OK)
+		status = usage_utf8(config->template_psi, "template-psi", err);
+	if (status == STATUS_OK && config->json)
+		status = usage_utf8(config->out, "out", err);
+	return status;
 }
 
 enum status train_config_parse(int argc, char **argv, enum objective objective,
@@ -339,4 +332,10 @@ void train_config_help(FILE *out)
 	options_help(options, N_OPTIONS, out);
 	fputs("  --help\n      Show this text.\n\n", out);
 	objectives_help(out);
+	fputs("\nmemory for a features file (N pairs, D features, K heads, H outputs of the\n"
+	      "router's first layer, P parameters, batches of B, T threads), at most, in bytes:\n"
+	      "  16 P + 4 B (3 D + (2 K + H) (D/384 + 3) + 4 K) + N (80 + 12 K)\n"
+	      "  + panel: 8 K a user + 300 a name + 16 a byte of a name\n"
+	      "  + window of 103 MB + 17 MB + 34 MB T\n",
+	      out);
 }

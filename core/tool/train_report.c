@@ -1,13 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tool/train_report.h"
 
+#include <math.h>
+
 #include "core/tool/json_line.h"
+#include "core/train/train_memory.h"
 
 void train_report_data(const char *path, const struct dataset *dataset, FILE *out)
 {
 	fprintf(out, "%s: %zu pairs, %zu users, %zu contexts, %zu responses, %zu prompts\n", path,
 		dataset->n_pairs, dataset->n_users, dataset->n_contexts, dataset->phi.n_rows,
 		dataset->psi.n_rows);
+}
+
+/* Rounded up to MB. */
+static double megabytes(double bytes)
+{
+	return ceil(bytes / 1e6);
+}
+
+static void print_memory(const struct dataset *dataset, const struct train_options *options,
+			 FILE *out)
+{
+	struct train_memory m;
+
+	train_memory_of(dataset, options, &m);
+	fprintf(
+	    out,
+	    "needs at most %.0f MB: parameters %.0f, batch %.0f, pairs %.0f, names %.0f, window "
+	    "%.0f, program %.0f\n",
+	    megabytes(m.total), megabytes(m.parameters), megabytes(m.batch), megabytes(m.pairs),
+	    megabytes(m.names), megabytes(m.window), megabytes(m.program));
 }
 
 void train_report_start(const char *path, const struct dataset *dataset,
@@ -18,6 +41,8 @@ void train_report_start(const char *path, const struct dataset *dataset,
 	fprintf(out, "%zu heads, %s router, encoder %s, objective %s\n", options->n_heads,
 		router_kind_name(options->router), encoder_spec(encoder),
 		objective_name(options->objective));
+	if (dataset_block(dataset) > 0)
+		print_memory(dataset, options, out);
 	fflush(out);
 }
 

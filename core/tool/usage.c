@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tool/usage.h"
 
+#include <string.h>
 #include <sys/stat.h>
+
+#include <unistr.h>
 
 enum status usage_of_option(enum status status, const char *option, struct err *err)
 {
@@ -26,4 +29,11 @@ enum status usage_keep_from(const char *out_option, const char *out, const char 
 enum status usage_keep(const char *out, const char *path, const char *option, struct err *err)
 {
 	return usage_keep_from("out", out, path, option, err);
+}
+
+enum status usage_utf8(const char *text, const char *option, struct err *err)
+{
+	if (text == NULL || u8_check((const uint8_t *)text, strlen(text)) == NULL)
+		return STATUS_OK;
+	return err_set(err, STATUS_USAGE, "--%s: want valid UTF-8", option);
 }

@@ -22,4 +22,7 @@ enum status usage_keep(const char *out, const char *path, const char *option, st
 enum status usage_keep_from(const char *out_option, const char *out, const char *path,
 			    const char *option, struct err *err);
 
+/** usage_utf8(text, option, err): STATUS_USAGE if text, which may be NULL, is not UTF-8. */
+enum status usage_utf8(const char *text, const char *option, struct err *err);
+
 #endif

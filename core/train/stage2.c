@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "core/base/mem.h"
 #include "core/math/logmath.h"
 #include "core/train/stage2_fit.h"
 
@@ -141,17 +142,23 @@ static enum status check_choice(const struct routing *r, struct err *err)
  * feature more. Linear: a logit may move by about 1 a step, so that some hundred steps
  * reach any target; the mlp moves by both of its layers.
  */
-static double default_learning_rate(const struct stage2_pairs *pairs, enum router_kind kind)
+static enum status default_learning_rate(const struct stage2_pairs *pairs, enum router_kind kind,
+					 double *rate_out, struct err *err)
 {
+	float *buffer = mem_array(pairs->dataset->psi.dim, sizeof(*buffer));
+	enum status status = buffer == NULL ? err_no_memory(err, "router features") : STATUS_OK;
 	double sum = 0;
 
-	for (size_t i = 0; i < pairs->n_pairs; i++) {
-		struct feature_row psi = features_row(&pairs->psi, pairs->row[i]);
+	for (size_t j = 0; j < pairs->n_pairs && status == STATUS_OK; j++) {
+		struct feature_row psi = {0};
 
-		for (size_t j = 0; j < psi.n_values; j++)
-			sum += fabs((double)psi.value[j]);
+		status = stage2_pairs_psi(pairs, pairs->by_file[j], buffer, &psi, err);
+		for (size_t v = 0; v < psi.n_values && status == STATUS_OK; v++)
+			sum += fabs((double)psi.value[v]);
 	}
-	return (kind == ROUTER_MLP ? 0.25 : 1) / (sum / (double)pairs->n_pairs + 1);
+	mem_free(buffer);
+	*rate_out = (kind == ROUTER_MLP ? 0.25 : 1) / (sum / (double)pairs->n_pairs + 1);
+	return status;
 }
 
 /* ---- one training ---- */
@@ -198,6 +205,27 @@ static struct stage2_fit new_fit(struct routing *r, const struct stage2_trial *t
 	};
 }
 
+/* Predict the pairs of a fold, or all. */
+static enum status tally_fold(struct stage2_fit *fit, uint32_t fold, struct tally *tally,
+			      struct err *err)
+{
+	const struct stage2_pairs *pairs = fit->pairs;
+
+	for (size_t j = 0; j < pairs->n_pairs; j++) {
+		size_t i = pairs->by_file[j];
+		double value;
+		enum status status;
+
+		if (fold != STAGE2_NO_FOLD && pairs->fold[i] != fold)
+			continue;
+		status = stage2_fit_log_preference(fit, i, &value, err);
+		if (status != STATUS_OK)
+			return status;
+		tally_add(tally, value);
+	}
+	return STATUS_OK;
+}
+
 /* Train without a fold and predict it. */
 static enum status try_fold(struct routing *r, const struct stage2_trial *trial, uint32_t fold,
 			    struct tally *tally, struct err *err)
@@ -207,10 +235,8 @@ static enum status try_fold(struct routing *r, const struct stage2_trial *trial,
 
 	if (status == STATUS_OK)
 		status = run_epochs(r, &fit, false, err);
-	for (size_t i = 0; i < r->pairs.n_pairs && status == STATUS_OK; i++) {
-		if (r->pairs.fold[i] == fold)
-			tally_add(tally, stage2_fit_log_preference(&fit, i));
-	}
+	if (status == STATUS_OK)
+		status = tally_fold(&fit, fold, tally, err);
 	stage2_fit_free(&fit);
 	return status;
 }
@@ -248,8 +274,8 @@ static enum status score_before(struct routing *r, struct err *err)
 	struct tally tally = {0};
 	enum status status = stage2_fit_init(&fit, &r->model->router, STAGE2_NO_FOLD, err);
 
-	for (size_t i = 0; i < r->pairs.n_pairs && status == STATUS_OK; i++)
-		tally_add(&tally, stage2_fit_log_preference(&fit, i));
+	if (status == STATUS_OK)
+		status = tally_fold(&fit, STAGE2_NO_FOLD, &tally, err);
 	r->result->before = tally_score(&tally);
 	stage2_fit_free(&fit);
 	return status;
@@ -378,7 +404,10 @@ static enum status start(struct routing *r, const struct dataset *dataset, struc
 	if (status != STATUS_OK)
 		return status;
 	if (isnan(r->options.learning_rate))
-		r->options.learning_rate = default_learning_rate(&r->pairs, r->model->router.kind);
+		status = default_learning_rate(&r->pairs, r->model->router.kind,
+					       &r->options.learning_rate, err);
+	if (status != STATUS_OK)
+		return status;
 	list_trials(r);
 	r->result->n_pairs = r->pairs.n_pairs;
 	r->result->n_groups = r->pairs.n_groups;

@@ -15,27 +15,34 @@
 /* of AdamW: gradients below are rounding, and must not become whole steps */
 #define EPSILON 1e-4
 
-/* log f(c,x) of pair i into log_weight, and hidden */
-static void forward(struct stage2_fit *fit, size_t i)
+/* log f(c,x) of pair i into log_weight; its features and hidden */
+static enum status forward(struct stage2_fit *fit, size_t i, struct err *err)
 {
-	router_logits(&fit->router, features_row(&fit->pairs->psi, fit->pairs->row[i]), fit->hidden,
-		      fit->logits);
+	enum status status = stage2_pairs_psi(fit->pairs, i, fit->buffer, &fit->psi, err);
+
+	if (status != STATUS_OK)
+		return status;
+	router_logits(&fit->router, fit->psi, fit->hidden, fit->logits);
 	mixture_log_weights(fit->logits, NULL, fit->mask, fit->pairs->n_heads, fit->log_weight);
+	return STATUS_OK;
 }
 
 /* omega_k proportional to f_k(c,x) exp(-L_k / tau)                     eq. (5) */
-static void pair_target(struct stage2_fit *fit, size_t i)
+static enum status pair_target(struct stage2_fit *fit, size_t i, struct err *err)
 {
 	size_t n_heads = fit->pairs->n_heads;
 	const double *loss = fit->pairs->loss + i * n_heads;
 	double *target = fit->target + i * n_heads;
+	enum status status = forward(fit, i, err);
 
-	forward(fit, i);
+	if (status != STATUS_OK)
+		return status;
 	for (size_t k = 0; k < n_heads; k++)
 		target[k] = fit->log_weight[k] - loss[k] / fit->tau;
 	log_softmax(target, n_heads);
 	for (size_t k = 0; k < n_heads; k++)
 		target[k] = exp(target[k]);
+	return STATUS_OK;
 }
 
 /*
@@ -46,7 +53,8 @@ static void pair_target(struct stage2_fit *fit, size_t i)
  * with f the router before stage 2: few pairs leave it near that, many decide.
  * posterior: [n_groups, n_heads], zero at first; count: [n_groups], pairs of each.
  */
-static void group_posteriors(struct stage2_fit *fit, const size_t *count, double *posterior)
+static enum status group_posteriors(struct stage2_fit *fit, const size_t *count, double *posterior,
+				    struct err *err)
 {
 	const struct stage2_pairs *pairs = fit->pairs;
 	size_t n_heads = pairs->n_heads;
@@ -54,8 +62,10 @@ static void group_posteriors(struct stage2_fit *fit, const size_t *count, double
 	for (size_t j = 0; j < fit->n_pairs; j++) {
 		size_t i = fit->order[j];
 		double *sum = posterior + pairs->group[i] * n_heads;
+		enum status status = forward(fit, i, err);
 
-		forward(fit, i);
+		if (status != STATUS_OK)
+			return status;
 		for (size_t k = 0; k < n_heads; k++)
 			sum[k] += fit->log_weight[k] / (double)count[pairs->group[i]] -
 				  pairs->loss[i * n_heads + k] / fit->tau;
@@ -66,6 +76,7 @@ static void group_posteriors(struct stage2_fit *fit, const size_t *count, double
 		for (size_t k = 0; k < n_heads; k++)
 			posterior[g * n_heads + k] = exp(posterior[g * n_heads + k]);
 	}
+	return STATUS_OK;
 }
 
 static enum status closed_form_targets(struct stage2_fit *fit, struct err *err)
@@ -82,8 +93,8 @@ static enum status closed_form_targets(struct stage2_fit *fit, struct err *err)
 	}
 	for (size_t j = 0; j < fit->n_pairs; j++)
 		count[pairs->group[fit->order[j]]]++;
-	group_posteriors(fit, count, posterior);
-	for (size_t j = 0; j < fit->n_pairs; j++) {
+	status = group_posteriors(fit, count, posterior, err);
+	for (size_t j = 0; j < fit->n_pairs && status == STATUS_OK; j++) {
 		size_t i = fit->order[j];
 
 		memcpy(fit->target + i * n_heads, posterior + pairs->group[i] * n_heads,
@@ -107,12 +118,26 @@ static enum status allocate(struct stage2_fit *fit, struct err *err)
 	fit->dlogits = mem_array(n_heads, sizeof(*fit->dlogits));
 	fit->hidden = mem_array(fit->router.n_hidden, sizeof(*fit->hidden));
 	fit->scratch = mem_array(fit->router.n_hidden, sizeof(*fit->scratch));
+	fit->buffer = mem_array(fit->pairs->dataset->psi.dim, sizeof(*fit->buffer));
 	fit->grad = mem_array(fit->router.n_params, sizeof(*fit->grad));
 	if (fit->order == NULL || fit->target == NULL || fit->log_weight == NULL ||
 	    fit->joint == NULL || fit->logits == NULL || fit->dlogits == NULL ||
-	    fit->hidden == NULL || fit->scratch == NULL || fit->grad == NULL)
+	    fit->hidden == NULL || fit->scratch == NULL || fit->buffer == NULL || fit->grad == NULL)
 		return err_no_memory(err, "router training");
 	return adamw_init(&fit->opt, fit->router.n_params, fit->options->weight_decay, err);
+}
+
+/* What is too long for one buffer is gone through in the order of an epoch from the start. */
+static enum status order_pairs(struct stage2_fit *fit, struct err *err)
+{
+	const struct dataset *dataset = fit->pairs->dataset;
+	enum status status =
+	    pair_order_init(&fit->pair_order, dataset, dataset_block(dataset), fit->n_pairs, err);
+
+	fit->pair_order.pair_of = fit->pairs->pair;
+	if (status == STATUS_OK && fit->pair_order.n_buffers > 1)
+		pair_order_shuffle(&fit->pair_order, &fit->rng, fit->order, fit->n_pairs);
+	return status;
 }
 
 enum status stage2_fit_init(struct stage2_fit *fit, const struct router *router, uint32_t left_out,
@@ -131,6 +156,9 @@ enum status stage2_fit_init(struct stage2_fit *fit, const struct router *router,
 		if (fit->pairs->fold[i] != left_out)
 			fit->order[fit->n_pairs++] = (uint32_t)i;
 	}
+	status = order_pairs(fit, err);
+	if (status != STATUS_OK)
+		return status;
 	fit->n_steps = fit->options->epochs * ((fit->n_pairs + batch - 1) / batch);
 	return fit->method == STAGE2_CLOSED_FORM ? closed_form_targets(fit, err) : STATUS_OK;
 }
@@ -147,6 +175,8 @@ void stage2_fit_free(struct stage2_fit *fit)
 	mem_free(fit->dlogits);
 	mem_free(fit->hidden);
 	mem_free(fit->scratch);
+	mem_free(fit->buffer);
+	pair_order_free(&fit->pair_order);
 	mem_free(fit->grad);
 	*fit = (struct stage2_fit){0};
 }
@@ -162,20 +192,27 @@ static double log_likelihood(struct stage2_fit *fit, size_t i)
 	return log_sum_exp(fit->joint, n_heads);
 }
 
-double stage2_fit_log_preference(struct stage2_fit *fit, size_t i)
+enum status stage2_fit_log_preference(struct stage2_fit *fit, size_t i, double *value_out,
+				      struct err *err)
 {
-	forward(fit, i);
-	return log_likelihood(fit, i);
+	enum status status = forward(fit, i, err);
+
+	if (status == STATUS_OK)
+		*value_out = log_likelihood(fit, i);
+	return status;
 }
 
-double stage2_fit_gradient(struct stage2_fit *fit, size_t i)
+enum status stage2_fit_gradient(struct stage2_fit *fit, size_t i, double *nll_out, struct err *err)
 {
 	size_t n_heads = fit->pairs->n_heads;
+	enum status status = forward(fit, i, err);
 
-	forward(fit, i);
+	if (status != STATUS_OK)
+		return status;
 	for (size_t k = 0; k < n_heads; k++)
 		fit->dlogits[k] = (float)(exp(fit->log_weight[k]) - fit->target[i * n_heads + k]);
-	return -log_likelihood(fit, i);
+	*nll_out = -log_likelihood(fit, i);
+	return STATUS_OK;
 }
 
 /* The learning rate falls linearly to zero. */
@@ -200,43 +237,54 @@ static enum status report(struct stage2_fit *fit, size_t n_done, double nll_sum,
 	return STATUS_OK;
 }
 
-/* Gradients of the pairs order[begin .. begin + n), one step; returns the sum of their NLL. */
-static double train_batch(struct stage2_fit *fit, size_t begin, size_t n)
+/* Gradients of the pairs order[begin .. begin + n), one step; adds their NLL to nll_sum. */
+static enum status train_batch(struct stage2_fit *fit, size_t begin, size_t n, double *nll_sum,
+			       struct err *err)
 {
-	const struct stage2_pairs *pairs = fit->pairs;
-	double nll_sum = 0;
-
 	for (size_t j = begin; j < begin + n; j++) {
-		size_t i = fit->order[j];
+		double nll;
+		enum status status = stage2_fit_gradient(fit, fit->order[j], &nll, err);
 
-		nll_sum += stage2_fit_gradient(fit, i);
-		for (size_t k = 0; k < pairs->n_heads; k++)
+		if (status != STATUS_OK)
+			return status;
+		*nll_sum += nll;
+		for (size_t k = 0; k < fit->pairs->n_heads; k++)
 			fit->dlogits[k] /= (float)n;
-		router_backward(&fit->router, features_row(&pairs->psi, pairs->row[i]), fit->hidden,
-				fit->dlogits, fit->scratch, fit->grad);
+		router_backward(&fit->router, fit->psi, fit->hidden, fit->dlogits, fit->scratch,
+				fit->grad);
 	}
 	step(fit);
-	return nll_sum;
+	return STATUS_OK;
+}
+
+static enum status set_targets(struct stage2_fit *fit, struct err *err)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t j = 0; j < fit->n_pairs && status == STATUS_OK; j++)
+		status = pair_target(fit, fit->order[j], err);
+	return status;
 }
 
 enum status stage2_fit_epoch(struct stage2_fit *fit, struct err *err)
 {
 	size_t batch = fit->options->batch;
 	double nll_sum = 0;
+	enum status status = STATUS_OK;
 
-	if (fit->method == STAGE2_ITERATE) {
-		for (size_t j = 0; j < fit->n_pairs; j++)
-			pair_target(fit, fit->order[j]);
-	}
-	rng_shuffle(&fit->rng, fit->order, fit->n_pairs);
+	if (fit->method == STAGE2_ITERATE)
+		status = set_targets(fit, err);
+	if (status != STATUS_OK)
+		return status;
+	pair_order_shuffle(&fit->pair_order, &fit->rng, fit->order, fit->n_pairs);
 	for (size_t begin = 0; begin < fit->n_pairs; begin += batch) {
 		size_t n = fit->n_pairs - begin < batch ? fit->n_pairs - begin : batch;
-		enum status status;
 
-		nll_sum += train_batch(fit, begin, n);
-		if (fit->step % BATCHES_PER_REPORT != 0 && begin + n < fit->n_pairs)
-			continue;
-		status = report(fit, begin + n, nll_sum, err);
+		pair_order_reach(&fit->pair_order, begin);
+		status = train_batch(fit, begin, n, &nll_sum, err);
+		if (status == STATUS_OK &&
+		    (fit->step % BATCHES_PER_REPORT == 0 || begin + n == fit->n_pairs))
+			status = report(fit, begin + n, nll_sum, err);
 		if (status != STATUS_OK)
 			return status;
 	}

@@ -4,6 +4,7 @@
 #define MICRO_TRAIN_STAGE2_FIT_H
 
 #include "core/train/adamw.h"
+#include "core/train/pair_order.h"
 #include "core/train/stage2.h"
 #include "core/train/stage2_pairs.h"
 
@@ -23,16 +24,19 @@ struct stage2_fit {
 
 	struct router router; /* trained in place; of pairs' features */
 
-	size_t n_pairs;	    /* trained on */
-	uint32_t *order;    /* [n_pairs], shuffled each epoch */
-	double *target;	    /* [pairs->n_pairs, n_heads]: omega of each pair trained on */
-	double *log_weight; /* [n_heads]: log f(c,x) of the pair at hand */
-	double *joint;	    /* [n_heads] */
-	float *logits;	    /* [n_heads] */
-	float *dlogits;	    /* [n_heads] */
-	float *hidden;	    /* [n_hidden] */
-	float *scratch;	    /* [n_hidden] */
-	float *grad;	    /* [router.n_params] */
+	size_t n_pairs;		/* trained on */
+	uint32_t *order;	/* [n_pairs], shuffled each epoch */
+	double *target;		/* [pairs->n_pairs, n_heads]: omega of each pair trained on */
+	double *log_weight;	/* [n_heads]: log f(c,x) of the pair at hand */
+	double *joint;		/* [n_heads] */
+	float *logits;		/* [n_heads] */
+	float *dlogits;		/* [n_heads] */
+	float *hidden;		/* [n_hidden] */
+	float *scratch;		/* [n_hidden] */
+	struct feature_row psi; /* of the pair at hand */
+	float *buffer;		/* [dim of the data], of psi if it is not in memory */
+	struct pair_order pair_order;
+	float *grad; /* [router.n_params] */
 	struct adamw opt;
 	struct rng rng;
 	size_t step, n_steps; /* for the schedule of the learning rate */
@@ -56,13 +60,18 @@ void stage2_fit_free(struct stage2_fit *fit);
  * STATUS_INTERRUPTED. */
 enum status stage2_fit_epoch(struct stage2_fit *fit, struct err *err);
 
-/** stage2_fit_log_preference(fit, i): log P(chosen > rejected) of pair i, by the router alone. */
-double stage2_fit_log_preference(struct stage2_fit *fit, size_t i);
+/**
+ * stage2_fit_log_preference(fit, i, value_out, err): log P(chosen > rejected) of pair i, by the
+ * router alone. Errors: stage2_pairs_psi()'s.
+ */
+enum status stage2_fit_log_preference(struct stage2_fit *fit, size_t i, double *value_out,
+				      struct err *err);
 
 /**
- * stage2_fit_gradient(fit, i): gradient at the logits of cross-entropy(omega, f) of pair
- * i, into dlogits; hidden is as router_backward() needs it. Returns the pair's NLL.
+ * stage2_fit_gradient(fit, i, nll_out, err): gradient at the logits of cross-entropy(omega, f)
+ * of pair i, into dlogits; psi and hidden are as router_backward() needs them; the pair's NLL.
+ * Errors: stage2_pairs_psi()'s.
  */
-double stage2_fit_gradient(struct stage2_fit *fit, size_t i);
+enum status stage2_fit_gradient(struct stage2_fit *fit, size_t i, double *nll_out, struct err *err);
 
 #endif

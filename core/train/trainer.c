@@ -142,6 +142,9 @@ enum status trainer_init(struct trainer *t, struct err *err)
 		status = group_by_pair(t, err);
 	if (status == STATUS_OK)
 		status = split(t, err);
+	if (status == STATUS_OK)
+		status = pair_order_init(&t->pair_order, t->dataset, dataset_block(t->dataset),
+					 t->n_train_pairs, err);
 	if (status == STATUS_OK && t->objective->start != NULL)
 		status = t->objective->start(t, err);
 	if (status != STATUS_OK)
@@ -158,6 +161,7 @@ void trainer_free(struct trainer *t)
 	adamw_free(&t->router_opt);
 	score_table_free(&t->table);
 	score_rows_free(&t->heldout_rows);
+	pair_order_free(&t->pair_order);
 	if (t->batch != NULL)
 		batch_free(t->batch);
 	mem_free(t->batch);
@@ -328,13 +332,14 @@ enum status trainer_epoch(struct trainer *t, size_t epoch, struct err *err)
 			return status;
 		t->objective->begin_epoch(t, epoch);
 	}
-	rng_shuffle(&t->rng, t->train_pairs, t->n_train_pairs);
+	pair_order_shuffle(&t->pair_order, &t->rng, t->train_pairs, t->n_train_pairs);
 	for (size_t begin = 0; begin < t->n_train_pairs; begin += batch) {
 		const uint32_t *pairs = t->train_pairs + begin;
 		size_t n = t->n_train_pairs - begin;
 
 		if (n > batch)
 			n = batch;
+		pair_order_reach(&t->pair_order, begin);
 		if (t->batch != NULL)
 			status = step_batch(t, pairs, n, &nll_sum, err);
 		else

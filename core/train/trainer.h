@@ -11,6 +11,7 @@
 #include "core/eval/score_table.h"
 #include "core/train/adamw.h"
 #include "core/train/batch.h"
+#include "core/train/pair_order.h"
 #include "core/train/simplex.h"
 #include "core/train/train.h"
 
@@ -64,6 +65,7 @@ struct trainer {
 	uint32_t *group_of;    /* [n_pairs] */
 	uint32_t *train_pairs; /* [n_train_pairs], shuffled each epoch */
 	size_t n_train_pairs;
+	struct pair_order pair_order; /* how they are shuffled */
 
 	/* How much of a group is each head's, [n_groups, n_heads]: of panel the E step, of static
 	 * one head, of lore the user's weights; otherwise NULL */

@@ -45,6 +45,7 @@ static void setup(void)
 	    .n_heads = N_HEADS,
 	    .epochs = 4,
 	    .shots = {0, 1, 4},
+	    .n_threads = 1,
 	    .n_shots = 3,
 	    .first_seed = 5,
 	    .n_seeds = 2,

@@ -47,6 +47,7 @@ static void setup(void)
 	    .n_heads = 2,
 	    .epochs = 1,
 	    .shots = {0, 1},
+	    .n_threads = 1,
 	    .n_shots = 2,
 	    .n_seeds = 1,
 	    .heads_curve = {heads, 1},

@@ -111,19 +111,27 @@ START_TEST(pair_titles_survive_any_failed_allocation)
 	static const uint32_t pairs[] = {0, 1};
 	const char *path = write_texts();
 	enum status status = STATUS_NO_MEMORY;
-	char *names[2];
+	struct encoder *encoder;
+	struct dataset dataset;
+	char *titles[2];
 	long n;
 
+	ck_assert_int_eq(encoder_open("hash:16", &encoder, NULL), STATUS_OK);
+	ck_assert_int_eq(
+	    dataset_read(path, encoder, TEMPLATE_DEFAULT_PHI, TEMPLATE_DEFAULT_PSI, &dataset, NULL),
+	    STATUS_OK);
 	for (n = 0; n < MAX_ALLOCATIONS && status != STATUS_OK; n++) {
 		mem_fail_after(n);
-		status = pair_titles_read(path, 16, pairs, 2, names, NULL);
+		status = pair_titles_read(path, encoder, &dataset, pairs, 2, titles, NULL);
 		mem_fail_after(-1);
 		ck_assert(status == STATUS_OK || status == STATUS_NO_MEMORY);
 	}
 	ck_assert_int_eq(status, STATUS_OK);
 	ck_assert_int_gt(n, 4);
 	for (size_t j = 0; j < 2; j++)
-		mem_free(names[j]);
+		mem_free(titles[j]);
+	dataset_free(&dataset);
+	encoder_close(encoder);
 }
 END_TEST
 

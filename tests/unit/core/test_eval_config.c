@@ -60,7 +60,7 @@ START_TEST(a_comparison_has_defaults)
 	ck_assert_int_eq(config.seeds, 3);
 	ck_assert_int_eq(config.heads, 16);
 	ck_assert_int_eq(config.epochs, 0);
-	ck_assert_str_eq(config.encoder, "hash:8192");
+	ck_assert_ptr_null(config.encoder);
 }
 END_TEST
 

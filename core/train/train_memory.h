@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * train_memory.h - how much memory a training on a features file needs at most. With P
+ * parameters of heads and router, N pairs in G groups (panel: users), D features, K heads,
+ * H outputs of the router's first layer, B pairs a batch and T threads, in bytes:
+ *
+ *   parameters  16 P                          weights, AdamW's moments, gradients or a copy
+ *   batch       4 B (3 D + (2 K + H) (D / 384 + 3) + 4 K)   rows, partial products, outputs
+ *   pairs       N (80 + 12 K), panel: + 8 K G scores and order; users' responsibilities
+ *   names       300 each + 16 of each byte    users and contexts, while the header is read
+ *   window      what mapped_rows_window() says
+ *   program     16 MiB + 32 MiB T             code, libraries, buffers of the linear algebra
+ */
+#ifndef MICRO_TRAIN_TRAIN_MEMORY_H
+#define MICRO_TRAIN_TRAIN_MEMORY_H
+
+#include "core/data/dataset.h"
+#include "core/train/train.h"
+
+/* Bytes. */
+struct train_memory {
+	double parameters, batch, pairs, names, window, program;
+	double total;
+};
+
+/**
+ * train_memory_of(dataset, options, memory_out): dataset is of a features file; options name
+ * an objective.
+ */
+void train_memory_of(const struct dataset *dataset, const struct train_options *options,
+		     struct train_memory *memory_out);
+
+#endif
