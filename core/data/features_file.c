@@ -82,8 +82,11 @@ static enum status check_fingerprint(const struct reading *r, struct err *err)
 		return err_no_memory(err, "fingerprint");
 	status = base64_decode_floats(text, strlen(text), dim, fingerprint, err);
 	if (status != STATUS_OK) {
-		err_wrap(err, FEATURES_KEY_FINGERPRINT);
+		/* whoever found it: a fault of the file */
 		status = STATUS_BAD_FILE;
+		if (err != NULL)
+			err->code = status;
+		err_wrap(err, FEATURES_KEY_FINGERPRINT);
 	} else {
 		status = encoder_check_fingerprint(r->encoder, fingerprint,
 						   "the features were made", err);

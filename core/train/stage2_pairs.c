@@ -377,11 +377,13 @@ enum status stage2_pairs_psi(const struct stage2_pairs *pairs, size_t i, float *
 		return STATUS_OK;
 	}
 	status = features_gather(psi, &pairs->row[i], 1, buffer, err);
+	if (status != STATUS_OK)
+		return status;
 	/* feature is ascending: what is moved has not been written over */
 	for (size_t j = 0; j < pairs->dim; j++)
 		buffer[j] = buffer[pairs->feature[j]];
 	*row_out = feature_row_dense(buffer, pairs->dim);
-	return status;
+	return STATUS_OK;
 }
 
 /* Numbers a feature has in the first layer, [dim, width]; what follows is all of one block. */
