@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# install-packages.sh [build|test|runtime] - Debian 12 packages; the only list of them.
+# install-packages.sh [build|test|bench|runtime] - Debian 12 packages; the only list of them.
 #
 #   build    to compile the programs and make the demo (default)
 #   test     build, and what the tests need besides
+#   bench    what tests/bench compares with, some 600 MB
 #   runtime  the shared libraries alone, for an image that gets finished programs
 #   --list SET prints the names instead of installing
 #
@@ -16,6 +17,7 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config python3 curl ca-certificates
 	libsodium-dev libunistring-dev uthash-dev)
 # clang: second compiler, fuzzers (with compiler-rt) and the formatting check; numpy: reads our files
 TEST=("${BUILD[@]}" check clang libclang-rt-dev llvm clang-format python3-numpy)
+BENCH=(python3-numpy python3-torch)
 # the serial OpenBLAS: the daemon runs BLAS on one thread anyway
 RUNTIME=(libmicrohttpd12 libjansson4 libopenblas0-serial libsqlite3-0 zlib1g
 	libsodium23 libunistring2)
@@ -28,8 +30,9 @@ if [ "${1:-}" = --list ]; then list=1; shift; fi
 case ${1:-build} in
 build) wanted=("${BUILD[@]}") ;;
 test) wanted=("${TEST[@]}") ;;
+bench) wanted=("${BENCH[@]}") ;;
 runtime) wanted=("${RUNTIME[@]}") ;;
-*) die "unknown set '$1', want build, test or runtime" ;;
+*) die "unknown set '$1', want build, test, bench or runtime" ;;
 esac
 if [ $list = 1 ]; then printf '%s\n' "${wanted[@]}"; exit; fi
 

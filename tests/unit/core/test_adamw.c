@@ -52,6 +52,27 @@ START_TEST(step_clears_the_gradient)
 }
 END_TEST
 
+START_TEST(parts_make_the_same_step_as_the_whole)
+{
+	float whole[5] = {1, 2, 3, 4, 5}, parts[5] = {1, 2, 3, 4, 5};
+	struct adamw a, b;
+
+	ck_assert(adamw_init(&a, 5, 0.1, NULL) == STATUS_OK);
+	ck_assert(adamw_init(&b, 5, 0.1, NULL) == STATUS_OK);
+	for (size_t t = 0; t < 3; t++) {
+		float grad[5] = {0.5f, -1, 2, 0, (float)t};
+		struct adamw_rates rates = adamw_begin(&b, 0.01);
+
+		adamw_update(&b, rates, 3, 2, grad + 3, parts);
+		adamw_update(&b, rates, 0, 3, grad, parts);
+		adamw_step(&a, 0.01, grad, whole);
+		ck_assert_mem_eq(whole, parts, sizeof(whole));
+	}
+	adamw_free(&a);
+	adamw_free(&b);
+}
+END_TEST
+
 START_TEST(finds_the_minimum_of_a_parabola)
 {
 	float params[2] = {5, -3}, grad[2];
@@ -76,6 +97,7 @@ int main(void)
 
 	tcase_add_test(tcase, steps_follow_the_published_algorithm);
 	tcase_add_test(tcase, step_clears_the_gradient);
+	tcase_add_test(tcase, parts_make_the_same_step_as_the_whole);
 	tcase_add_test(tcase, finds_the_minimum_of_a_parabola);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

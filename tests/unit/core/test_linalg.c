@@ -25,6 +25,54 @@ START_TEST(vecmat_by_hand)
 }
 END_TEST
 
+/* ---- linalg_matmul, linalg_matmul_transposed ---- */
+
+#define MAX_N 70
+#define MAX_K 300
+#define MAX_M 40
+
+/* small ones, one block, several with a rest in each direction */
+static const struct {
+	size_t n, k, m;
+} sizes[] = {{1, 1, 1}, {3, 2, 4}, {32, 128, 10}, {MAX_N, MAX_K, 10}, {65, 129, MAX_M}};
+
+static void assert_sum(double got, double want, const char *what, size_t i)
+{
+	ck_assert_msg(fabs(got - want) <= 1e-4, "%s, number %zu: %.9g, want %.9g", what, i, got,
+		      want);
+}
+
+START_TEST(matrix_products_are_their_sums)
+{
+	static float x[MAX_N * (MAX_K + 3)], a[MAX_K * MAX_M], d[MAX_N * MAX_M], out[MAX_N * MAX_M],
+	    grad[MAX_K * MAX_M];
+	size_t n = sizes[_i].n, k = sizes[_i].k, m = sizes[_i].m, ldx = k + 3;
+	struct rng rng;
+
+	rng_init(&rng, 3);
+	fill(&rng, x, LENGTH(x));
+	fill(&rng, a, LENGTH(a));
+	fill(&rng, d, LENGTH(d));
+	out[0] = grad[0] = NAN; /* not read */
+	linalg_matmul(x, ldx, n, k, a, m, out);
+	linalg_matmul_transposed(x, ldx, n, k, d, m, grad);
+	for (size_t i = 0; i < n * m; i++) {
+		double sum = 0;
+
+		for (size_t j = 0; j < k; j++)
+			sum += (double)x[i / m * ldx + j] * a[j * m + i % m];
+		assert_sum(out[i], sum, "x a", i);
+	}
+	for (size_t i = 0; i < k * m; i++) {
+		double sum = 0;
+
+		for (size_t j = 0; j < n; j++)
+			sum += (double)x[j * ldx + i / m] * d[j * m + i % m];
+		assert_sum(grad[i], sum, "x^T d", i);
+	}
+}
+END_TEST
+
 /* ---- linalg_dot ---- */
 
 START_TEST(dot_sums_in_double)
@@ -91,6 +139,7 @@ int main(void)
 	TCase *tcase = tcase_create("linalg");
 
 	tcase_add_test(tcase, vecmat_by_hand);
+	tcase_add_loop_test(tcase, matrix_products_are_their_sums, 0, (int)LENGTH(sizes));
 	tcase_add_test(tcase, dot_sums_in_double);
 	tcase_add_test(tcase, cosine_by_hand);
 	tcase_add_test(tcase, one_and_two_threads_give_the_same_product);

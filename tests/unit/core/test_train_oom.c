@@ -4,6 +4,7 @@
 
 #include "core/eval/eval.h"
 #include "core/train/train.h"
+#include "tests/unit/core/dense_fixture.h"
 #include "tests/unit/core/pairs_fixture.h"
 #include "tests/unit/mem_failing.h"
 #include "tests/unit/unit.h"
@@ -34,6 +35,36 @@ START_TEST(train_run_survives_any_failed_allocation)
 		mem_fail_after(-1);
 		ck_assert_msg(status == STATUS_OK || status == STATUS_NO_MEMORY,
 			      "allocation %ld: %s", n, err.msg);
+		model_free(&model);
+	}
+	ck_assert_int_eq(status, STATUS_OK);
+	ck_assert_int_gt(n, 20);
+	dataset_free(&data);
+}
+END_TEST
+
+START_TEST(train_run_on_threads_survives_any_failed_allocation)
+{
+	enum status status = STATUS_NO_MEMORY;
+	struct train_options options;
+	struct dataset data;
+	long n;
+
+	train_defaults(OBJECTIVE_MICRO, &options);
+	options.n_heads = 2;
+	options.n_hidden = 4;
+	options.epochs = 1;
+	options.n_threads = 2;
+	dense_pairs(_i, &data);
+	for (n = 0; n < MAX_ALLOCATIONS && status != STATUS_OK; n++) {
+		struct model model;
+
+		dense_model(2, ROUTER_MLP, 4, &model);
+		mem_fail_after(n);
+		status = train_run(&data, &options, NULL, NULL, &model, NULL);
+		mem_fail_after(-1);
+		ck_assert_msg(status == STATUS_OK || status == STATUS_NO_MEMORY,
+			      "allocation %ld: %s", n, status_code(status));
 		model_free(&model);
 	}
 	ck_assert_int_eq(status, STATUS_OK);
@@ -78,6 +109,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, train_run_survives_any_failed_allocation, OBJECTIVE_BT,
 			    N_OBJECTIVES);
+	tcase_add_loop_test(tcase, train_run_on_threads_survives_any_failed_allocation, 0, 2);
 	tcase_add_test(tcase, eval_run_survives_any_failed_allocation);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
