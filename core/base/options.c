@@ -332,6 +332,20 @@ bool options_ask_for(int argc, char **argv, const char *flag)
 	return false;
 }
 
+bool options_given(int argc, char **argv, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		const char *rest = argv[i] + 2 + len;
+
+		if (strncmp(argv[i], "--", 2) == 0 && strncmp(argv[i] + 2, name, len) == 0 &&
+		    (*rest == '\0' || *rest == '='))
+			return true;
+	}
+	return false;
+}
+
 /* ---- --help ---- */
 
 /* Add the words of text to a paragraph whose current line has *column columns. */

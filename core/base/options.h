@@ -56,6 +56,9 @@ enum status options_parse(const struct option_spec *specs, size_t n_specs, int a
 /** options_ask_for(argc, argv, flag): whether flag, such as "--help", is there before any "--". */
 bool options_ask_for(int argc, char **argv, const char *flag);
 
+/** options_given(argc, argv, name): whether "--name" or "--name=..." is there before any "--". */
+bool options_given(int argc, char **argv, const char *name);
+
 /** options_help(specs, n_specs, out): the options part of --help, wrapped at 80 columns. */
 void options_help(const struct option_spec *specs, size_t n_specs, FILE *out);
 

@@ -2,14 +2,8 @@
 /* eval.c - accuracy and NLL of a model on pairs, and after m feedbacks of each user */
 #include "core/eval/eval.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "core/base/mem.h"
 #include "core/eval/score_table.h"
-#include "core/math/logmath.h"
-#include "core/model/hedge.h"
-#include "core/model/mixture.h"
 
 /* Everything one evaluation works with. */
 struct evaluation {
@@ -17,23 +11,19 @@ struct evaluation {
 	const struct dataset *dataset;
 	const struct eval_options *options;
 	struct score_table table;
-	double *log_weight; /* [n_heads], scratch */
-	double *loss;	    /* [n_heads], scratch */
-	double *state;	    /* [n_heads]: a user's log-weights */
+	struct adapt adapt; /* the user at hand */
 	uint32_t *order;    /* pairs grouped by user */
 	size_t *start;	    /* [n_users + 1] */
 	size_t n_users;
 };
 
-/* log P(chosen > rejected) of pair i for a user with log-weights state (NULL: none) */
-static double log_preference(struct evaluation *e, size_t i, const double *state)
+static struct adapt_pair pair_at(const struct evaluation *e, size_t i)
 {
-	size_t n_heads = e->table.n_heads;
-
-	mixture_log_weights(score_table_logits(&e->table, e->dataset, i), state, e->model->mask,
-			    n_heads, e->log_weight);
-	return mixture_log_preference(e->log_weight, score_table_chosen(&e->table, e->dataset, i),
-				      score_table_rejected(&e->table, e->dataset, i), n_heads);
+	return (struct adapt_pair){
+	    .logits = score_table_logits(&e->table, e->dataset, i),
+	    .chosen = score_table_chosen(&e->table, e->dataset, i),
+	    .rejected = score_table_rejected(&e->table, e->dataset, i),
+	};
 }
 
 /* Each context counts the same, however many pairs it has. */
@@ -58,7 +48,7 @@ static enum status evaluate_pairs(struct evaluation *e, struct eval_result *resu
 	if (contexts == NULL)
 		return err_no_memory(err, "contexts");
 	for (size_t i = 0; i < dataset->n_pairs; i++) {
-		double value = log_preference(e, i, NULL);
+		double value = adapt_log_prior(&e->adapt, pair_at(e, i));
 
 		tally_add(&overall, value);
 		if (dataset->context[i] != DATASET_NONE)
@@ -72,37 +62,24 @@ static enum status evaluate_pairs(struct evaluation *e, struct eval_result *resu
 	return STATUS_OK;
 }
 
-static enum status learn(struct evaluation *e, size_t i, struct err *err)
-{
-	size_t n_heads = e->table.n_heads;
-	enum status status;
-
-	hedge_losses(score_table_chosen(&e->table, e->dataset, i),
-		     score_table_rejected(&e->table, e->dataset, i), n_heads, e->loss);
-	status = hedge_update(e->state, e->loss, n_heads, e->options->temperature, 1, err);
-	if (status == STATUS_OK && e->options->drift > 0)
-		hedge_share(e->state, n_heads, e->options->drift);
-	return status;
-}
-
 /* One user after `shots` feedbacks, scored on what comes after the first `n_feedback` pairs. */
 static enum status evaluate_user(struct evaluation *e, const uint32_t *pairs, size_t n_pairs,
 				 size_t n_feedback, struct eval_shot *shots, struct err *err)
 {
 	size_t given = 0;
 
-	hedge_start(e->state, e->table.n_heads);
+	adapt_start(&e->adapt);
 	for (size_t j = 0; j < e->options->n_shots; j++) {
 		struct tally tally = {0};
 		struct eval_score score;
 
 		for (; given < e->options->shots[j]; given++) {
-			enum status status = learn(e, pairs[given], err);
+			enum status status = adapt_learn(&e->adapt, pair_at(e, pairs[given]), err);
 			if (status != STATUS_OK)
 				return status;
 		}
 		for (size_t i = n_feedback; i < n_pairs; i++)
-			tally_add(&tally, log_preference(e, pairs[i], e->state));
+			tally_add(&tally, adapt_log_preference(&e->adapt, pair_at(e, pairs[i])));
 		score = tally_score(&tally);
 		shots[j].users++;
 		shots[j].accuracy += score.accuracy;
@@ -159,9 +136,20 @@ static enum status check_options(const struct eval_options *options, struct err 
 	return STATUS_OK;
 }
 
+/* Feedbacks that a user gives at most. */
+static size_t most_feedbacks(const struct evaluation *e)
+{
+	size_t n_shots = e->options->n_shots;
+	size_t most = n_shots == 0 ? 0 : e->options->shots[n_shots - 1];
+
+	return most < e->dataset->n_pairs ? most : e->dataset->n_pairs;
+}
+
 static enum status evaluation_init(struct evaluation *e, struct err *err)
 {
 	size_t n_heads = e->model->heads.n_heads;
+	struct adapt_options adapt = {e->options->adapt, e->options->temperature,
+				      e->options->drift};
 	enum status status;
 
 	if (e->dataset->phi.dim != e->model->heads.dim)
@@ -171,13 +159,10 @@ static enum status evaluation_init(struct evaluation *e, struct err *err)
 	status = score_table_init(&e->table, e->dataset, n_heads, err);
 	if (status != STATUS_OK)
 		return status;
-	e->log_weight = mem_array(n_heads, sizeof(double));
-	e->loss = mem_array(n_heads, sizeof(double));
-	e->state = mem_array(n_heads, sizeof(double));
-	if (e->log_weight == NULL || e->loss == NULL || e->state == NULL)
-		return err_no_memory(err, "evaluation");
-	status = score_table_fill(&e->table, e->dataset, &e->model->heads, &e->model->router, NULL,
-				  NULL, err);
+	status = adapt_init(&e->adapt, &adapt, n_heads, e->model->mask, most_feedbacks(e), err);
+	if (status == STATUS_OK)
+		status = score_table_fill(&e->table, e->dataset, &e->model->heads,
+					  &e->model->router, NULL, NULL, err);
 	if (status == STATUS_OK)
 		status = score_table_check(&e->table, e->dataset, err);
 	if (status != STATUS_OK)
@@ -188,9 +173,7 @@ static enum status evaluation_init(struct evaluation *e, struct err *err)
 static void evaluation_free(struct evaluation *e)
 {
 	score_table_free(&e->table);
-	mem_free(e->log_weight);
-	mem_free(e->loss);
-	mem_free(e->state);
+	adapt_free(&e->adapt);
 	mem_free(e->order);
 	mem_free(e->start);
 }

@@ -10,6 +10,7 @@
 
 #include "core/base/err.h"
 #include "core/data/dataset.h"
+#include "core/eval/adapt.h"
 #include "core/eval/tally.h"
 #include "core/model/model.h"
 
@@ -18,6 +19,7 @@
 struct eval_options {
 	size_t shots[EVAL_MAX_SHOTS]; /* ascending numbers of feedbacks */
 	size_t n_shots;		      /* 0: no personalization protocol */
+	enum adapt_method adapt;      /* what a feedback does */
 	double temperature;	      /* of the Hedge step */
 	double drift;		      /* fixed share, 0: none */
 };

@@ -9,18 +9,23 @@ void json_line_append(json_t **array, json_t *value)
 	*array = NULL;
 }
 
-json_t *json_line_matrix(const double *x, size_t n)
+json_t *json_line_rows(const double *x, size_t n_rows, size_t n_columns)
 {
-	json_t *matrix = json_array();
+	json_t *rows = json_array();
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n_rows; i++) {
 		json_t *row = json_array();
 
-		for (size_t j = 0; j < n; j++)
-			json_line_append(&row, json_real(x[i * n + j]));
-		json_line_append(&matrix, row);
+		for (size_t j = 0; j < n_columns; j++)
+			json_line_append(&row, json_real(x[i * n_columns + j]));
+		json_line_append(&rows, row);
 	}
-	return matrix;
+	return rows;
+}
+
+json_t *json_line_matrix(const double *x, size_t n)
+{
+	return json_line_rows(x, n, n);
 }
 
 enum status json_line_print(json_t *value, FILE *out, struct err *err)

@@ -15,6 +15,10 @@
  */
 void json_line_append(json_t **array, json_t *value);
 
+/** json_line_rows(x, n_rows, n_columns): x [n_rows, n_columns] as an array of arrays; NULL without
+ * memory. */
+json_t *json_line_rows(const double *x, size_t n_rows, size_t n_columns);
+
 /** json_line_matrix(x, n): x [n, n] as an array of n arrays; NULL without memory. */
 json_t *json_line_matrix(const double *x, size_t n);
 

@@ -17,6 +17,11 @@ enum status usage_of_option(enum status status, const char *option, struct err *
  */
 enum status usage_keep(const char *out, const char *path, const char *option, struct err *err);
 
+/** usage_keep_from(out_option, out, path, option, err): the same for a file to write that another
+ * option names. */
+enum status usage_keep_from(const char *out_option, const char *out, const char *path,
+			    const char *option, struct err *err);
+
 /** usage_utf8(text, option, err): STATUS_USAGE if text, which may be NULL, is not UTF-8. */
 enum status usage_utf8(const char *text, const char *option, struct err *err);
 

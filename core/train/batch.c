@@ -102,7 +102,9 @@ static enum status sum_part(void *context, size_t part, size_t thread, struct er
 	layer_sum(&batch->heads, 2 * begin, 2 * n);
 	if (batch->first.n_out > 0)
 		layer_sum(&batch->first, begin, n);
-	router_finish(&batch->model->router, n, batch->first.out + begin * batch->first.n_out,
+	/* a static router has no first layer */
+	router_finish(&batch->model->router, n,
+		      batch->first.n_out > 0 ? batch->first.out + begin * batch->first.n_out : NULL,
 		      batch->logits + begin * batch->model->heads.n_heads);
 	return STATUS_OK;
 }

@@ -43,8 +43,8 @@ static char *contexts[] = {"religion",	  "immigration",  "taxes",	    "public tr
 
 static char *prompts[] = {
     "How should the city pay for buses that run at night?",
-    "Explain to a ten-year-old why some people want fewer rules for farms and others want many "
-    "more of them, and do not take a side.",
+    ("Explain to a ten-year-old why some people want fewer rules for farms and others want many "
+     "more of them, and do not take a side."),
     "Write a toast for my sister's wedding",
     "Is nuclear power part of the answer?",
     "Summarize the arguments for and against rent control in three sentences",

@@ -6,6 +6,7 @@
 #include "core/base/mem.h"
 #include "core/data/dataset.h"
 #include "core/data/intern.h"
+#include "core/data/pair_titles.h"
 #include "core/encode/template.h"
 #include "tests/unit/core/folder_fixture.h"
 #include "tests/unit/mem_failing.h"
@@ -103,6 +104,37 @@ START_TEST(by_user_survives_any_failed_allocation)
 }
 END_TEST
 
+/* ---- pair_titles ---- */
+
+START_TEST(pair_titles_survive_any_failed_allocation)
+{
+	static const uint32_t pairs[] = {0, 1};
+	const char *path = write_texts();
+	enum status status = STATUS_NO_MEMORY;
+	struct encoder *encoder;
+	struct dataset dataset;
+	char *titles[2];
+	long n;
+
+	ck_assert_int_eq(encoder_open("hash:16", &encoder, NULL), STATUS_OK);
+	ck_assert_int_eq(
+	    dataset_read(path, encoder, TEMPLATE_DEFAULT_PHI, TEMPLATE_DEFAULT_PSI, &dataset, NULL),
+	    STATUS_OK);
+	for (n = 0; n < MAX_ALLOCATIONS && status != STATUS_OK; n++) {
+		mem_fail_after(n);
+		status = pair_titles_read(path, encoder, &dataset, pairs, 2, titles, NULL);
+		mem_fail_after(-1);
+		ck_assert(status == STATUS_OK || status == STATUS_NO_MEMORY);
+	}
+	ck_assert_int_eq(status, STATUS_OK);
+	ck_assert_int_gt(n, 4);
+	for (size_t j = 0; j < 2; j++)
+		mem_free(titles[j]);
+	dataset_free(&dataset);
+	encoder_close(encoder);
+}
+END_TEST
+
 /* ---- intern ---- */
 
 START_TEST(intern_add_that_fails_changes_nothing_and_can_be_repeated)
@@ -164,6 +196,7 @@ int main(void)
 	tcase_add_test(tcase, read_of_texts_survives_any_failed_allocation);
 	tcase_add_test(tcase, read_of_vectors_survives_any_failed_allocation);
 	tcase_add_test(tcase, by_user_survives_any_failed_allocation);
+	tcase_add_test(tcase, pair_titles_survive_any_failed_allocation);
 	tcase_add_test(tcase, intern_add_that_fails_changes_nothing_and_can_be_repeated);
 	tcase_add_test(tcase, intern_strings_survives_any_failed_allocation);
 	tcase_set_timeout(tcase, 60);

@@ -344,6 +344,20 @@ END_TEST
 
 /* ---- options_help ---- */
 
+START_TEST(given_sees_both_forms_and_no_other_names)
+{
+	char *argv[] = {(char *)"tool", (char *)"--heads", (char *)"3",	     (char *)"--seed=4",
+			(char *)"-q",	(char *)"--",	   (char *)"--quiet"};
+
+	ck_assert(options_given(7, argv, "heads"));
+	ck_assert(options_given(7, argv, "seed"));
+	ck_assert(!options_given(7, argv, "head"));
+	ck_assert(!options_given(7, argv, "seeds"));
+	ck_assert(!options_given(7, argv, "quiet"));
+	ck_assert(!options_given(7, argv, "q"));
+}
+END_TEST
+
 START_TEST(help_shows_range_default_and_environment)
 {
 	static const char *const wanted[] = {
@@ -395,6 +409,7 @@ int main(void)
 	suite_add_tcase(suite, refused);
 	tcase_add_test(rest, positionals_are_listed_in_order);
 	tcase_add_test(rest, ask_for_looks_only_before_the_end_of_options);
+	tcase_add_test(rest, given_sees_both_forms_and_no_other_names);
 	tcase_add_test(rest, help_shows_range_default_and_environment);
 	suite_add_tcase(suite, rest);
 	return unit_run(suite);
