@@ -81,19 +81,6 @@ static void print_epoch(const struct progress *progress, const struct train_prog
 		figures);
 }
 
-static void print_bar(const struct terminal *terminal, int width, double done)
-{
-	int filled = (int)(done * width + 0.5);
-
-	fprintf(terminal->out, "  %s", terminal_style(terminal, STYLE_ACCENT));
-	for (int i = 0; i < filled; i++)
-		fputc('#', terminal->out);
-	fputs(terminal_style(terminal, STYLE_DIM), terminal->out);
-	for (int i = filled; i < width; i++)
-		fputc('.', terminal->out);
-	fputs(terminal_style(terminal, STYLE_PLAIN), terminal->out);
-}
-
 /* As much as the window holds: a line that wraps cannot be redrawn. */
 static void redraw(struct progress *progress, const struct train_progress *state, double now)
 {
@@ -111,8 +98,9 @@ static void redraw(struct progress *progress, const struct train_progress *state
 	if (room >= (int)strlen(figures) + 2 + BAR_MIN_WIDTH) {
 		int width = room - (int)strlen(figures) - 2;
 
-		print_bar(terminal, width < BAR_MAX_WIDTH ? width : BAR_MAX_WIDTH,
-			  (double)state->pairs_done / (double)state->pairs_total);
+		fputs("  ", terminal->out);
+		terminal_bar(terminal, width < BAR_MAX_WIDTH ? width : BAR_MAX_WIDTH,
+			     (double)state->pairs_done / (double)state->pairs_total);
 	}
 	fprintf(terminal->out, "%.*s", room, figures);
 	progress->line_open = true;
