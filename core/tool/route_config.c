@@ -41,9 +41,9 @@ static const struct option_spec options[] = {
      .type = OPTION_STRING,
      .min = 1,
      .max = PATH_MAX,
-     .required = true,
      .value_name = "FILE",
-     .help = "Model file to write; may be the one of --model. Replaced as a whole or not at all.",
+     .help = "Model file to write, by default the one of --model. Replaced as a whole or not at "
+	     "all.",
      .offset = AT(out)},
     {.name = "method",
      .type = OPTION_CHOICE,
@@ -53,6 +53,10 @@ static const struct option_spec options[] = {
      .help = "The paper's Algorithm 1, one posterior for each context, or the one that predicts "
 	     "held-out pairs better.",
      .offset = AT(method)},
+    {.name = "closed-form",
+     .type = OPTION_FLAG,
+     .help = "The same as --method closed-form.",
+     .offset = AT(closed_form)},
     {.name = "tau",
      .type = OPTION_STRING,
      .min = 1,
@@ -151,6 +155,20 @@ static enum status read_tau(const char *text, double *tau_out, struct err *err)
 	return STATUS_OK;
 }
 
+/* What is given by another option, or by none. */
+static enum status complete(struct route_config *config, struct err *err)
+{
+	if (config->out == NULL)
+		config->out = config->model;
+	if (!config->closed_form)
+		return STATUS_OK;
+	if (config->method == STAGE2_ITERATE)
+		return err_set(err, STATUS_USAGE,
+			       "--closed-form and --method iterate: want one of them");
+	config->method = STAGE2_CLOSED_FORM;
+	return STATUS_OK;
+}
+
 static enum status check(const struct route_config *config, double tau, struct err *err)
 {
 	bool open = config->method == STAGE2_AUTO || isnan(tau);
@@ -174,6 +192,8 @@ enum status route_config_parse(int argc, char **argv, struct route_config *confi
 	*config_out = (struct route_config){.learning_rate = NAN};
 	status = options_parse(options, N_OPTIONS, argc, argv, config_out, NULL, NULL, err);
 	if (status == STATUS_OK)
+		status = complete(config_out, err);
+	if (status == STATUS_OK)
 		status = read_tau(config_out->tau, &tau, err);
 	if (status == STATUS_OK)
 		status = check(config_out, tau, err);
@@ -195,7 +215,7 @@ enum status route_config_parse(int argc, char **argv, struct route_config *confi
 
 void route_config_help(FILE *out)
 {
-	fputs("usage: micro-model route --model FILE --data FILE --out FILE [options]\n\n"
+	fputs("usage: micro-model route --model FILE --data FILE [options]\n\n"
 	      "Teaches a model's router which heads matter in which context. The heads and the\n"
 	      "model's id stay, so users' weights stay valid. Ctrl-C stops and writes nothing.\n\n",
 	      out);

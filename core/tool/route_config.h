@@ -16,6 +16,7 @@ struct route_config {
 	const char *data;
 	const char *out;
 	int method; /* enum stage2_method */
+	bool closed_form;
 	const char *tau;
 	int64_t budget;
 	int64_t epochs;

@@ -141,6 +141,20 @@ class Learns(Route):
                                         "responses": [models.embedding([0.0] * models.DIM)]})
         self.assertEqual(answer.json["weights"][0], 0)
 
+    def test_closed_form_is_an_option_of_its_own(self):
+        again = self.folder / "again.safetensors"
+        self.route("--method", "closed-form")
+        self.route("--closed-form", out=again)
+        self.assertEqual(self.out.read_bytes(), again.read_bytes())
+        self.refuse(2, ["--closed-form", "--method", "iterate"], "--closed-form",
+                    "--method iterate")
+
+    def test_without_out_the_model_itself_is_adapted(self):
+        self.route()
+        status, _, errors = run("micro-model", "route", "--model", self.model, "--data", self.data)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual(self.model.read_bytes(), self.out.read_bytes())
+
     def test_heads_and_id_stay_and_the_same_seed_makes_the_same_file(self):
         again = self.folder / "again.safetensors"
         self.route("--seed", "5")
