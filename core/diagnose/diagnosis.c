@@ -3,10 +3,15 @@
 
 #include "core/diagnose/measure.h"
 #include "core/diagnose/parts.h"
+#include "core/diagnose/sharpen.h"
 #include "core/train/train.h"
 
 /* What a training costs beside its heads, in heads: for the progress only. */
 #define COST_BASE 8
+
+/* Gradient steps a pass over the data, if that leaves batches of a size. */
+#define STEPS_AN_EPOCH 75
+#define MIN_BATCH      16
 
 /* People (or pairs) to fit on, for each head: fewer cannot tell it from the others. */
 #define MIN_GROUPS_A_HEAD 5
@@ -51,7 +56,17 @@ static bool on_progress(void *context, const struct train_progress *train)
 	return run->progress == NULL || run->progress(run->progress_context, &run->state);
 }
 
-/* A mixture of n_heads, fitted as micro-model train would by itself; model_free() releases. */
+/* Little data needs as many steps as much data, or its heads stay where they began. */
+static size_t batch_for(const struct dataset *fit, size_t usual)
+{
+	size_t batch = fit->n_pairs / STEPS_AN_EPOCH;
+
+	if (batch < MIN_BATCH)
+		batch = MIN_BATCH;
+	return batch < usual ? batch : usual;
+}
+
+/* A mixture of n_heads with train's defaults but for the batch; model_free() releases. */
 static enum status fit(struct run *run, size_t n_heads, struct model *model, struct err *err)
 {
 	bool by_user = run->diagnosis->way == DIAGNOSIS_BY_USER;
@@ -61,6 +76,7 @@ static enum status fit(struct run *run, size_t n_heads, struct model *model, str
 	train_defaults(by_user ? OBJECTIVE_PANEL : OBJECTIVE_MICRO, &options);
 	options.n_heads = n_heads;
 	options.seed = run->options->seed;
+	options.batch = batch_for(&run->parts.part[DIAGNOSIS_FIT], options.batch);
 	status = model_init(model, n_heads, options.router, options.n_hidden, run->encoder, err);
 	if (status != STATUS_OK)
 		return status;
@@ -96,6 +112,7 @@ static enum status fit_point(struct run *run, size_t point, struct err *err)
 	struct model model;
 	enum status status;
 
+	d->curve[point].n_heads = curve_heads[point];
 	run->state.fit = point + 1;
 	run->state.n_heads = curve_heads[point];
 	run->cost = cost_of(curve_heads[point]);
@@ -103,7 +120,11 @@ static enum status fit_point(struct run *run, size_t point, struct err *err)
 	if (status != STATUS_OK)
 		return status;
 	run->cost_before += run->cost;
-	status = measure_point(&model, &run->parts.part[DIAGNOSIS_CHOOSE], &d->curve[point], err);
+	status = sharpen_heads(&model, &run->parts.part[DIAGNOSIS_CHOOSE],
+			       &d->curve[point].sharpening, err);
+	if (status == STATUS_OK)
+		status = measure_sequence(&model, &run->parts.part[DIAGNOSIS_CHOOSE],
+					  &d->curve[point].nll, err);
 	if (status != STATUS_OK) {
 		model_free(&model);
 		return status;

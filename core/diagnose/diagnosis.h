@@ -7,7 +7,8 @@
  *    are fitted on some people and predict the pairs of others one after the other, each
  *    from the earlier pairs of the same person. One-standard-error rule (Breiman et al.,
  *    Classification and Regression Trees, 1984, section 3.4.3): the smallest K whose NLL is
- *    within one standard error of the best one's.
+ *    within one standard error of the best one's. Before, one factor on all heads is fitted
+ *    (sharpen.h) for every K alike, so that K does not make up for heads that are too blunt.
  *
  * 2. What can no single model get below? With a latent subpopulation z, P(z=k) = f_k and
  *    P(chosen > rejected | z=k) = p_k, every model q without z has, for each pair,
@@ -18,13 +19,22 @@
  *
  *    These are the terms of MiCRo's Theorem 3.2, entropy and variance across subpopulations;
  *    the constant of the variance is the one derived here, for probabilities, not the paper's
- *    own. `bound` is noise + 2 variance, `entropy` is h(pbar), the tighter of the two, and
- *    `disagreement` is the part of it that knowing the subpopulation would take away.
- *    All are plug-in estimates from the mixture of question 3, means over pairs of people that
- *    it was not fitted on: as good as that mixture is. Heads that are too sure make the
- *    noise too small, so `miscalibration` = held-out NLL - entropy stands beside them: it is 0
- *    for the true mixture. What heads that are too few or too blunt do not tell apart counts
- *    as noise: then disagreement is underestimated.
+ *    own. Estimated with the mixture of question 3, as means over pairs of people that it was
+ *    not fitted on:
+ *
+ *      disagreement  = h(pbar) - sum_k f_k h(p_k)       of the mixture's own f and p
+ *      variance      = sum_k f_k (p_k - pbar)^2         likewise
+ *      noise         = mixture_nll - disagreement       mixture_nll: -log pbar, held out
+ *      bound         = noise + 2 variance               the single model's loss in nats, at least
+ *
+ *    mixture_nll stands for the entropy h(pbar) because h(p) + h'(p)(y - p) is the log loss of
+ *    the label y: the plug-in entropy with its first-order error taken away. So heads
+ *    that are too sure do not move the bound in first order, and it is never above what the mixture
+ *    reaches. Caveats: what the mixture does not explain counts as noise (mixture_nll >= entropy),
+ *    so noise and bound are too high by that; subpopulations that it does not tell apart
+ *    count as noise as well, so disagreement is then too low; and heads that are too sure make
+ *    disagreement too high. `miscalibration` = mixture_nll - entropy, the mixture's own entropy,
+ *    is 0 for the true mixture and says how far to trust the split.
  *
  * 3. What would feedback bring? Protocol of eval.h, with the K >= 2 of the best likelihood: the
  *    same later pairs of each person before and after m feedbacks; and against the single
@@ -32,7 +42,8 @@
  *
  * Three disjoint parts of the people, so that no choice is measured on the people it was made
  * by: DIAGNOSIS_FIT fits, DIAGNOSIS_CHOOSE is question 1, DIAGNOSIS_MEASURE questions 2 and 3.
- * Without enough people the parts are of pairs, and question 3 stays open.
+ * Pairs that are nobody's are left out. Without enough people the parts are of pairs, and
+ * question 3 stays open.
  */
 #ifndef MICRO_DIAGNOSE_DIAGNOSIS_H
 #define MICRO_DIAGNOSE_DIAGNOSIS_H
@@ -83,13 +94,16 @@ struct diagnosis_size {
 struct diagnosis_point {
 	size_t n_heads;
 	struct estimate nll; /* a pair, of sequential prediction */
+	double sharpening;   /* what the fitted heads were multiplied by (sharpen.h) */
 };
 
 /* See the head of this file; nats a pair, on DIAGNOSIS_MEASURE. */
 struct diagnosis_error {
-	struct estimate noise, variance, disagreement, entropy, bound;
+	struct estimate noise, variance, disagreement, bound;
+	struct estimate entropy;		 /* h(pbar), the mixture's own */
 	struct estimate mixture_nll, single_nll; /* held out, without feedback */
-	struct estimate miscalibration;
+	struct estimate miscalibration;		 /* mixture_nll - entropy */
+	struct estimate single_excess;		 /* single_nll - mixture_nll, by pair */
 };
 
 /* After `shots` feedbacks; differences are to none, above 0 where feedback helps. */

@@ -26,7 +26,7 @@ enum status foresight_init(struct foresight *f, const struct model *model,
 	size_t n_heads = model->heads.n_heads;
 	enum status status;
 
-	*f = (struct foresight){.model = model, .dataset = dataset};
+	*f = (struct foresight){.model = model, .dataset = dataset, .scale = 1};
 	status = dataset_by_user(dataset, &f->order, &f->start, &f->n_groups, err);
 	if (status == STATUS_OK)
 		status = score_table_init(&f->table, dataset, n_heads, err);
@@ -49,6 +49,16 @@ void foresight_free(struct foresight *f)
 	mem_free(f->state);
 	score_table_free(&f->table);
 	*f = (struct foresight){0};
+}
+
+void foresight_scale(struct foresight *f, double scale)
+{
+	size_t n = f->dataset->phi.n_rows * f->table.n_heads;
+	float change = (float)(scale / f->scale);
+
+	for (size_t i = 0; i < n; i++)
+		f->table.reward[i] *= change;
+	f->scale = scale;
 }
 
 size_t foresight_size(const struct foresight *f, size_t g)

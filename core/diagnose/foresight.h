@@ -24,6 +24,7 @@ struct foresight {
 	size_t *start;	 /* [n_groups + 1] */
 	size_t n_groups;
 	struct score_table table;
+	double scale; /* what the table's rewards are multiplied by: 1 after foresight_init() */
 	double *log_weight, *loss, *state; /* [n_heads], scratch */
 };
 
@@ -46,6 +47,9 @@ enum status foresight_init(struct foresight *f, const struct model *model,
 
 /** foresight_free(f): a zeroed one is allowed. */
 void foresight_free(struct foresight *f);
+
+/** foresight_scale(f, scale): as if the model's heads were multiplied by scale > 0. */
+void foresight_scale(struct foresight *f, double scale);
 
 /** foresight_size(f, g): pairs of group g. */
 size_t foresight_size(const struct foresight *f, size_t g);

@@ -63,8 +63,8 @@ static enum status fill_sequence(struct foresight *f, struct columns *c, struct 
 	return status;
 }
 
-enum status measure_point(const struct model *model, const struct dataset *dataset,
-			  struct diagnosis_point *point_out, struct err *err)
+enum status measure_sequence(const struct model *model, const struct dataset *dataset,
+			     struct estimate *nll_out, struct err *err)
 {
 	struct columns columns = {0};
 	struct foresight f;
@@ -73,10 +73,7 @@ enum status measure_point(const struct model *model, const struct dataset *datas
 	if (status == STATUS_OK)
 		status = fill_sequence(&f, &columns, err);
 	if (status == STATUS_OK)
-		*point_out = (struct diagnosis_point){
-		    .n_heads = model->heads.n_heads,
-		    .nll = column_mean(&columns, 0),
-		};
+		*nll_out = column_mean(&columns, 0);
 	columns_free(&columns);
 	foresight_free(&f);
 	return status;
@@ -92,6 +89,7 @@ enum error_column {
 	COLUMN_BOUND,
 	COLUMN_MIXTURE,
 	COLUMN_SINGLE,
+	COLUMN_EXCESS,
 	N_ERROR_COLUMNS,
 };
 
@@ -109,13 +107,14 @@ static enum status fill_errors(struct foresight *mixture, struct foresight *sing
 			status = foresight_after(single, g, 0, 0, &of_single, err);
 		if (status != STATUS_OK)
 			return status;
-		column(c, COLUMN_NOISE)[g] = terms.noise;
+		column(c, COLUMN_NOISE)[g] = of_mixture.nll - (terms.entropy - terms.noise);
 		column(c, COLUMN_VARIANCE)[g] = terms.variance;
 		column(c, COLUMN_DISAGREEMENT)[g] = terms.entropy - terms.noise;
 		column(c, COLUMN_ENTROPY)[g] = terms.entropy;
-		column(c, COLUMN_BOUND)[g] = terms.noise + 2 * terms.variance;
+		column(c, COLUMN_BOUND)[g] = column(c, COLUMN_NOISE)[g] + 2 * terms.variance;
 		column(c, COLUMN_MIXTURE)[g] = of_mixture.nll;
 		column(c, COLUMN_SINGLE)[g] = of_single.nll;
+		column(c, COLUMN_EXCESS)[g] = of_single.nll - of_mixture.nll;
 		c->count[g] = (double)of_mixture.n_pairs;
 	}
 	return status;
@@ -131,6 +130,7 @@ static void set_error(const struct columns *c, struct diagnosis_error *error_out
 	    .bound = column_mean(c, COLUMN_BOUND),
 	    .mixture_nll = column_mean(c, COLUMN_MIXTURE),
 	    .single_nll = column_mean(c, COLUMN_SINGLE),
+	    .single_excess = column_mean(c, COLUMN_EXCESS),
 	};
 	error_out->miscalibration = difference_mean(c, COLUMN_MIXTURE, COLUMN_ENTROPY);
 }

@@ -8,10 +8,10 @@
 #include "core/diagnose/diagnosis.h"
 #include "core/model/model.h"
 
-/** measure_point(model, dataset, point_out, err): sequential NLL. STATUS_NOT_FINITE,
+/** measure_sequence(model, dataset, nll_out, err): sequential NLL. STATUS_NOT_FINITE,
  * STATUS_NO_MEMORY. */
-enum status measure_point(const struct model *model, const struct dataset *dataset,
-			  struct diagnosis_point *point_out, struct err *err);
+enum status measure_sequence(const struct model *model, const struct dataset *dataset,
+			     struct estimate *nll_out, struct err *err);
 
 /** measure_error(mixture, single, dataset, error_out, err): question 2. Errors as above. */
 enum status measure_error(const struct model *mixture, const struct model *single,

@@ -146,6 +146,8 @@ enum status parts_init(struct parts *parts, const struct dataset *dataset,
 	diagnosis->n_pairs = dataset->n_pairs;
 	diagnosis->n_users_many = count_many(dataset, groups.start);
 	diagnosis->way = way_of(diagnosis);
+	if (diagnosis->way == DIAGNOSIS_BY_USER)
+		groups.n = dataset->n_users; /* the others, one pair each, are nobody's */
 	if (diagnosis->way == DIAGNOSIS_BY_PAIR) {
 		groups_free(&groups);
 		groups = (struct groups){0};

@@ -153,8 +153,8 @@ static void add_within(struct two_way *sums, const struct opinion *o)
 }
 
 /*
- * Residuals are e = discordant - m weight. A variance may come out below its largest
- * part where clusters overlap; it is not let below it. The interval is cut to [0, 1].
+ * Residuals are e = discordant - m weight. What people share beyond their cells may come out
+ * negative by chance; it is not let lower the variance. The interval is cut to [0, 1].
  */
 static struct estimate two_way_estimate(const struct two_way *sums, size_t n_users)
 {
@@ -171,7 +171,7 @@ static struct estimate two_way_estimate(const struct two_way *sums, size_t n_use
 
 		by_user += residual * residual;
 	}
-	variance = fmax(by_pair + by_user - by_cell, fmax(by_pair, by_user));
+	variance = by_pair + fmax(0, by_user - by_cell);
 	estimate =
 	    estimate_from(m, variance / (sums->n_pairs * sums->n_pairs), (size_t)sums->n_pairs);
 	estimate.low = fmax(0, estimate.low);

@@ -138,18 +138,18 @@ static enum status print_error(const struct diagnosis *d, const struct terminal 
 	twice.low *= 2;
 	twice.high *= 2;
 	print_title(terminal, "What can no single model get below?");
-	fprintf(terminal->out,
-		"Estimates by a mixture of %zu heads on %s it has not seen, as good as it is.\n",
-		d->curve[d->mixture].n_heads, d->way == DIAGNOSIS_BY_USER ? "people" : "pairs");
+	fprintf(
+	    terminal->out,
+	    "Estimates by a mixture of %zu heads on %s it has not seen, as good as it is; what it "
+	    "does not explain counts as noise.\n",
+	    d->curve[d->mixture].n_heads, d->way == DIAGNOSIS_BY_USER ? "people" : "pairs");
 	table_init(&table, columns, 3);
 	add_estimate(&table, "noise within subpopulations", &e->noise);
 	add_estimate(&table, "2 x variance between them", &twice);
 	add_estimate(&table, "lower bound: their sum", &e->bound);
-	add_estimate(&table, "entropy of all: the tighter bound", &e->entropy);
-	add_estimate(&table, "  of this, disagreement", &e->disagreement);
-	add_estimate(&table, "reached: single model", &e->single_nll);
 	add_estimate(&table, "reached: mixture without feedback", &e->mixture_nll);
-	add_estimate(&table, "  above its own entropy", &e->miscalibration);
+	add_estimate(&table, "reached: single model", &e->single_nll);
+	add_estimate(&table, "knowing the subpopulation would save", &e->disagreement);
 	status = table_print(&table, terminal, err);
 	table_free(&table);
 	return status;

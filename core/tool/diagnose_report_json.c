@@ -73,12 +73,13 @@ static json_t *error_json(const struct diagnosis *d)
 	if (d->n_curve == 0)
 		return json_null();
 	return json_pack(
-	    "{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "heads",
+	    "{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "heads",
 	    (json_int_t)d->curve[d->mixture].n_heads, "noise", estimate_json(&e->noise), "variance",
 	    estimate_json(&e->variance), "bound", estimate_json(&e->bound), "entropy",
 	    estimate_json(&e->entropy), "disagreement", estimate_json(&e->disagreement),
 	    "single_nll", estimate_json(&e->single_nll), "mixture_nll",
-	    estimate_json(&e->mixture_nll), "miscalibration", estimate_json(&e->miscalibration));
+	    estimate_json(&e->mixture_nll), "miscalibration", estimate_json(&e->miscalibration),
+	    "single_excess", estimate_json(&e->single_excess));
 }
 
 static json_t *shots_json(const struct diagnosis *d)

@@ -65,18 +65,18 @@ static void say_not_worth_it(const struct diagnose_report *report, FILE *out)
 /* What can be said of single pairs, where people cannot be asked. */
 static void say_pair_evidence(const struct diagnosis *d, FILE *out)
 {
-	size_t k = d->curve[d->supported].n_heads;
+	const struct diagnosis_error *e = &d->error;
 
-	if (k == 1)
-		fputs(" Pair by pair, held-out pairs give no sign of more than one subpopulation.",
-		      out);
-	else
+	if (e->single_excess.low > 0)
 		fprintf(
 		    out,
-		    " Pair by pair, a mixture of %zu heads predicts held-out pairs better than a "
-		    "single model (NLL %.4f and %.4f), which several tastes would explain, but "
-		    "also a single one that is not linear in the vectors.",
-		    k, d->curve[d->supported].nll.mean, d->curve[0].nll.mean);
+		    " Pair by pair, a mixture of %zu heads predicts better than a single model "
+		    "(%.4f nats, 95 %%: %.4f to %.4f): several tastes would explain that, and so "
+		    "would a single one that is not linear in the vectors.",
+		    d->curve[d->mixture].n_heads, e->single_excess.mean, e->single_excess.low,
+		    e->single_excess.high);
+	else
+		fputs(" Pair by pair, a mixture predicts no better than a single model.", out);
 }
 
 static void say_cannot_tell(const struct diagnose_report *report, FILE *out)
