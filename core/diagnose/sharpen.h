@@ -11,11 +11,12 @@
 #include "core/data/dataset.h"
 #include "core/model/model.h"
 
-#define SHARPEN_MAX 8.0 /* the factor is between 1 / SHARPEN_MAX and SHARPEN_MAX */
+#define SHARPEN_MAX_LOG2 3 /* factors from 2^-3 to 2^3 are tried, then those near the best one */
 
 /**
  * sharpen_heads(model, dataset, factor_out, err): multiply the heads by the factor with the
- * least NLL of sequential prediction (foresight_sequence()) on dataset, by golden-section search.
+ * least NLL of sequential prediction (foresight_sequence()) on dataset: of the powers of 2, then by
+ * golden-section search on both sides of the best one.
  * Errors: STATUS_NOT_FINITE, STATUS_NO_MEMORY; model is unchanged then.
  */
 enum status sharpen_heads(struct model *model, const struct dataset *dataset, double *factor_out,

@@ -396,7 +396,7 @@ class Faults(MicroModel):
     def test_help_and_version(self):
         for arguments in (["--help"], ["train", "--help"], ["route", "--help"], ["eval", "--help"],
                           ["show", "--help"],
-                          ["heads", "--help"], ["import", "--help"],
+                          ["heads", "--help"], ["import", "--help"], ["diagnose", "--help"],
                           ["train", "--no-such-option", "--help"]):
             status, output, errors = run("micro-model", *arguments)
             self.assertEqual((status, errors), (0, ""))
