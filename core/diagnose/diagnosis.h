@@ -28,13 +28,13 @@
  *      bound         = noise + 2 variance               the single model's loss in nats, at least
  *
  *    mixture_nll stands for the entropy h(pbar) because h(p) + h'(p)(y - p) is the log loss of
- *    the label y: the plug-in entropy with its first-order error taken away. So heads
- *    that are too sure do not move the bound in first order, and it is never above what the mixture
- *    reaches. Caveats: what the mixture does not explain counts as noise (mixture_nll >= entropy),
- *    so noise and bound are too high by that; subpopulations that it does not tell apart
- *    count as noise as well, so disagreement is then too low; and heads that are too sure make
- *    disagreement too high. `miscalibration` = mixture_nll - entropy, the mixture's own entropy,
- *    is 0 for the true mixture and says how far to trust the split.
+ *    the label y: the plug-in entropy with its first-order error taken away. So the bound is
+ *    never above what the mixture reaches, and is off by what is wrong with disagreement - 2
+ *    variance, the mixture's own view. Caveats: what the mixture does not explain counts as
+ *    noise (mixture_nll >= entropy), which makes the bound too high by as much; subpopulations
+ *    that it does not tell apart count as noise too, and make disagreement too low; heads that
+ *    are too sure make it too high. `miscalibration` = mixture_nll - entropy, the mixture's
+ *    own, is 0 for the true mixture and says how far to trust the split.
  *
  * 3. What would feedback bring? Protocol of eval.h, with the K >= 2 of the best likelihood: the
  *    same later pairs of each person before and after m feedbacks; and against the single
@@ -115,7 +115,7 @@ struct diagnosis_gain {
 
 enum diagnosis_answer { ANSWER_WORTH_IT, ANSWER_NOT_WORTH_IT, ANSWER_CANNOT_TELL, N_ANSWERS };
 
-/* Why; the first four are of ANSWER_CANNOT_TELL. */
+/* Why; up to REASON_UNCERTAIN it is ANSWER_CANNOT_TELL. */
 enum diagnosis_reason {
 	REASON_TOO_LITTLE, /* data to fit and hold out */
 	REASON_NO_USERS,   /* nobody is named */

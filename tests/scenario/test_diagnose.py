@@ -5,18 +5,16 @@
 Synthetic people of known tastes (tests/synthetic/generate_people.py), then real ones: people of
 Polis disagree, workers of UKPConvArg1 share one taste. Train splits only.
 """
-import fcntl
 import json
 import os
 import pty
 import random
 import signal
-import struct
 import subprocess
 import sys
-import termios
 
-from harness import PATIENCE, ROOT, Scenario, clean_environment, main, program, run, shared_data
+from harness import (PATIENCE, ROOT, Scenario, clean_environment, main, program, run,
+                     run_on_terminal, shared_data)
 
 TOLERANCE = 0.025    # nats: the error of noise, bound and disagreement with 12,000 pairs
 PROBABILITY = 0.03   # of two people's disagreement
@@ -166,33 +164,17 @@ class Says(Diagnose):
         self.assertEqual(text, self.diagnose("--quiet"))
 
     def on_terminal(self, *options, **env):
-        terminal, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-        process = subprocess.Popen(
-            [program("micro-model"), "diagnose", "--data", self.data, "--encoder", "none:8",
-             *options], stdout=slave, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            env=clean_environment(TERM="xterm") | env)
-        os.close(slave)
-        output = b""
-        while True:
-            try:
-                chunk = os.read(terminal, 65536)
-            except OSError:  # Linux: the other end is closed
-                break
-            if not chunk:
-                break
-            output += chunk
-        os.close(terminal)
-        _, errors = process.communicate(timeout=PATIENCE)
-        self.assertEqual((process.returncode, errors), (0, b""))
-        return output.decode()
+        status, output, errors = run_on_terminal("micro-model", "diagnose", "--data", self.data,
+                                                 "--encoder", "none:8", *options, env=env)
+        self.assertEqual((status, errors), (0, ""))
+        return output
 
     def test_terminal_shows_progress_and_bars(self):
         self.generate("--people", 300)
         output = self.on_terminal(NO_COLOR="")
         self.assertRegex(output, r"\r\033\[Kfit 1/\d: +1 heads ")
         self.assertIn("\033[1m", output)
-        self.assertRegex(output, r" {2}#{30}\r\n")
+        self.assertRegex(output, r" {2}#{30}\n")
         plain = self.on_terminal(NO_COLOR="1")
         self.assertNotIn("\033[1m", plain)
         self.assertNotIn("fit 1/", self.on_terminal("--quiet"))
