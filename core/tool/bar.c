@@ -7,19 +7,6 @@
 #define MAX_WIDTH 24
 #define MIN_WIDTH 6
 
-static void print_bar(const struct terminal *terminal, int width, double done)
-{
-	int filled = (int)(done * width + 0.5);
-
-	fprintf(terminal->out, "  %s", terminal_style(terminal, STYLE_ACCENT));
-	for (int i = 0; i < filled; i++)
-		fputc('#', terminal->out);
-	fputs(terminal_style(terminal, STYLE_DIM), terminal->out);
-	for (int i = filled; i < width; i++)
-		fputc('.', terminal->out);
-	fputs(terminal_style(terminal, STYLE_PLAIN), terminal->out);
-}
-
 /* a line that wraps cannot be redrawn */
 void bar_draw(struct terminal *terminal, const char *label, double done, const char *figures)
 {
@@ -33,7 +20,8 @@ void bar_draw(struct terminal *terminal, const char *label, double done, const c
 	if (room >= (int)strlen(figures) + 2 + MIN_WIDTH) {
 		int width = room - (int)strlen(figures) - 2;
 
-		print_bar(terminal, width < MAX_WIDTH ? width : MAX_WIDTH, done);
+		fputs("  ", terminal->out);
+		terminal_bar(terminal, width < MAX_WIDTH ? width : MAX_WIDTH, done);
 	}
 	fprintf(terminal->out, "%.*s", room, figures);
 }

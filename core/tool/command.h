@@ -22,5 +22,6 @@ extern const struct command eval_command;
 extern const struct command show_command;
 extern const struct command heads_command;
 extern const struct command import_command;
+extern const struct command diagnose_command;
 
 #endif

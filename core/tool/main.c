@@ -12,9 +12,9 @@
 
 enum exit_status { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
-static const struct command *const commands[] = {&embed_command, &train_command, &route_command,
-						 &eval_command,	 &show_command,	 &heads_command,
-						 &import_command};
+static const struct command *const commands[] = {&diagnose_command, &embed_command, &train_command,
+						 &route_command,    &eval_command,  &show_command,
+						 &heads_command,    &import_command};
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -25,7 +25,7 @@ static void print_help(FILE *out)
 	      "commands:\n",
 	      out);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  %-7s%s\n", commands[i]->name, commands[i]->summary);
+		fprintf(out, "  %-9s%s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n" PROGRAM " <command> --help lists its options, --version shows the version.\n",
 	      out);
 }

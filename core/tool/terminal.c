@@ -47,3 +47,16 @@ const char *terminal_style(const struct terminal *terminal, enum terminal_style 
 	assert((unsigned)style < N_TERMINAL_STYLES);
 	return terminal->colour ? sequences[style] : "";
 }
+
+void terminal_bar(const struct terminal *terminal, int width, double done)
+{
+	int filled = (int)(done * width + 0.5);
+
+	fputs(terminal_style(terminal, STYLE_ACCENT), terminal->out);
+	for (int i = 0; i < filled; i++)
+		fputc('#', terminal->out);
+	fputs(terminal_style(terminal, STYLE_DIM), terminal->out);
+	for (int i = filled; i < width; i++)
+		fputc('.', terminal->out);
+	fputs(terminal_style(terminal, STYLE_PLAIN), terminal->out);
+}

@@ -27,4 +27,7 @@ void terminal_measure(struct terminal *terminal);
  * style. */
 const char *terminal_style(const struct terminal *terminal, enum terminal_style style);
 
+/** terminal_bar(terminal, width, done): width characters, the part done of them, 0 to 1, filled. */
+void terminal_bar(const struct terminal *terminal, int width, double done);
+
 #endif

@@ -5,15 +5,19 @@ Every wait is bounded, every server listens on 127.0.0.1 on a port of its own ch
 by its process id. A line of level error that a test did not announce fails the test, and so does
 anything a sanitizer has to say.
 """
+import fcntl
 import http.client
 import json
 import os
+import pty
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 from pathlib import Path
@@ -59,6 +63,28 @@ def run(name, *arguments, env=None, timeout=PATIENCE):
     if SANITIZER_OUTPUT.search(done.stderr):
         raise AssertionError(f"{name} {arguments}:\n{done.stderr}")
     return done.returncode, done.stdout, done.stderr
+
+
+def run_on_terminal(name, *arguments, columns=100, env=None, timeout=PATIENCE):
+    """Run a program with a terminal as standard output; (exit status, what it got, stderr)."""
+    terminal, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([program(name), *map(str, arguments)], stdout=slave, text=True,
+                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               env=clean_environment(TERM="xterm") | (env or {}))
+    os.close(slave)
+    output = b""
+    while True:
+        try:
+            chunk = os.read(terminal, 65536)
+        except OSError:  # Linux: the other end is closed
+            break
+        if not chunk:
+            break
+        output += chunk
+    os.close(terminal)
+    _, errors = process.communicate(timeout=timeout)
+    return process.returncode, output.decode().replace("\r\n", "\n"), errors
 
 
 def wait_until(condition, what, seconds=PATIENCE):

@@ -1,21 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The command line of micro-model: what people see, what programs read, what a fault leaves."""
-import fcntl
 import gzip
 import hashlib
 import json
 import os
-import pty
 import random
 import re
 import signal
-import struct
 import subprocess
-import termios
 
 import models
-from harness import PATIENCE, Scenario, clean_environment, main, program, run
+from harness import PATIENCE, Scenario, clean_environment, main, program, run, run_on_terminal
 
 EPOCH_LINE = re.compile(r"epoch +(\d+)/(\d+)  NLL \d\.\d{4}  held out: accuracy [01]\.\d{4}, "
                         r"NLL \d\.\d{4}  \d+ pairs/s  \d+:\d\d left")
@@ -84,25 +80,10 @@ class MicroModel(Scenario):
 
     def on_terminal(self, *arguments, columns=100, **env):
         """Run to the end with a terminal as standard output; (exit status, what it got)."""
-        terminal, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        process = subprocess.Popen([program("micro-model"), *map(str, arguments)], stdout=slave,
-                                   stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                   env=clean_environment(TERM="xterm") | env)
-        os.close(slave)
-        output = b""
-        while True:
-            try:
-                chunk = os.read(terminal, 65536)
-            except OSError:  # Linux: the other end is closed
-                break
-            if not chunk:
-                break
-            output += chunk
-        os.close(terminal)
-        _, errors = process.communicate(timeout=PATIENCE)
-        self.assertEqual(errors, b"")
-        return process.returncode, output.decode().replace("\r\n", "\n")
+        status, output, errors = run_on_terminal("micro-model", *arguments, columns=columns,
+                                                 env=env)
+        self.assertEqual(errors, "")
+        return status, output
 
     def assert_refused(self, status, arguments, *fragments):
         """One line on standard error with these fragments, nothing on standard output."""
@@ -396,7 +377,7 @@ class Faults(MicroModel):
     def test_help_and_version(self):
         for arguments in (["--help"], ["train", "--help"], ["route", "--help"], ["eval", "--help"],
                           ["show", "--help"],
-                          ["heads", "--help"], ["import", "--help"],
+                          ["heads", "--help"], ["import", "--help"], ["diagnose", "--help"],
                           ["train", "--no-such-option", "--help"]):
             status, output, errors = run("micro-model", *arguments)
             self.assertEqual((status, errors), (0, ""))
