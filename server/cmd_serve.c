@@ -234,8 +234,8 @@ static int show(enum config_action action)
 	fputs("usage: microd --model FILE [options]\n"
 	      "       microd COMMAND [options]\n\n"
 	      "Serves a MiCRo model over HTTP and learns each user's preferences.\n"
-	      "SIGTERM finishes what is in flight and ends; SIGHUP reads the model, the API keys\n"
-	      "and the certificate again.\n\n"
+	      "SIGTERM finishes what is in flight and ends; SIGHUP reads the model, the API\n"
+	      "keys and the certificate again.\n\n"
 	      "commands, each with its own --help:\n",
 	      stdout);
 	command_list(stdout);
