@@ -2,14 +2,21 @@
 #include "server/token_bucket.h"
 
 #define NS_PER_S 1e9
+/* A century, so that no sum of times overflows. */
+#define MAX_NS 3.2e18
+
+static int64_t limited(double ns)
+{
+	return ns < MAX_NS ? (int64_t)ns : (int64_t)MAX_NS;
+}
 
 struct token_rate token_rate_of(double rate, double burst)
 {
 	if (rate <= 0)
 		return (struct token_rate){0};
 	return (struct token_rate){
-	    .interval_ns = (int64_t)(NS_PER_S / rate),
-	    .burst_ns = (int64_t)(NS_PER_S / rate * burst),
+	    .interval_ns = limited(NS_PER_S / rate),
+	    .burst_ns = limited(NS_PER_S / rate * burst),
 	};
 }
 

@@ -25,7 +25,8 @@ struct token_bucket {
 	atomic_llong full_at_ns;
 };
 
-/** token_rate_of(rate, burst): rate a second, 0 is no limit; burst >= 1. */
+/** token_rate_of(rate, burst): rate a second, 0 is no limit; burst >= 1. What would take more
+ * than a century takes a century. */
 struct token_rate token_rate_of(double rate, double burst);
 
 /**
