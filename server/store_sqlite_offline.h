@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * store_sqlite_offline.h - what other processes than the daemon do with a state database,
- * also while a daemon has it open: look at it, copy it. Neither changes it.
+ * also while a daemon has it open: look at it, copy it. Neither changes it;
+ * SQLite may leave its files -wal and -shm beside it, empty.
  */
 #ifndef MICRO_SERVER_STORE_SQLITE_OFFLINE_H
 #define MICRO_SERVER_STORE_SQLITE_OFFLINE_H

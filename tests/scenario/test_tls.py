@@ -120,6 +120,13 @@ class Serving(Tls):
         for connection in stuck:
             connection.close()
 
+    def test_handshakes_that_never_end_are_given_up(self):
+        daemon = self.start_tls(self.make("a"), "--idle-timeout", "1")
+        with socket.create_connection(("127.0.0.1", daemon.port), PATIENCE) as connection:
+            connection.sendall(b"\x16\x03\x01\x02")
+            while connection.recv(100):  # an alert may come first
+                pass
+
     def test_sigterm_under_load(self):
         daemon = self.start_tls(self.make("a"))
         rngs = [seeded(self, number) for number in range(4)]
