@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# docker build -t microd . && docker run -p 8080:8080 -v micro-state:/var/lib/micro microd
+# docker build -t microd .
+# docker run -p 127.0.0.1:8080:8080 -e MICROD_ALLOW_ANONYMOUS=1 -v micro-state:/var/lib/micro microd
+#
+# It listens on every address of the container, so it does not start without API keys (a mounted
+# file in MICROD_API_KEYS, or one key in MICROD_API_KEY) or MICROD_ALLOW_ANONYMOUS=1, which is for
+# ports that are published to loopback or a private network. The root may be read-only.
 #
 # Serves the demo model. For your own: -v /path/of/models:/models -e MICROD_MODEL=/models/own.safetensors
 # Every option of microd --help has its MICROD_ variable.

@@ -13,13 +13,14 @@
 set -euo pipefail
 
 BUILD=(gcc libc6-dev cmake ninja-build pkg-config python3 curl ca-certificates
-	libmicrohttpd-dev libjansson-dev libopenblas-dev libsqlite3-dev zlib1g-dev
+	libmicrohttpd-dev libgnutls28-dev libjansson-dev libopenblas-dev libsqlite3-dev zlib1g-dev
 	libsodium-dev libunistring-dev uthash-dev)
-# clang: second compiler, fuzzers (with compiler-rt) and the formatting check; numpy: reads our files
-TEST=("${BUILD[@]}" check clang libclang-rt-dev llvm clang-format python3-numpy)
+# clang: second compiler, fuzzers (with compiler-rt) and the formatting check; numpy: reads our files;
+# openssl: certificates for the tests
+TEST=("${BUILD[@]}" check clang libclang-rt-dev llvm clang-format python3-numpy openssl)
 BENCH=(python3-numpy python3-torch)
 # the serial OpenBLAS: the daemon runs BLAS on one thread anyway
-RUNTIME=(libmicrohttpd12 libjansson4 libopenblas0-serial libsqlite3-0 zlib1g
+RUNTIME=(libmicrohttpd12 libgnutls30 libjansson4 libopenblas0-serial libsqlite3-0 zlib1g
 	libsodium23 libunistring2)
 
 say() { echo "install-packages: $*"; }

@@ -17,11 +17,13 @@
 static void record(struct api *api, const struct exchange *exchange)
 {
 	enum status code = exchange->err.code;
-	enum log_level level = LOG_DEBUG;
+	enum log_level level = api->access_log ? LOG_INFO : LOG_DEBUG;
 	double seconds = clock_monotonic() - exchange->began;
 	struct log_line line;
 
 	metrics_request(&api->metrics, &exchange->match, exchange->http_status, seconds);
+	if (code != STATUS_OK)
+		metrics_refusal(&api->metrics, code);
 	if (code != STATUS_OK)
 		level = status_http(code) == 500 || status_http(code) == 507 ? LOG_ERROR : LOG_INFO;
 	log_begin(&line, level, "request");
@@ -30,6 +32,8 @@ static void record(struct api *api, const struct exchange *exchange)
 	log_text(&line, "route", route_pattern(exchange->match.route));
 	log_int(&line, "status", exchange->http_status);
 	log_real(&line, "ms", seconds * 1e3);
+	if (exchange->caller.name[0] != '\0')
+		log_text(&line, "key", exchange->caller.name);
 	if (code != STATUS_OK)
 		log_text(&line, "code", status_code(code));
 	/* a client's fault may quote the client's texts in its message; ours does not */
@@ -104,6 +108,24 @@ static void take_request_id(const struct api *api, struct exchange *exchange, co
 		identifier_uuid(api->service.random_bytes, exchange->request_id);
 }
 
+/* Whether there is such a route is told to those who may know. */
+static enum status admit(struct api *api, struct exchange *exchange,
+			 const struct exchange_head *head)
+{
+	enum status found = route_find(head->method, head->path, &exchange->match, &exchange->err);
+	enum status allowed;
+	struct err refusal;
+
+	if (api->access == NULL)
+		return found;
+	allowed = access_check(api->access, &exchange->match, head->authorization,
+			       (int64_t)(exchange->began * 1e9), &exchange->caller, &refusal);
+	if (allowed == STATUS_OK)
+		return found;
+	exchange->err = refusal;
+	return allowed;
+}
+
 void api_open(struct api *api, struct exchange *exchange, const struct exchange_head *head)
 {
 	struct err *err = &exchange->err;
@@ -112,7 +134,7 @@ void api_open(struct api *api, struct exchange *exchange, const struct exchange_
 	exchange->began = clock_monotonic();
 	atomic_fetch_add(&api->metrics.in_flight, 1);
 	take_request_id(api, exchange, head->request_id);
-	status = route_find(head->method, head->path, &exchange->match, err);
+	status = admit(api, exchange, head);
 	if (status == STATUS_OK && exchange->match.method == METHOD_POST &&
 	    !is_json(head->content_type))
 		status =
@@ -213,24 +235,33 @@ static void show_model(struct api *api, struct exchange *exchange)
 	answer_json(api, exchange);
 }
 
+static enum status check_ready(struct api *api, struct err *err)
+{
+	if (atomic_load(&api->stopping))
+		return err_set(err, STATUS_SHUTTING_DOWN, "the daemon is stopping");
+	return store_check(api->service.store, err);
+}
+
 static void show_metrics(struct api *api, struct exchange *exchange)
 {
-	struct writer_stats stats;
+	struct metrics_state state = {
+	    .ready = check_ready(api, NULL) == STATUS_OK,
+	    .n_api_keys = access_n_keys(api->access),
+	    .tls_expiry = api->tls == NULL ? 0 : tls_expiry(api->tls),
+	};
 
 	exchange->served = live_model_acquire(api->live);
-	writer_stats(api->writer, &stats);
-	metrics_render(&api->metrics, &exchange->served->model, &stats, &exchange->answer);
+	state.model = &exchange->served->model;
+	writer_stats(api->writer, &state.writer);
+	metrics_render(&api->metrics, &state, &exchange->answer);
 	answer(api, exchange, 200, METRICS_CONTENT_TYPE);
 }
 
 static void ready(struct api *api, struct exchange *exchange)
 {
 	struct err *err = &exchange->err;
-	enum status status = atomic_load(&api->stopping)
-				 ? err_set(err, STATUS_SHUTTING_DOWN, "the daemon is stopping")
-				 : store_check(api->service.store, err);
 
-	if (status == STATUS_OK) {
+	if (check_ready(api, err) == STATUS_OK) {
 		buffer_add_string(&exchange->answer, "{\"status\":\"ready\"}");
 		answer_json(api, exchange);
 		return;

@@ -18,10 +18,12 @@
 #include <stddef.h>
 
 #include "core/base/err.h"
+#include "server/access.h"
 #include "server/exchange.h"
 #include "server/live_model.h"
 #include "server/metrics.h"
 #include "server/service.h"
+#include "server/tls.h"
 #include "server/writer.h"
 
 /* What the routes work with; shared by all threads. */
@@ -29,17 +31,20 @@ struct api {
 	struct service service;
 	struct live_model *live;
 	struct writer *writer;
+	struct access *access; /* NULL: everyone may do everything */
+	struct tls *tls;       /* for /metrics; NULL: plain HTTP */
 	struct metrics metrics;
 	size_t max_body; /* bytes */
 	size_t max_items;
 	size_t max_responses;
 	double max_strength;
+	bool access_log;      /* answers that are no refusals are logged at LOG_INFO */
 	atomic_bool stopping; /* /readyz says no, connections are closed after their answer */
 };
 
 enum api_next { API_ANSWERED, API_WRITE };
 
-/** api_open(api, exchange, head): find the route, check what the headers tell;
+/** api_open(api, exchange, head): find the route, check the key and what else the headers tell;
  * exchange is zeroed. It may be answered (refused) already then. */
 void api_open(struct api *api, struct exchange *exchange, const struct exchange_head *head);
 

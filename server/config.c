@@ -2,9 +2,10 @@
 #include "server/config.h"
 
 #include <limits.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "core/base/options.h"
+#include "server/listener.h"
 #include "server/log.h"
 
 #define AT(field) offsetof(struct config, field)
@@ -183,6 +184,57 @@ static const struct option_spec options[] = {
      .value_name = "SECONDS",
      .help = "How long requests in flight may take after SIGTERM.",
      .offset = AT(grace)},
+    {.name = "api-keys",
+     .env = "MICROD_API_KEYS",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .value_name = "FILE",
+     .help = "Keys of clients, lines of microd key new; SIGHUP reads it again. Every route "
+	     "but /livez and /readyz needs a key then. A single key may be in "
+	     "MICROD_API_KEY instead, in the environment only.",
+     .offset = AT(api_keys)},
+    {.name = "allow-anonymous",
+     .env = "MICROD_ALLOW_ANONYMOUS",
+     .type = OPTION_FLAG,
+     .help = "Listen on more than loopback without keys: whoever reaches the port may "
+	     "read and delete users.",
+     .offset = AT(allow_anonymous)},
+    {.name = "rate-limit",
+     .env = "MICROD_RATE_LIMIT",
+     .type = OPTION_REAL,
+     .min = 0,
+     .max = 1e6,
+     .default_text = "0",
+     .value_name = "R",
+     .help = "Requests a second for each key, 0 is no limit; more are refused with 503.",
+     .offset = AT(rate_limit)},
+    {.name = "rate-burst",
+     .env = "MICROD_RATE_BURST",
+     .type = OPTION_REAL,
+     .min = 1,
+     .max = 1e6,
+     .default_text = "100",
+     .value_name = "N",
+     .help = "Requests of a key that may come at once, within --rate-limit.",
+     .offset = AT(rate_burst)},
+    {.name = "tls-cert",
+     .env = "MICROD_TLS_CERT",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .value_name = "FILE",
+     .help = "Serve HTTPS with this certificate, in PEM, followed by those that lead to "
+	     "its issuer; SIGHUP reads it again.",
+     .offset = AT(tls_cert)},
+    {.name = "tls-key",
+     .env = "MICROD_TLS_KEY",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX,
+     .value_name = "FILE",
+     .help = "Its private key, in PEM.",
+     .offset = AT(tls_key)},
     {.name = "keep-inputs",
      .env = "MICROD_KEEP_INPUTS",
      .type = OPTION_FLAG,
@@ -201,24 +253,53 @@ static const struct option_spec options[] = {
      .value_name = "LEVEL",
      .help = "What is logged to stderr.",
      .offset = AT(log_level)},
+    {.name = "access-log",
+     .env = "MICROD_ACCESS_LOG",
+     .type = OPTION_FLAG,
+     .help = "Log every request, not only those that are refused.",
+     .offset = AT(access_log)},
 };
 
-static bool asks_for(int argc, char **argv, const char *flag)
+bool config_has_keys(const struct config *config)
 {
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], flag) == 0)
-			return true;
-	}
-	return false;
+	return config->api_keys != NULL || config->api_key != NULL;
 }
 
-/* libmicrohttpd divides the connections among its threads. */
+static enum status check_access(const struct config *config, struct err *err)
+{
+	if (config_has_keys(config))
+		return STATUS_OK;
+	if (config->rate_limit > 0)
+		return err_set(err, STATUS_USAGE,
+			       "--rate-limit is for each key: want --api-keys FILE too");
+	if (config->allow_anonymous || !listener_is_exposed(config->listen))
+		return STATUS_OK;
+	return err_set(err, STATUS_USAGE,
+		       "--listen %s lets other machines in: want --api-keys FILE (or a key in "
+		       "MICROD_API_KEY), or --allow-anonymous to let everyone in",
+		       config->listen);
+}
+
 static enum status check_together(const struct config *config, struct err *err)
 {
-	if (config->max_connections >= config->threads)
-		return STATUS_OK;
-	return err_set(err, STATUS_USAGE, "--max-connections %lld: want at least --threads %lld",
-		       (long long)config->max_connections, (long long)config->threads);
+	/* libmicrohttpd divides the connections among its threads */
+	if (config->max_connections < config->threads)
+		return err_set(err, STATUS_USAGE,
+			       "--max-connections %lld: want at least --threads %lld",
+			       (long long)config->max_connections, (long long)config->threads);
+	if ((config->tls_cert == NULL) != (config->tls_key == NULL))
+		return err_set(err, STATUS_USAGE,
+			       "%s FILE is missing: want --tls-cert and --tls-key, or neither",
+			       config->tls_cert == NULL ? "--tls-cert" : "--tls-key");
+	return check_access(config, err);
+}
+
+/* Not an option: the command line of a process is there for everyone to read. */
+static const char *key_of_environment(void)
+{
+	const char *key = getenv("MICROD_API_KEY");
+
+	return key == NULL || key[0] == '\0' ? NULL : key;
 }
 
 enum status config_parse(int argc, char **argv, struct config *config_out,
@@ -228,22 +309,19 @@ enum status config_parse(int argc, char **argv, struct config *config_out,
 
 	*config_out = (struct config){0};
 	*action_out = CONFIG_HELP;
-	if (asks_for(argc, argv, "--help"))
+	if (options_ask_for(argc, argv, "--help"))
 		return STATUS_OK;
 	*action_out = CONFIG_VERSION;
-	if (asks_for(argc, argv, "--version"))
+	if (options_ask_for(argc, argv, "--version"))
 		return STATUS_OK;
 	*action_out = CONFIG_RUN;
+	config_out->api_key = key_of_environment();
 	status = options_parse(options, N_OPTIONS, argc, argv, config_out, NULL, NULL, err);
 	return status == STATUS_OK ? check_together(config_out, err) : status;
 }
 
 void config_help(FILE *out)
 {
-	fputs("usage: microd --model FILE [options]\n\n"
-	      "Serves a MiCRo model over HTTP and learns each user's preferences.\n"
-	      "SIGTERM finishes what is in flight and ends; SIGHUP reads the model again.\n\n",
-	      out);
 	options_help(options, N_OPTIONS, out);
 	fputs("  --help\n      Show this text.\n\n  --version\n      Show the version.\n", out);
 }

@@ -30,9 +30,17 @@ struct config {
 	int64_t max_batch;
 	int64_t busy_timeout; /* milliseconds */
 	double grace;	      /* seconds */
+	const char *api_keys; /* NULL: none */
+	const char *api_key;  /* the key itself; from the environment only; NULL: none */
+	bool allow_anonymous;
+	double rate_limit;    /* requests a second for each key; 0: no limit */
+	double rate_burst;    /* requests */
+	const char *tls_cert; /* NULL: plain HTTP */
+	const char *tls_key;
 	bool keep_inputs;
 	bool no_state_check;
 	int log_level; /* enum log_level */
+	bool access_log;
 };
 
 enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
@@ -45,7 +53,10 @@ enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
 enum status config_parse(int argc, char **argv, struct config *config_out,
 			 enum config_action *action_out, struct err *err);
 
-/** config_help(out): the text of --help. */
+/** config_has_keys(config): whether callers must show a key. */
+bool config_has_keys(const struct config *config);
+
+/** config_help(out): the options' part of --help. */
 void config_help(FILE *out);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "core/base/err.h"
+#include "server/access.h"
 #include "server/arena.h"
 #include "server/buffer.h"
 #include "server/identifier.h"
@@ -20,15 +21,17 @@
 /* What the HTTP layer knows of a request once its headers are in. */
 struct exchange_head {
 	const char *method;
-	const char *path;	  /* still escaped, without the query */
-	const char *content_type; /* NULL: none */
-	const char *request_id;	  /* the client's, NULL: none */
+	const char *path;	   /* still escaped, without the query */
+	const char *content_type;  /* NULL: none */
+	const char *request_id;	   /* the client's, NULL: none */
+	const char *authorization; /* NULL: none */
 };
 
 struct exchange {
 	/* the request */
 	struct route_match match;
 	char request_id[REQUEST_ID_MAX + 1];
+	struct access_caller caller;
 	double began; /* clock_monotonic() */
 	struct buffer body;
 	/* while it is answered */

@@ -41,17 +41,31 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
+static bool add_retry_after(const struct exchange *exchange, struct MHD_Response *response)
+{
+	unsigned seconds = exchange->caller.retry_after;
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", seconds == 0 ? 1 : seconds);
+	return MHD_add_response_header(response, "Retry-After", text);
+}
+
 static bool add_headers(const struct call *call, struct MHD_Response *response)
 {
 	const struct exchange *exchange = &call->exchange;
 	bool ok = MHD_add_response_header(response, "Content-Type", exchange->content_type) &&
 		  MHD_add_response_header(response, "X-Request-Id", exchange->request_id);
 
+	if (exchange->http_status == 401)
+		ok = ok &&
+		     MHD_add_response_header(response, "WWW-Authenticate",
+					     ACCESS_CHALLENGE_BEARER) &&
+		     MHD_add_response_header(response, "WWW-Authenticate", ACCESS_CHALLENGE_BASIC);
 	if (exchange->http_status == 405)
 		ok = ok &&
 		     MHD_add_response_header(response, "Allow", route_allow(exchange->match.route));
 	if (exchange->http_status == 503)
-		ok = ok && MHD_add_response_header(response, "Retry-After", "1");
+		ok = ok && add_retry_after(exchange, response);
 	if (call->last || atomic_load(&call->httpd->api->stopping))
 		ok = ok && MHD_add_response_header(response, "Connection", "close");
 	return ok;
@@ -147,6 +161,7 @@ static enum MHD_Result open_call(struct httpd *httpd, struct MHD_Connection *con
 	    .path = path,
 	    .content_type = header(connection, "Content-Type"),
 	    .request_id = header(connection, "X-Request-Id"),
+	    .authorization = header(connection, "Authorization"),
 	};
 	struct call *call = mem_array(1, sizeof(*call));
 
@@ -306,25 +321,35 @@ static void log_message(void *context, const char *format, va_list args)
 
 static struct MHD_Daemon *start_daemon(const struct httpd_options *options, struct httpd *httpd)
 {
-	const struct MHD_OptionItem pool[] = {
-	    {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)options->n_threads, NULL},
-	    {MHD_OPTION_END, 0, NULL},
-	};
+	const unsigned tls = options->tls == NULL ? 0 : MHD_USE_TLS;
+	struct MHD_OptionItem more[4];
+	size_t n = 0;
+
+	if (options->tls != NULL) {
+		more[n++] =
+		    (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES};
+		more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK2, 0,
+						    (void *)tls_retrieve};
+	}
+	/* libmicrohttpd refuses a pool of one */
+	if (options->n_threads > 1)
+		more[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE,
+						    (intptr_t)options->n_threads, NULL};
+	more[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 
 	/* Not epoll: when exactly 128 of its events, or a multiple, are there at once,
 	 * libmicrohttpd 0.9.75 waits for another one before it looks at them, and the end of a
 	 * client that came together with its last bytes goes unnoticed. Both last until the
 	 * idle timeout. The logger first: it is used while the other options are read. */
 	return MHD_start_daemon(
-	    MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, admit,
-	    httpd, handle, httpd, MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
+	    MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | tls, 0,
+	    admit, httpd, handle, httpd, MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
 	    MHD_OPTION_LISTEN_SOCKET, options->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, completed,
 	    NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
 	    options->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->connection_memory,
-	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-	    /* libmicrohttpd refuses a pool of one */
-	    options->n_threads > 1 ? MHD_OPTION_ARRAY : MHD_OPTION_END, pool, MHD_OPTION_END);
+	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY,
+	    more, MHD_OPTION_END);
 }
 
 enum status httpd_start(const struct httpd_options *options, struct api *api,
@@ -337,6 +362,7 @@ enum status httpd_start(const struct httpd_options *options, struct api *api,
 		return err_no_memory(err, "the HTTP server");
 	}
 	httpd->api = api;
+	tls_serve(options->tls);
 	httpd->daemon = start_daemon(options, httpd);
 	if (httpd->daemon == NULL) {
 		close(options->listen_fd);

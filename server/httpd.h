@@ -12,6 +12,7 @@
 
 #include "core/base/err.h"
 #include "server/api.h"
+#include "server/tls.h"
 
 struct httpd; /* opaque */
 
@@ -21,6 +22,7 @@ struct httpd_options {
 	unsigned max_connections;
 	unsigned idle_timeout;	  /* seconds */
 	size_t connection_memory; /* bytes for the headers of a connection */
+	struct tls *tls;	  /* HTTPS; outlives the server; NULL: plain HTTP */
 };
 
 /** httpd_start(options, api, httpd_out, err): serve; takes options->listen_fd over,

@@ -80,3 +80,21 @@ enum status listener_open(const char *address, uint16_t port, int *fd_out, uint1
 	*port_out = bound_port(fd);
 	return STATUS_OK;
 }
+
+enum status listener_check(const char *address, struct err *err)
+{
+	union socket_address parsed;
+
+	return parse_address(address, 0, &parsed, err);
+}
+
+bool listener_is_exposed(const char *address)
+{
+	union socket_address parsed;
+
+	if (parse_address(address, 0, &parsed, NULL) != STATUS_OK)
+		return false;
+	if (parsed.any.sa_family == AF_INET6)
+		return !IN6_IS_ADDR_LOOPBACK(&parsed.v6.sin6_addr);
+	return ntohl(parsed.v4.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET;
+}

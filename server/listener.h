@@ -3,6 +3,7 @@
 #ifndef MICRO_SERVER_LISTENER_H
 #define MICRO_SERVER_LISTENER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/err.h"
@@ -14,5 +15,12 @@
  */
 enum status listener_open(const char *address, uint16_t port, int *fd_out, uint16_t *port_out,
 			  struct err *err);
+
+/** listener_check(address, err): STATUS_USAGE if it is no IPv4 or IPv6 literal. */
+enum status listener_check(const char *address, struct err *err);
+
+/** listener_is_exposed(address): an address that other machines may reach: no loopback; false
+ * also for what is no address. */
+bool listener_is_exposed(const char *address);
 
 #endif

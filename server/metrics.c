@@ -6,7 +6,8 @@
 #include "server/process.h"
 
 /* Every HTTP status that status_http() knows, and 0 for any other. */
-static const int codes[METRICS_N_CODES] = {200, 400, 404, 405, 413, 415, 422, 500, 503, 507, 0};
+static const int codes[METRICS_N_CODES] = {200, 400, 401, 403, 404, 405, 413,
+					   415, 422, 500, 503, 507, 0};
 
 /* One counter of requests. */
 struct metrics_cell {
@@ -20,7 +21,18 @@ static const double buckets[METRICS_N_BUCKETS] = {
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5};
 
 static const char *const feedback_names[] = {"applied", "duplicate", "refused"};
+static const char *const reloaded_names[] = {"model", "keys", "tls"};
 static const char *const reload_names[] = {"ok", "failed"};
+
+/* Counts of values by upper bound, and what they belong to. */
+struct histogram {
+	const char *name;
+	const char *label, *value; /* NULL: none */
+	const double *bounds;	   /* [n_bounds] */
+	size_t n_bounds;
+	const unsigned long long *counts; /* [n_bounds + 1], not cumulative; last: +Inf */
+	double sum;
+};
 
 static size_t code_index(int http_status)
 {
@@ -51,6 +63,18 @@ void metrics_request(struct metrics *metrics, const struct route_match *match, i
 				  memory_order_relaxed);
 	atomic_fetch_add_explicit(&metrics->duration_us[match->route],
 				  (unsigned long long)(seconds * 1e6), memory_order_relaxed);
+}
+
+void metrics_refusal(struct metrics *metrics, enum status code)
+{
+	atomic_fetch_add_explicit(&metrics->refusals[code], 1, memory_order_relaxed);
+}
+
+void metrics_reload(struct metrics *metrics, enum reloaded what, enum status status)
+{
+	enum reload_result result = status == STATUS_OK ? RELOAD_OK : RELOAD_FAILED;
+
+	atomic_fetch_add_explicit(&metrics->reloads[what][result], 1, memory_order_relaxed);
 }
 
 static unsigned long long count(atomic_ullong *counter)
@@ -132,28 +156,71 @@ static void render_requests(struct metrics *metrics, struct buffer *out)
 		   (double)atomic_load(&metrics->in_flight));
 }
 
+static void render_refusals(struct metrics *metrics, struct buffer *out)
+{
+	add_family(out, "micro_http_refusals_total", "counter",
+		   "Answers that were errors, by their code.");
+	for (enum status code = STATUS_OK + 1; code < N_STATUSES; code++) {
+		unsigned long long n = count(&metrics->refusals[code]);
+
+		if (n == 0)
+			continue;
+		add_label(out, "micro_http_refusals_total{code", status_code(code));
+		add_value(out, "}", (double)n);
+	}
+}
+
+/* One line of a histogram; bound NULL: not of a bucket. */
+static void add_histogram_line(struct buffer *out, const struct histogram *h, const char *suffix,
+			       const char *bound, double value)
+{
+	const char *before = "{";
+
+	buffer_add_string(out, h->name);
+	buffer_add_string(out, suffix);
+	if (h->label != NULL) {
+		buffer_add_string(out, before);
+		add_label(out, h->label, h->value);
+		before = ",";
+	}
+	if (bound != NULL) {
+		buffer_add_string(out, before);
+		add_label(out, "le", bound);
+	}
+	add_value(out, h->label == NULL && bound == NULL ? "" : "}", value);
+}
+
+static void render_histogram(struct buffer *out, const struct histogram *h)
+{
+	unsigned long long sum = 0;
+	char bound[32];
+
+	for (size_t i = 0; i < h->n_bounds; i++) {
+		snprintf(bound, sizeof(bound), "%g", h->bounds[i]);
+		sum += h->counts[i];
+		add_histogram_line(out, h, "_bucket", bound, (double)sum);
+	}
+	sum += h->counts[h->n_bounds];
+	add_histogram_line(out, h, "_bucket", "+Inf", (double)sum);
+	add_histogram_line(out, h, "_sum", NULL, h->sum);
+	add_histogram_line(out, h, "_count", NULL, (double)sum);
+}
+
 static void render_duration(struct metrics *metrics, enum route route, struct buffer *out)
 {
-	static const char name[] = "micro_http_request_duration_seconds";
-	const char *pattern = route_pattern(route);
-	unsigned long long sum = 0;
-	char bound[32] = "";
+	unsigned long long counts[METRICS_N_BUCKETS + 1];
 
-	for (size_t i = 0; i <= METRICS_N_BUCKETS; i++) {
-		if (i < METRICS_N_BUCKETS)
-			snprintf(bound, sizeof(bound), "%g", buckets[i]);
-		sum += count(&metrics->bucket[route][i]);
-		buffer_add_string(out, name);
-		add_label(out, "_bucket{route", pattern);
-		add_label(out, ",le", i < METRICS_N_BUCKETS ? bound : "+Inf");
-		add_value(out, "}", (double)sum);
-	}
-	buffer_add_string(out, name);
-	add_label(out, "_sum{route", pattern);
-	add_value(out, "}", (double)count(&metrics->duration_us[route]) / 1e6);
-	buffer_add_string(out, name);
-	add_label(out, "_count{route", pattern);
-	add_value(out, "}", (double)sum);
+	for (size_t i = 0; i <= METRICS_N_BUCKETS; i++)
+		counts[i] = count(&metrics->bucket[route][i]);
+	render_histogram(out, &(struct histogram){
+				  .name = "micro_http_request_duration_seconds",
+				  .label = "route",
+				  .value = route_pattern(route),
+				  .bounds = buckets,
+				  .n_bounds = METRICS_N_BUCKETS,
+				  .counts = counts,
+				  .sum = (double)count(&metrics->duration_us[route]) / 1e6,
+			      });
 }
 
 static void render_work(struct metrics *metrics, struct buffer *out)
@@ -165,20 +232,45 @@ static void render_work(struct metrics *metrics, struct buffer *out)
 		add_label(out, "micro_feedback_total{result", feedback_names[i]);
 		add_value(out, "}", (double)count(&metrics->feedback[i]));
 	}
-	add_family(out, "micro_model_reloads_total", "counter",
-		   "Times the model was loaded again.");
-	for (size_t i = 0; i < N_RELOAD_RESULTS; i++) {
-		add_label(out, "micro_model_reloads_total{result", reload_names[i]);
-		add_value(out, "}", (double)count(&metrics->reloads[i]));
+}
+
+static void render_reloads(struct metrics *metrics, struct buffer *out)
+{
+	add_family(out, "micro_reloads_total", "counter", "What SIGHUP read again.");
+	for (size_t what = 0; what < N_RELOADED; what++) {
+		for (size_t result = 0; result < N_RELOAD_RESULTS; result++) {
+			add_label(out, "micro_reloads_total{what", reloaded_names[what]);
+			add_label(out, ",result", reload_names[result]);
+			add_value(out, "}", (double)count(&metrics->reloads[what][result]));
+		}
 	}
+}
+
+static void render_commits(const struct writer_stats *writer, struct buffer *out)
+{
+	add_family(out, "micro_store_commit_operations", "histogram",
+		   "Operations in a committed transaction.");
+	render_histogram(out, &(struct histogram){
+				  .name = "micro_store_commit_operations",
+				  .bounds = writer_sizes,
+				  .n_bounds = WRITER_N_SIZES,
+				  .counts = writer->by_size,
+				  .sum = (double)writer->ops,
+			      });
+	add_family(out, "micro_store_commit_duration_seconds", "histogram",
+		   "From the first operation of a transaction to its being durable.");
+	render_histogram(out, &(struct histogram){
+				  .name = "micro_store_commit_duration_seconds",
+				  .bounds = writer_times,
+				  .n_bounds = WRITER_N_TIMES,
+				  .counts = writer->by_time,
+				  .sum = writer->commit_seconds,
+			      });
 }
 
 static void render_writer(const struct writer_stats *writer, struct buffer *out)
 {
-	add_single(out, "micro_store_commits_total", "counter", "Transactions committed.",
-		   (double)writer->commits);
-	add_single(out, "micro_store_committed_ops_total", "counter", "Operations in them.",
-		   (double)writer->ops);
+	render_commits(writer, out);
 	add_single(out, "micro_store_commit_failures_total", "counter", "Transactions that failed.",
 		   (double)writer->failed_commits);
 	add_single(out, "micro_store_queue_length", "gauge", "Writes waiting.",
@@ -222,16 +314,29 @@ static void render_process(struct buffer *out)
 	add_value(out, "}", 1);
 }
 
-void metrics_render(struct metrics *metrics, const struct model *model,
-		    const struct writer_stats *writer, struct buffer *out)
+static void render_access(const struct metrics_state *state, struct buffer *out)
+{
+	add_single(out, "micro_ready", "gauge", "1 if /readyz says ready.", state->ready);
+	add_single(out, "micro_api_keys", "gauge", "API keys that are known; 0: none is wanted.",
+		   (double)state->n_api_keys);
+	if (state->tls_expiry != 0)
+		add_single(out, "micro_tls_certificate_expiry_time_seconds", "gauge",
+			   "End of the certificate, in seconds since 1970.",
+			   (double)state->tls_expiry);
+}
+
+void metrics_render(struct metrics *metrics, const struct metrics_state *state, struct buffer *out)
 {
 	render_requests(metrics, out);
+	render_refusals(metrics, out);
 	add_family(out, "micro_http_request_duration_seconds", "histogram",
 		   "From a request's headers to its answer.");
 	for (enum route r = 0; r < N_ROUTES; r++)
 		render_duration(metrics, r, out);
 	render_work(metrics, out);
-	render_writer(writer, out);
-	render_model(model, out);
+	render_reloads(metrics, out);
+	render_writer(&state->writer, out);
+	render_access(state, out);
+	render_model(state->model, out);
 	render_process(out);
 }

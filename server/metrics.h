@@ -18,9 +18,12 @@
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-enum { METRICS_N_CODES = 11, METRICS_N_BUCKETS = 14 };
+enum { METRICS_N_CODES = 13, METRICS_N_BUCKETS = 14 };
 
 enum feedback_result { FEEDBACK_APPLIED, FEEDBACK_DUPLICATE, FEEDBACK_REFUSED, N_FEEDBACK_RESULTS };
+
+/* What SIGHUP reads again. */
+enum reloaded { RELOADED_MODEL, RELOADED_KEYS, RELOADED_TLS, N_RELOADED };
 
 enum reload_result { RELOAD_OK, RELOAD_FAILED, N_RELOAD_RESULTS };
 
@@ -32,19 +35,33 @@ struct metrics {
 	atomic_llong in_flight;
 	atomic_ullong scored;
 	atomic_ullong feedback[N_FEEDBACK_RESULTS];
-	atomic_ullong reloads[N_RELOAD_RESULTS];
+	atomic_ullong refusals[N_STATUSES];
+	atomic_ullong reloads[N_RELOADED][N_RELOAD_RESULTS];
 };
 
 /** metrics_request(metrics, match, http_status, seconds): an answered request. */
 void metrics_request(struct metrics *metrics, const struct route_match *match, int http_status,
 		     double seconds);
 
+/** metrics_refusal(metrics, code): the answer was an error with this code. */
+void metrics_refusal(struct metrics *metrics, enum status code);
+
+/** metrics_reload(metrics, what, status): it was read again, or could not be. */
+void metrics_reload(struct metrics *metrics, enum reloaded what, enum status status);
+
+/* What is known elsewhere. */
+struct metrics_state {
+	const struct model *model;
+	struct writer_stats writer;
+	bool ready; /* as /readyz says */
+	size_t n_api_keys;
+	int64_t tls_expiry; /* seconds since 1970; 0: plain HTTP */
+};
+
 /**
- * metrics_render(metrics, model, writer, out): all counters, and what is known
- * elsewhere: the model, the writer's queue, the process. Labels are fixed sets
- * (routes as patterns), never user input.
+ * metrics_render(metrics, state, out): all counters, the state, and what the process
+ * uses. Labels are fixed sets (routes as patterns), never user input.
  */
-void metrics_render(struct metrics *metrics, const struct model *model,
-		    const struct writer_stats *writer, struct buffer *out);
+void metrics_render(struct metrics *metrics, const struct metrics_state *state, struct buffer *out);
 
 #endif

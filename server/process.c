@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,6 +15,13 @@ static double process_start_time;
 void process_started(void)
 {
 	process_start_time = (double)clock_now_us() / 1e6;
+}
+
+enum status process_restrict(struct err *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return err_errno(err, STATUS_INTERNAL, "give up new privileges");
+	return STATUS_OK;
 }
 
 static double seconds(struct timeval t)

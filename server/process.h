@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "core/base/err.h"
+
 struct process_usage {
 	double cpu_seconds; /* user and system */
 	uint64_t resident_bytes;
@@ -15,6 +17,10 @@ struct process_usage {
 
 /** process_started(): remember the start time; once, at the beginning of main(). */
 void process_started(void);
+
+/** process_restrict(err): from here on no program that this process starts can gain
+ * privileges, by a set-user-id bit or a file's capabilities. */
+enum status process_restrict(struct err *err);
 
 /** process_usage(usage_out): what cannot be read is 0. */
 void process_usage(struct process_usage *usage_out);

@@ -50,7 +50,9 @@ static const struct {
 				    " s.updated_us, (SELECT count(*) FROM events WHERE user = ?1)"
 				    " FROM states s JOIN models m USING (model)"
 				    " WHERE s.user = ?1 ORDER BY s.context, m.id"},
-    [SQL_READ_ANY] = {CONN_READER, "SELECT count(*) FROM models"},
+    [SQL_READ_ANY] = {CONN_READER,
+		      "SELECT (SELECT count(*) FROM models), EXISTS (SELECT * FROM states),"
+		      " EXISTS (SELECT * FROM events)"},
 };
 
 /* What SQLite's primary result codes mean to us; others are STATUS_INTERNAL. */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "core/base/mem.h"
+#include "server/clock.h"
 
 /*
  * Invariants: 1. queued jobs are a list from first to last in the order of submission;
@@ -47,15 +48,34 @@ static struct writer_job *take_batch(struct writer *writer, size_t *n_jobs_out)
 	return batch;
 }
 
-/* Counted before anyone is told, so that who is told finds it counted. */
-static void count_batch(struct writer *writer, size_t n_jobs, bool committed)
+const double writer_sizes[WRITER_N_SIZES] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
+const double writer_times[WRITER_N_TIMES] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
+					     0.01,   0.025,   0.1,    0.5,   1};
+
+/* The first bound that is not below value; n_bounds if all are. */
+static size_t bucket_of(const double *bounds, size_t n_bounds, double value)
 {
+	size_t i = 0;
+
+	while (i < n_bounds && value > bounds[i])
+		i++;
+	return i;
+}
+
+/* Counted before anyone is told, so that who is told finds it counted. */
+static void count_batch(struct writer *writer, size_t n_jobs, double seconds, bool committed)
+{
+	struct writer_stats *stats = &writer->stats;
+
 	pthread_mutex_lock(&writer->lock);
 	if (committed) {
-		writer->stats.commits++;
-		writer->stats.ops += n_jobs;
+		stats->commits++;
+		stats->ops += n_jobs;
+		stats->commit_seconds += seconds;
+		stats->by_size[bucket_of(writer_sizes, WRITER_N_SIZES, (double)n_jobs)]++;
+		stats->by_time[bucket_of(writer_times, WRITER_N_TIMES, seconds)]++;
 	} else {
-		writer->stats.failed_commits++;
+		stats->failed_commits++;
 	}
 	pthread_mutex_unlock(&writer->lock);
 }
@@ -68,10 +88,11 @@ static void *run(void *context)
 
 	while ((job = take_batch(writer, &n_jobs)) != NULL) {
 		struct err ignored; /* each op has its own */
+		double began = clock_monotonic();
 		bool committed =
 		    store_apply(writer->store, writer->ops, n_jobs, &ignored) == STATUS_OK;
 
-		count_batch(writer, n_jobs, committed);
+		count_batch(writer, n_jobs, clock_monotonic() - began, committed);
 		for (; job != NULL; job = next) {
 			next = job->next; /* done may free the job */
 			job->done(job->context, job->op);

@@ -24,11 +24,20 @@ struct writer_job {
 	struct writer_job *next; /* the writer's */
 };
 
+enum { WRITER_N_SIZES = 10, WRITER_N_TIMES = 11 };
+
+/* Upper bounds of the histograms: operations in a commit, and its seconds. */
+extern const double writer_sizes[WRITER_N_SIZES];
+extern const double writer_times[WRITER_N_TIMES];
+
 struct writer_stats {
 	size_t queued; /* jobs waiting now */
 	size_t capacity;
-	unsigned long long commits; /* transactions */
-	unsigned long long ops;	    /* operations in them */
+	unsigned long long commits;			/* transactions */
+	unsigned long long ops;				/* operations in them */
+	unsigned long long by_size[WRITER_N_SIZES + 1]; /* commits, not cumulative; last: larger */
+	unsigned long long by_time[WRITER_N_TIMES + 1];
+	double commit_seconds; /* of all of them */
 	unsigned long long failed_commits;
 };
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a container must show over HTTP: docker_smoke.py URL learns|remembers"""
+"""What a container must show over HTTP: docker_smoke.py URL learns|remembers, with the API key
+in MICRO_KEY, if there is one."""
 import json
+import os
 import sys
 import urllib.request
 
@@ -12,8 +14,10 @@ PROMPT = "How long do I boil an egg?"
 
 def call(path, body=None):
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(sys.argv[1] + path, data,
-                                     {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    if "MICRO_KEY" in os.environ:
+        headers["Authorization"] = f"Bearer {os.environ['MICRO_KEY']}"
+    request = urllib.request.Request(sys.argv[1] + path, data, headers)
     with urllib.request.urlopen(request, timeout=10) as response:
         return json.load(response)
 

@@ -23,12 +23,15 @@
 	X(STATUS_INVALID_BASE64, "invalid_base64", 422)                                            \
 	X(STATUS_EVENT_ID_REUSED, "event_id_reused", 422)                                          \
 	/* HTTP */                                                                                 \
+	X(STATUS_UNAUTHORIZED, "unauthorized", 401)                                                \
+	X(STATUS_FORBIDDEN, "forbidden", 403)                                                      \
 	X(STATUS_NOT_FOUND, "not_found", 404)                                                      \
 	X(STATUS_METHOD_NOT_ALLOWED, "method_not_allowed", 405)                                    \
 	X(STATUS_TOO_LARGE, "too_large", 413)                                                      \
 	X(STATUS_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415)                            \
 	/* resources; what may pass when tried again is 503 */                                     \
 	X(STATUS_OVERLOADED, "overloaded", 503)                                                    \
+	X(STATUS_RATE_LIMITED, "rate_limited", 503)                                                \
 	X(STATUS_SHUTTING_DOWN, "shutting_down", 503)                                              \
 	X(STATUS_NO_MEMORY, "no_memory", 503)                                                      \
 	X(STATUS_STATE_BUSY, "state_busy", 503)                                                    \

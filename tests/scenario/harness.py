@@ -119,14 +119,19 @@ class Answer:
 
 
 class Client:
-    """One keep-alive connection; for one thread."""
+    """One keep-alive connection; for one thread. tls: an SSLContext, for HTTPS."""
 
-    def __init__(self, port):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    def __init__(self, port, headers=None, tls=None):
+        self.headers = dict(headers or {})
+        if tls is None:
+            self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        else:
+            self.connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=PATIENCE,
+                                                          context=tls)
 
     def request(self, method, path, body=None, headers=None):
         """body: bytes or str are sent as they are, anything else as JSON."""
-        headers = dict(headers or {})
+        headers = self.headers | (headers or {})
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)
         if isinstance(body, str):
@@ -152,12 +157,13 @@ class Client:
 class Microd:
     """A microd of our own on a free port, with its log."""
 
-    def __init__(self, folder, model, *options, state=None, env=None):
+    def __init__(self, folder, model, *options, state=None, env=None, tls=None):
         self.folder = Path(folder)
         self.model = model
         self.options = [str(option) for option in options]
         self.state = Path(state or self.folder / "micro.db")
         self.env = env or {}
+        self.tls = tls
         self.log_path = self.folder / "microd.log"
         self.expected_errors = []
         self.process = None
@@ -183,9 +189,10 @@ class Microd:
         if ready:
             wait_until(lambda: self.client.get("/readyz").status == 200, "/readyz")
 
-    def new_client(self):
-        """Another connection; closed at the end of the test."""
-        self.clients.append(Client(self.port))
+    def new_client(self, key=None):
+        """Another connection, with an API key; closed at the end of the test."""
+        headers = {"Authorization": f"Bearer {key}"} if key else None
+        self.clients.append(Client(self.port, headers, self.tls))
         return self.clients[-1]
 
     def log(self):

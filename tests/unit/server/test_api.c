@@ -7,6 +7,7 @@
 
 #include "server/api.h"
 #include "server/log.h"
+#include "tests/unit/server/key_fixture.h"
 #include "tests/unit/server/served_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -104,6 +105,46 @@ START_TEST(every_route_answers)
 		assert_answer(200, cases[i].part);
 	}
 	ck_assert_int_eq(atomic_load(&api.metrics.in_flight), 0);
+}
+END_TEST
+
+START_TEST(with_keys_a_route_is_for_those_who_may)
+{
+	static const struct {
+		const char *method, *route, *authorization;
+		int http_status;
+		const char *part;
+	} cases[] = {
+	    {"GET", "/model", NULL, 401, "\"code\":\"unauthorized\""},
+	    {"GET", "/nowhere", NULL, 401, "unauthorized"},
+	    {"PUT", "/score", "Bearer nobody", 401, "unauthorized"},
+	    {"GET", "/livez", NULL, 200, "ok"},
+	    {"PUT", "/livez", NULL, 405, "method_not_allowed"},
+	    {"GET", "/model", "Bearer the key", 200, "micro/1"},
+	    {"GET", "/nowhere", "Bearer the key", 404, "not_found"},
+	    {"GET", "/users/ada", "Bearer the key", 403, "\"code\":\"forbidden\""},
+	    {"DELETE", "/users/%ff", "Bearer the key", 403, "needs the scope admin"},
+	};
+	char keys[] = "/tmp/micro-api-keys-XXXXXX", line[API_KEY_LINE_MAX];
+	const struct access_options options = {.path = keys};
+
+	close(mkstemp(keys));
+	key_fixture_line("me", SCOPE_SCORE, "the key", line);
+	key_fixture_write(keys, line);
+	ck_assert_int_eq(access_open(&options, &api.access, NULL), STATUS_OK);
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		const struct exchange_head head = {
+		    .method = cases[i].method,
+		    .path = cases[i].route,
+		    .authorization = cases[i].authorization,
+		};
+
+		request_with(&head, "");
+		assert_answer(cases[i].http_status, cases[i].part);
+	}
+	ck_assert_uint_eq(fake.n_applied, 0);
+	access_close(api.access);
+	unlink(keys);
 }
 END_TEST
 
@@ -262,6 +303,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, every_route_answers);
+	tcase_add_test(tcase, with_keys_a_route_is_for_those_who_may);
 	tcase_add_test(tcase, feedback_without_an_id_is_answered_with_one);
 	tcase_add_test(tcase, refused_feedback_writes_nothing);
 	tcase_add_test(tcase, feedback_is_counted_by_what_became_of_it);

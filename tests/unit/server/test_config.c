@@ -50,6 +50,15 @@ START_TEST(defaults_are_those_of_the_contract)
 	ck_assert_int_eq(config.max_batch, 512);
 	ck_assert_int_eq(config.busy_timeout, 5000);
 	ck_assert_double_eq(config.grace, 10);
+	ck_assert_ptr_null(config.api_keys);
+	ck_assert_ptr_null(config.api_key);
+	ck_assert(!config_has_keys(&config));
+	ck_assert(!config.allow_anonymous);
+	ck_assert_double_eq(config.rate_limit, 0);
+	ck_assert_double_eq(config.rate_burst, 100);
+	ck_assert_ptr_null(config.tls_cert);
+	ck_assert_ptr_null(config.tls_key);
+	ck_assert(!config.access_log);
 	ck_assert(!config.keep_inputs);
 	ck_assert(!config.no_state_check);
 	ck_assert_int_eq(config.log_level, LOG_INFO);
@@ -108,6 +117,12 @@ START_TEST(fault_names_the_option_and_what_would_be_right)
 	    {{"--model", "m", "stray"}, {"stray", ""}},
 	    {{"--model", "m", "--threads", "8", "--max-connections", "4"},
 	     {"--max-connections 4", "--threads 8"}},
+	    {{"--model", "m", "--listen", "0.0.0.0"}, {"--api-keys", "--allow-anonymous"}},
+	    {{"--model", "m", "--listen", "::"}, {"--listen ::", "MICROD_API_KEY"}},
+	    {{"--model", "m", "--tls-cert", "c"}, {"--tls-key FILE is missing", ""}},
+	    {{"--model", "m", "--tls-key", "k"}, {"--tls-cert FILE is missing", ""}},
+	    {{"--model", "m", "--rate-limit", "5"}, {"--rate-limit", "--api-keys"}},
+	    {{"--model", "m", "--rate-burst", "0"}, {"--rate-burst", "1"}},
 	};
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
@@ -121,6 +136,27 @@ START_TEST(fault_names_the_option_and_what_would_be_right)
 			ck_assert_msg(strstr(err.msg, cases[i].message[j]) != NULL, "case %zu: %s",
 				      i, err.msg);
 	}
+}
+END_TEST
+
+START_TEST(other_addresses_need_a_key_or_a_word)
+{
+	const char *const with_file[] = {"--model=m", "--listen=::", "--api-keys=k", NULL};
+	const char *const anonymous[] = {"--model=m", "--listen=::", "--allow-anonymous", NULL};
+	const char *const with_key[] = {"--model=m", "--listen=::", NULL};
+	struct config config;
+	enum config_action action;
+
+	ck_assert_int_eq(parse(with_file, &config, &action, NULL), STATUS_OK);
+	ck_assert(config_has_keys(&config));
+	ck_assert_int_eq(parse(anonymous, &config, &action, NULL), STATUS_OK);
+	ck_assert(!config_has_keys(&config));
+	setenv("MICROD_API_KEY", "", 1);
+	ck_assert_int_eq(parse(with_key, &config, &action, NULL), STATUS_USAGE);
+	setenv("MICROD_API_KEY", "a key", 1);
+	ck_assert_int_eq(parse(with_key, &config, &action, NULL), STATUS_OK);
+	ck_assert_str_eq(config.api_key, "a key");
+	ck_assert(config_has_keys(&config));
 }
 END_TEST
 
@@ -149,6 +185,7 @@ int main(void)
 	tcase_add_test(tcase, command_line_wins_over_the_environment);
 	tcase_add_test(tcase, help_and_version_come_before_any_fault);
 	tcase_add_test(tcase, fault_names_the_option_and_what_would_be_right);
+	tcase_add_test(tcase, other_addresses_need_a_key_or_a_word);
 	tcase_add_test(tcase, help_fits_a_terminal);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

@@ -58,6 +58,31 @@ START_TEST(address_that_is_none_is_refused)
 }
 END_TEST
 
+START_TEST(exposed_is_what_others_can_reach)
+{
+	static const struct {
+		const char *address;
+		bool exposed;
+	} cases[] = {
+	    {"127.0.0.1", false},
+	    {"127.255.1.2", false},
+	    {"::1", false},
+	    {"localhost", false},
+	    {"", false},
+	    {"0.0.0.0", true},
+	    {"128.0.0.1", true},
+	    {"10.0.0.1", true},
+	    {"::", true},
+	    {"fe80::1", true},
+	    {"::ffff:10.0.0.1", true},
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++)
+		ck_assert_msg(listener_is_exposed(cases[i].address) == cases[i].exposed, "%s",
+			      cases[i].address);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("listener");
@@ -66,6 +91,7 @@ int main(void)
 	tcase_add_test(tcase, free_port_is_taken_and_told);
 	tcase_add_test(tcase, port_in_use_is_one_clear_line);
 	tcase_add_test(tcase, address_that_is_none_is_refused);
+	tcase_add_test(tcase, exposed_is_what_others_can_reach);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

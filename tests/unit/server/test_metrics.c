@@ -21,13 +21,25 @@ static void tear_down(void)
 
 static const char *render(void)
 {
-	const struct writer_stats writer = {
-	    .queued = 3, .capacity = 1024, .commits = 5, .ops = 17, .failed_commits = 1};
+	struct metrics_state state = {
+	    .writer = {.queued = 3,
+		       .capacity = 1024,
+		       .commits = 5,
+		       .ops = 17,
+		       .by_size = {[0] = 2, [3] = 3},
+		       .by_time = {[WRITER_N_TIMES] = 5},
+		       .commit_seconds = 7.5,
+		       .failed_commits = 1},
+	    .ready = true,
+	    .n_api_keys = 2,
+	    .tls_expiry = 1800000000,
+	};
 	struct served_model *served = served_open("none:4", ROUTER_STATIC);
 
 	strcpy(served->model.id, "id");
+	state.model = &served->model;
 	buffer_free(&out);
-	metrics_render(&metrics, &served->model, &writer, &out);
+	metrics_render(&metrics, &state, &out);
 	buffer_add(&out, "", 1);
 	served_close(served);
 	return out.bytes;
@@ -105,18 +117,31 @@ START_TEST(work_model_and_writer_are_shown)
 	atomic_fetch_add(&metrics.feedback[FEEDBACK_APPLIED], 3);
 	atomic_fetch_add(&metrics.feedback[FEEDBACK_DUPLICATE], 2);
 	atomic_fetch_add(&metrics.feedback[FEEDBACK_REFUSED], 1);
-	atomic_fetch_add(&metrics.reloads[RELOAD_FAILED], 1);
+	metrics_reload(&metrics, RELOADED_KEYS, STATUS_BAD_FILE);
+	metrics_refusal(&metrics, STATUS_STATE_FULL);
 	atomic_fetch_add(&metrics.in_flight, 1);
 	text = render();
 	assert_line(text, "micro_scored_responses_total 12");
 	assert_line(text, "micro_feedback_total{result=\"applied\"} 3");
 	assert_line(text, "micro_feedback_total{result=\"duplicate\"} 2");
 	assert_line(text, "micro_feedback_total{result=\"refused\"} 1");
-	assert_line(text, "micro_model_reloads_total{result=\"ok\"} 0");
-	assert_line(text, "micro_model_reloads_total{result=\"failed\"} 1");
+	assert_line(text, "micro_reloads_total{what=\"keys\",result=\"ok\"} 0");
+	assert_line(text, "micro_reloads_total{what=\"keys\",result=\"failed\"} 1");
+	assert_line(text, "micro_reloads_total{what=\"model\",result=\"failed\"} 0");
+	assert_line(text, "micro_http_refusals_total{code=\"state_full\"} 1");
 	assert_line(text, "micro_http_requests_in_flight 1");
-	assert_line(text, "micro_store_commits_total 5");
-	assert_line(text, "micro_store_committed_ops_total 17");
+	assert_line(text, "micro_store_commit_operations_bucket{le=\"1\"} 2");
+	assert_line(text, "micro_store_commit_operations_bucket{le=\"4\"} 2");
+	assert_line(text, "micro_store_commit_operations_bucket{le=\"8\"} 5");
+	assert_line(text, "micro_store_commit_operations_bucket{le=\"+Inf\"} 5");
+	assert_line(text, "micro_store_commit_operations_sum 17");
+	assert_line(text, "micro_store_commit_operations_count 5");
+	assert_line(text, "micro_store_commit_duration_seconds_bucket{le=\"1\"} 0");
+	assert_line(text, "micro_store_commit_duration_seconds_sum 7.5");
+	assert_line(text, "micro_store_commit_duration_seconds_count 5");
+	assert_line(text, "micro_ready 1");
+	assert_line(text, "micro_api_keys 2");
+	assert_line(text, "micro_tls_certificate_expiry_time_seconds 1800000000");
 	assert_line(text, "micro_store_commit_failures_total 1");
 	assert_line(text, "micro_store_queue_length 3");
 	assert_line(text, "micro_store_queue_capacity 1024");

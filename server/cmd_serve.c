@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_serve.c - microd without a command: start, serve, stop. */
+#include <sodium.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/base/atomic_file.h"
+#include "core/math/linalg.h"
+#include "server/api.h"
+#include "server/clock.h"
+#include "server/command.h"
+#include "server/config.h"
+#include "server/httpd.h"
+#include "server/listener.h"
+#include "server/log.h"
+#include "server/signals.h"
+
+/* What is opened in this order and closed in the other. */
+struct microd {
+	struct config config;
+	struct api api;
+	struct httpd *httpd;
+	uint16_t port;
+};
+
+static enum status open_store(struct microd *d, struct err *err)
+{
+	const struct store_sqlite_options options = {
+	    .path = d->config.state,
+	    .busy_timeout_ms = d->config.busy_timeout,
+	    .n_readers = (size_t)d->config.threads,
+	    .check = !d->config.no_state_check,
+	};
+
+	return store_sqlite_open(&options, &d->api.service.store, err);
+}
+
+static enum status open_access(struct microd *d, struct err *err)
+{
+	const struct access_options options = {
+	    .path = d->config.api_keys,
+	    .key = d->config.api_key,
+	    .rate = d->config.rate_limit,
+	    .burst = d->config.rate_burst,
+	};
+
+	return config_has_keys(&d->config) ? access_open(&options, &d->api.access, err) : STATUS_OK;
+}
+
+static enum status open_tls(struct microd *d, struct err *err)
+{
+	if (d->config.tls_cert == NULL)
+		return STATUS_OK;
+	return tls_open(d->config.tls_cert, d->config.tls_key, &d->api.tls, err);
+}
+
+static enum status start_writer(struct microd *d, struct err *err)
+{
+	return writer_start(d->api.service.store, (size_t)d->config.queue,
+			    (size_t)d->config.max_batch, &d->api.writer, err);
+}
+
+static void set_up_api(struct microd *d)
+{
+	struct service *service = &d->api.service;
+
+	service->temperature = d->config.tau;
+	service->drift = d->config.drift;
+	service->keep_inputs = d->config.keep_inputs;
+	service->now_us = clock_now_us;
+	service->random_bytes = randombytes_buf;
+	d->api.max_body = (size_t)d->config.max_body;
+	d->api.max_items = (size_t)d->config.max_items;
+	d->api.max_responses = (size_t)d->config.max_responses;
+	d->api.max_strength = d->config.max_strength;
+	d->api.access_log = d->config.access_log;
+}
+
+static enum status start_httpd(struct microd *d, struct err *err)
+{
+	struct httpd_options options = {
+	    .n_threads = (unsigned)d->config.threads,
+	    .max_connections = (unsigned)d->config.max_connections,
+	    .idle_timeout = (unsigned)d->config.idle_timeout,
+	    .connection_memory = (size_t)d->config.connection_memory,
+	    .tls = d->api.tls,
+	};
+	enum status status = listener_open(d->config.listen, (uint16_t)d->config.port,
+					   &options.listen_fd, &d->port, err);
+
+	return status == STATUS_OK ? httpd_start(&options, &d->api, &d->httpd, err) : status;
+}
+
+static enum status write_port_file(const struct microd *d, struct err *err)
+{
+	struct atomic_file file;
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u\n", (unsigned)d->port);
+	enum status status;
+
+	if (d->config.port_file == NULL)
+		return STATUS_OK;
+	status = atomic_file_open(&file, d->config.port_file, err);
+	if (status != STATUS_OK)
+		return status;
+	status = atomic_file_write(&file, text, (size_t)len, err);
+	if (status != STATUS_OK) {
+		atomic_file_abort(&file);
+		return status;
+	}
+	return atomic_file_commit(&file, err);
+}
+
+static enum status start(struct microd *d, struct err *err)
+{
+	enum status status = live_model_open(d->config.model, &d->api.live, err);
+
+	set_up_api(d);
+	if (status == STATUS_OK)
+		status = open_access(d, err);
+	if (status == STATUS_OK)
+		status = open_tls(d, err);
+	if (status == STATUS_OK)
+		status = open_store(d, err);
+	if (status == STATUS_OK)
+		status = start_writer(d, err);
+	if (status == STATUS_OK)
+		status = start_httpd(d, err);
+	if (status == STATUS_OK)
+		status = write_port_file(d, err);
+	return status;
+}
+
+static void log_listening(const struct microd *d)
+{
+	struct served_model *served = live_model_acquire(d->api.live);
+	struct log_line line;
+
+	log_begin(&line, LOG_INFO, "listening");
+	log_text(&line, "address", d->config.listen);
+	log_int(&line, "port", d->port);
+	log_text(&line, "protocol", d->api.tls == NULL ? "http" : "https");
+	log_int(&line, "api_keys", (int64_t)access_n_keys(d->api.access));
+	log_text(&line, "version", MICRO_VERSION);
+	log_text(&line, "model", served->model.id);
+	log_text(&line, "blas", linalg_version());
+	log_end(&line);
+	live_model_release(d->api.live, served);
+}
+
+static void log_fault(const char *event, const struct err *err)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERROR, event);
+	log_text(&line, "code", status_code(err->code));
+	log_text(&line, "message", err->msg);
+	log_end(&line);
+}
+
+static void log_event(enum log_level level, const char *event)
+{
+	struct log_line line;
+
+	log_begin(&line, level, event);
+	log_end(&line);
+}
+
+/* What was read again, or was to be. */
+static void note_reload(struct microd *d, enum reloaded what, const struct err *err)
+{
+	static const struct {
+		const char *done, *failed;
+	} events[N_RELOADED] = {
+	    [RELOADED_MODEL] = {"model_reloaded", "model_reload_failed"},
+	    [RELOADED_KEYS] = {"keys_reloaded", "keys_reload_failed"},
+	    [RELOADED_TLS] = {"tls_reloaded", "tls_reload_failed"},
+	};
+
+	if (err->code == STATUS_OK)
+		log_event(LOG_INFO, events[what].done);
+	else
+		log_fault(events[what].failed, err);
+	metrics_reload(&d->api.metrics, what, err->code);
+}
+
+/* Each by itself: a bad model must not keep a key alive that was taken out. */
+static void reload(struct microd *d)
+{
+	struct err model = {0}, keys = {0}, tls = {0};
+
+	if (d->api.access != NULL) {
+		access_reload(d->api.access, &keys);
+		note_reload(d, RELOADED_KEYS, &keys);
+	}
+	if (d->api.tls != NULL) {
+		tls_reload(d->api.tls, &tls);
+		note_reload(d, RELOADED_TLS, &tls);
+	}
+	live_model_reload(d->api.live, &model);
+	note_reload(d, RELOADED_MODEL, &model);
+}
+
+static void serve(struct microd *d)
+{
+	while (signals_wait() == SIGNALS_RELOAD)
+		reload(d);
+}
+
+static void drain(struct microd *d)
+{
+	log_event(LOG_INFO, "stopping");
+	if (!httpd_drain(d->httpd, d->config.grace))
+		log_event(LOG_WARN, "grace_exceeded");
+}
+
+/* Also after a start that went half way. */
+static void stop(struct microd *d)
+{
+	httpd_stop(d->httpd);
+	writer_stop(d->api.writer);
+	store_close(d->api.service.store);
+	tls_close(d->api.tls);
+	access_close(d->api.access);
+	live_model_close(d->api.live);
+}
+
+static int show(enum config_action action)
+{
+	if (action == CONFIG_VERSION) {
+		puts("microd " MICRO_VERSION);
+		return command_end();
+	}
+	fputs("usage: microd --model FILE [options]\n"
+	      "       microd COMMAND [options]\n\n"
+	      "Serves a MiCRo model over HTTP and learns each user's preferences.\n"
+	      "SIGTERM finishes what is in flight and ends; SIGHUP reads the model, the API\n"
+	      "keys and the certificate again.\n\n"
+	      "commands, each with its own --help:\n",
+	      stdout);
+	command_list(stdout);
+	fputs("\n", stdout);
+	config_help(stdout);
+	return command_end();
+}
+
+int serve_run(int argc, char **argv)
+{
+	static struct microd d;
+	enum config_action action;
+	struct err err = {0};
+
+	signals_open();
+	if (config_parse(argc, argv, &d.config, &action, &err) != STATUS_OK)
+		return command_fault(&err);
+	if (action != CONFIG_RUN)
+		return show(action);
+	log_open((enum log_level)d.config.log_level, STDERR_FILENO);
+	linalg_set_threads(1);
+	if (start(&d, &err) == STATUS_OK) {
+		log_listening(&d);
+		serve(&d);
+		drain(&d);
+	}
+	stop(&d);
+	if (err.code == STATUS_OK) {
+		log_event(LOG_INFO, "stopped");
+		return EXIT_STATUS_OK;
+	}
+	log_fault("failed", &err);
+	return EXIT_STATUS_FAILED;
+}
