@@ -11,12 +11,11 @@
 static enum status fill_table(struct foresight *f, struct err *err)
 {
 	const struct model *model = f->model;
-	float *hidden = mem_array(model->router.n_hidden, sizeof(*hidden));
+	enum status status =
+	    score_table_fill(&f->table, f->dataset, &model->heads, &model->router, NULL, NULL, err);
 
-	if (hidden == NULL)
-		return err_no_memory(err, "predictions");
-	score_table_fill(&f->table, f->dataset, &model->heads, &model->router, hidden);
-	mem_free(hidden);
+	if (status != STATUS_OK)
+		return status;
 	return score_table_check(&f->table, f->dataset, err);
 }
 
