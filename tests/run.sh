@@ -13,7 +13,7 @@
 #
 # Environment:
 #   QUICK=1            packages, gcc only
-#   FUZZ_SECONDS=10    per fuzz target
+#   FUZZ_SECONDS=60    per fuzz target
 #   MICRO_WERROR=ON    warnings are errors (CI)
 #   MICRO_SHARED_DATA  folder of the real data sets (../shared/data)
 #   MICRO_BUILD_IMAGE  script that builds and runs images (../shared/build-image.sh)
@@ -23,7 +23,7 @@
 # shellcheck disable=SC2317 # step calls the functions
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
-FUZZ_SECONDS=${FUZZ_SECONDS:-10}
+FUZZ_SECONDS=${FUZZ_SECONDS:-60}
 WERROR=${MICRO_WERROR:-OFF}
 JOBS=$(nproc)
 LOGS=build/logs
@@ -92,14 +92,6 @@ run_ctest() { # FOLDER CTEST_OPTIONS...
 	return "$status"
 }
 
-# Fuzz every target for FUZZ_SECONDS, as many at once as there are cores.
-fuzz_all() {
-	local targets
-	targets=$(find build/fuzz/tests -maxdepth 1 -name 'fuzz_*' -type f -executable -printf '%f\n')
-	[ -n "$targets" ] || { echo "no fuzz targets"; return 1; }
-	sort <<<"${targets//fuzz_/}" | xargs -P "$JOBS" -I{} tests/fuzz/run.sh {} "$FUZZ_SECONDS"
-}
-
 summarize() {
 	printf '\nSummary\n'
 	printf '  %s\n' "${summary[@]}"
@@ -121,6 +113,6 @@ build clang release all -DCMAKE_C_COMPILER=clang &&
 build asan asan all && step test-asan run_ctest build/asan -E '^scenario\.readme$'
 build tsan tsan all && step test-tsan run_ctest build/tsan \
 	-R '^(unit\.server\.|house\.sanitizer|scenario\.(score|feedback|users|overload|lifecycle|kill)$)'
-build fuzz fuzz fuzzers && step fuzz fuzz_all
+build fuzz fuzz fuzzers && step fuzz tests/fuzz/all.sh "$FUZZ_SECONDS"
 step docker tests/docker.sh
 summarize
