@@ -18,7 +18,8 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config python3 curl ca-certificates
 # clang: second compiler, fuzzers (with compiler-rt) and the formatting check; numpy: reads our files;
 # openssl: certificates for the tests
 TEST=("${BUILD[@]}" check clang libclang-rt-dev llvm clang-format python3-numpy openssl)
-BENCH=(python3-numpy python3-torch)
+BENCH=(python3-numpy python3-torch wrk nginx-light redis-server
+	python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-ujson)
 # the serial OpenBLAS: the daemon runs BLAS on one thread anyway
 RUNTIME=(libmicrohttpd12 libgnutls30 libjansson4 libopenblas0-serial libsqlite3-0 zlib1g
 	libsodium23 libunistring2)
