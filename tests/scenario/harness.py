@@ -22,6 +22,8 @@ import time
 import unittest
 from pathlib import Path
 
+import contract
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN_DIR = Path(os.environ.get("MICRO_BIN_DIR", ROOT / "build" / "release"))
 SHARED_DATA = Path(os.environ.get("MICRO_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -119,10 +121,12 @@ class Answer:
 
 
 class Client:
-    """One keep-alive connection; for one thread. tls: an SSLContext, for HTTPS."""
+    """One keep-alive connection; for one thread. tls: an SSLContext, for HTTPS. Each exchange is
+    held against the contract, unless checked is set to False."""
 
     def __init__(self, port, headers=None, tls=None):
         self.headers = dict(headers or {})
+        self.checked = True
         if tls is None:
             self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         else:
@@ -139,7 +143,10 @@ class Client:
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
         self.connection.request(method, path, body=body, headers=headers)
-        return Answer(self.connection.getresponse())
+        answer = Answer(self.connection.getresponse())
+        if self.checked:
+            contract.check_exchange(method, path, body, headers.get("Content-Type"), answer)
+        return answer
 
     def get(self, path, **more):
         return self.request("GET", path, **more)
