@@ -200,8 +200,8 @@ class Reload(Keys):
                 (good + keys["a"] + "\n", "line 4: want three words")):
             self.file.write_text(text)
             self.reload(daemon, "event=keys_reload_failed")
-            last = daemon.log().splitlines()[-2]  # the model's reload is the last
-            self.assertIn(fragment, last)
+            said = [line for line in daemon.log().splitlines() if "event=keys_reload_failed" in line]
+            self.assertIn(fragment, said[-1])
             self.assertEqual(client.post("/score", SCORE).status, 200, text)
         self.file.unlink()
         self.reload(daemon, "event=keys_reload_failed")
