@@ -22,6 +22,13 @@
 	X(STATUS_NOT_FINITE, "not_finite", 422)                                                    \
 	X(STATUS_INVALID_BASE64, "invalid_base64", 422)                                            \
 	X(STATUS_EVENT_ID_REUSED, "event_id_reused", 422)                                          \
+	/* receipts */                                                                             \
+	X(STATUS_RECEIPT_MALFORMED, "receipt_malformed", 422)                                      \
+	X(STATUS_RECEIPT_TRUNCATED, "receipt_truncated", 422)                                      \
+	X(STATUS_RECEIPT_FORGED, "receipt_forged", 422)                                            \
+	X(STATUS_RECEIPT_EXPIRED, "receipt_expired", 422)                                          \
+	X(STATUS_RECEIPT_FOREIGN, "receipt_foreign", 422)                                          \
+	X(STATUS_RECEIPT_REPLAYED, "receipt_replayed", 422)                                        \
 	/* HTTP */                                                                                 \
 	X(STATUS_UNAUTHORIZED, "unauthorized", 401)                                                \
 	X(STATUS_FORBIDDEN, "forbidden", 403)                                                      \
