@@ -157,7 +157,7 @@ static const struct option_spec options[] = {
      .max = 256,
      .default_text = "1",
      .value_name = "N",
-     .help = "Threads of the linear algebra; another number may change the last bits.",
+     .help = "Threads for vectors; their number changes no bit of the model.",
      .offset = AT(threads)},
     {.name = "json",
      .type = OPTION_FLAG,
@@ -335,7 +335,9 @@ void train_config_help(FILE *out)
 	fputs("\nmemory for a features file (N pairs, D features, K heads, H outputs of the\n"
 	      "router's first layer, P parameters, batches of B, T threads), at most, in bytes:\n"
 	      "  16 P + 4 B (3 D + (2 K + H) (D/384 + 3) + 4 K) + N (80 + 12 K)\n"
-	      "  + panel: 8 K a user + 300 a name + 16 a byte of a name\n"
+	      "  + static, panel, lore: 8 K a user; lore: 4 K a pair\n"
+	      "  + drm: 8 (K + 10) (D + 3 (K + 10)) + 256 D\n"
+	      "  + 300 a name + 16 a byte of a name\n"
 	      "  + window of 103 MB + 17 MB + 34 MB T\n",
 	      out);
 }

@@ -6,10 +6,12 @@
 
 #include "core/base/mem.h"
 #include "core/math/eigen.h"
+#include "core/math/linalg.h"
 #include "core/math/logmath.h"
 
-/* columns beyond the components: the usual number (Halko et al., section 4.2) */
-#define OVERSAMPLING 10
+/* dense vectors: pairs, and features, that are multiplied at once */
+#define BLOCK 32
+#define SHARD 384
 
 /* the variance found has settled if a pass adds less than this part of it */
 #define SETTLED 1e-6
@@ -19,9 +21,10 @@
 
 static enum status alloc(struct components *c, struct err *err)
 {
+	bool is_dense = features_is_dense(&c->dataset->phi);
 	size_t dim = c->dataset->phi.dim, n_small;
 
-	c->width = c->n_components + OVERSAMPLING;
+	c->width = c->n_components + COMPONENTS_OVERSAMPLING;
 	if (c->width > dim)
 		c->width = dim;
 	if (!mem_mul(c->width, c->width, &n_small))
@@ -34,12 +37,15 @@ static enum status alloc(struct components *c, struct err *err)
 	c->value = mem_array(c->width, sizeof(*c->value));
 	c->vector = mem_array(n_small, sizeof(*c->vector));
 	c->rotation = mem_array(n_small, sizeof(*c->rotation));
-	c->projected = mem_array(2 * c->width, sizeof(*c->projected));
+	c->projected = mem_array(BLOCK, c->width * sizeof(*c->projected));
 	c->offset = mem_array(c->width, sizeof(*c->offset));
 	c->row = mem_array(c->width, sizeof(*c->row));
+	c->block = mem_array(is_dense ? 2 * BLOCK : 0, dim * sizeof(*c->block));
+	c->part = mem_array(is_dense ? SHARD : 0, c->width * sizeof(*c->part));
 	if (c->mean == NULL || c->variance == NULL || c->basis == NULL || c->next == NULL ||
 	    c->small == NULL || c->value == NULL || c->vector == NULL || c->rotation == NULL ||
-	    c->projected == NULL || c->offset == NULL || c->row == NULL)
+	    c->projected == NULL || c->offset == NULL || c->row == NULL || c->block == NULL ||
+	    c->part == NULL)
 		return err_no_memory(err, "components");
 	return STATUS_OK;
 }
@@ -57,6 +63,8 @@ void components_free(struct components *c)
 	mem_free(c->projected);
 	mem_free(c->offset);
 	mem_free(c->row);
+	mem_free(c->block);
+	mem_free(c->part);
 }
 
 static struct feature_row chosen_row(const struct components *c, size_t i)
@@ -69,7 +77,33 @@ static struct feature_row rejected_row(const struct components *c, size_t i)
 	return features_row(&c->dataset->phi, c->dataset->rejected[c->pairs[i]]);
 }
 
-static void find_mean(struct components *c)
+/* Of dense vectors: the differences of n <= BLOCK pairs from begin on, into block. */
+static enum status load_block(struct components *c, size_t begin, size_t n, struct err *err)
+{
+	const struct features *phi = &c->dataset->phi;
+	float *restrict chosen = c->block;
+	float *restrict rejected = c->block + BLOCK * phi->dim;
+	uint32_t rows[2][BLOCK];
+	enum status status;
+
+	for (size_t i = 0; i < n; i++) {
+		rows[0][i] = c->dataset->chosen[c->pairs[begin + i]];
+		rows[1][i] = c->dataset->rejected[c->pairs[begin + i]];
+	}
+	status = features_gather(phi, rows[0], n, chosen, err);
+	if (status == STATUS_OK)
+		status = features_gather(phi, rows[1], n, rejected, err);
+	for (size_t j = 0; j < n * phi->dim && status == STATUS_OK; j++)
+		chosen[j] -= rejected[j];
+	return status;
+}
+
+static size_t block_size(const struct components *c, size_t begin)
+{
+	return c->n_pairs - begin < BLOCK ? c->n_pairs - begin : BLOCK;
+}
+
+static void find_sparse_mean(struct components *c)
 {
 	float share = 1.0f / (float)c->n_pairs, minus = -share;
 
@@ -79,15 +113,26 @@ static void find_mean(struct components *c)
 	}
 }
 
-/* projected = (difference i - mean) * basis */
-static void project(struct components *c, size_t i)
+static enum status find_mean(struct components *c, struct err *err)
 {
-	float *of_rejected = c->projected + c->width;
+	size_t dim = c->dataset->phi.dim;
+	float share = 1.0f / (float)c->n_pairs;
 
-	feature_row_times(chosen_row(c, i), c->basis, c->width, c->projected);
-	feature_row_times(rejected_row(c, i), c->basis, c->width, of_rejected);
-	for (size_t j = 0; j < c->width; j++)
-		c->projected[j] -= of_rejected[j] + c->offset[j];
+	if (!features_is_dense(&c->dataset->phi)) {
+		find_sparse_mean(c);
+		return STATUS_OK;
+	}
+	for (size_t begin = 0; begin < c->n_pairs; begin += BLOCK) {
+		size_t n = block_size(c, begin);
+		enum status status = load_block(c, begin, n, err);
+
+		if (status != STATUS_OK)
+			return status;
+		for (size_t i = 0; i < n; i++)
+			feature_row_add_outer(feature_row_dense(c->block + i * dim, dim), &share, 1,
+					      c->mean);
+	}
+	return STATUS_OK;
 }
 
 /* small += share * x x^T, x [width]; below the diagonal only, see mirror() */
@@ -110,32 +155,87 @@ static void mirror(struct components *c)
 	}
 }
 
+/* x = share * (x - offset), of which small has its part; x: a difference * basis */
+static void center(struct components *c, float *x, double share)
+{
+	for (size_t j = 0; j < c->width; j++)
+		x[j] -= c->offset[j];
+	add_square(c, x, share);
+	for (size_t j = 0; j < c->width; j++)
+		x[j] *= (float)share;
+}
+
+static void multiply_sparse(struct components *c, double share)
+{
+	float *x = c->projected, *of_rejected = c->projected + c->width;
+
+	for (size_t i = 0; i < c->n_pairs; i++) {
+		feature_row_times(chosen_row(c, i), c->basis, c->width, x);
+		feature_row_times(rejected_row(c, i), c->basis, c->width, of_rejected);
+		for (size_t j = 0; j < c->width; j++)
+			x[j] -= of_rejected[j];
+		center(c, x, share);
+		feature_row_add_outer(chosen_row(c, i), x, c->width, c->next);
+		for (size_t j = 0; j < c->width; j++)
+			x[j] = -x[j];
+		feature_row_add_outer(rejected_row(c, i), x, c->width, c->next);
+	}
+}
+
+/* next += block^T x, x [n, width], so many features at a time */
+static void add_products(struct components *c, size_t n, const float *x)
+{
+	size_t dim = c->dataset->phi.dim;
+
+	for (size_t first = 0; first < dim; first += SHARD) {
+		size_t n_features = dim - first < SHARD ? dim - first : SHARD;
+		float *restrict to = c->next + first * c->width;
+
+		linalg_matmul_transposed(c->block + first, dim, n, n_features, x, c->width,
+					 c->part);
+		for (size_t j = 0; j < n_features * c->width; j++)
+			to[j] += c->part[j];
+	}
+}
+
+static enum status multiply_dense(struct components *c, double share, struct err *err)
+{
+	size_t dim = c->dataset->phi.dim;
+
+	for (size_t begin = 0; begin < c->n_pairs; begin += BLOCK) {
+		size_t n = block_size(c, begin);
+		enum status status = load_block(c, begin, n, err);
+
+		if (status != STATUS_OK)
+			return status;
+		linalg_matmul(c->block, dim, n, dim, c->basis, c->width, c->projected);
+		for (size_t i = 0; i < n; i++)
+			center(c, c->projected + i * c->width, share);
+		add_products(c, n, c->projected);
+	}
+	return STATUS_OK;
+}
+
 /*
  * One pass over the pairs, with X the centered differences:
  *   next = X^T X basis / n      small = basis^T next
  * The centering is left out on the left of next: projections sum up to zero.
  */
-static void multiply(struct components *c)
+static enum status multiply(struct components *c, struct err *err)
 {
 	size_t n = c->width;
 	double share = 1 / (double)c->n_pairs;
+	enum status status = STATUS_OK;
 
 	memset(c->next, 0, c->dataset->phi.dim * n * sizeof(*c->next));
 	memset(c->small, 0, n * n * sizeof(*c->small));
 	feature_row_times(feature_row_dense(c->mean, c->dataset->phi.dim), c->basis, n, c->offset);
-	for (size_t i = 0; i < c->n_pairs; i++) {
-		float *x = c->projected;
-
-		project(c, i);
-		add_square(c, x, share);
-		for (size_t j = 0; j < n; j++)
-			x[j] *= (float)share;
-		feature_row_add_outer(chosen_row(c, i), x, n, c->next);
-		for (size_t j = 0; j < n; j++)
-			x[j] = -x[j];
-		feature_row_add_outer(rejected_row(c, i), x, n, c->next);
-	}
+	if (features_is_dense(&c->dataset->phi))
+		status = multiply_dense(c, share, err);
+	else
+		multiply_sparse(c, share);
 	mirror(c);
+	return status;
 }
 
 /* A feature that no pair has is a row of zeros; with a million of them most are. */
@@ -244,7 +344,9 @@ static enum status iterate(struct components *c, struct err *err)
 		return status;
 	/* twice is enough: the first time leaves columns of very unlike length askew */
 	orthonormalize(c, c->basis, c->basis);
-	multiply(c);
+	status = multiply(c, err);
+	if (status != STATUS_OK)
+		return status;
 	return check_finite(c->small, c->width * c->width, err);
 }
 
@@ -253,12 +355,15 @@ enum status components_find(struct components *c, struct rng *rng, struct err *e
 	enum status status = alloc(c, err);
 	double found = 0;
 
+	if (status == STATUS_OK)
+		status = find_mean(c, err);
 	if (status != STATUS_OK)
 		return status;
-	find_mean(c);
 	for (size_t i = 0; i < c->dataset->phi.dim * c->width; i++)
 		c->basis[i] = (float)rng_normal(rng);
-	multiply(c);
+	status = multiply(c, err);
+	if (status != STATUS_OK)
+		return status;
 	for (size_t pass = 1; pass < COMPONENTS_MAX_PASSES; pass++) {
 		double before = found;
 

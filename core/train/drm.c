@@ -17,6 +17,7 @@
  * The weights are uniform: a static router at zero.
  */
 #include <math.h>
+#include <stdlib.h>
 
 #include "core/math/logmath.h"
 #include "core/model/mixture.h"
@@ -106,6 +107,13 @@ static double best_scale(struct trainer *t, double unit)
 	return unit * exp2((low + high) / 2);
 }
 
+static int compare_pairs(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
 static enum status drm_solve(struct trainer *t, struct err *err)
 {
 	struct heads *heads = &t->model->heads;
@@ -117,8 +125,11 @@ static enum status drm_solve(struct trainer *t, struct err *err)
 	    .pass = on_pass,
 	    .pass_context = t,
 	};
-	enum status status = components_find(&c, &t->rng, err);
+	enum status status;
 
+	/* a features file is read from its beginning to its end, pass by pass */
+	qsort(t->train_pairs, t->n_train_pairs, sizeof(*t->train_pairs), compare_pairs);
+	status = components_find(&c, &t->rng, err);
 	if (status == STATUS_OK && c.n_found < t->n_heads)
 		status = err_set(err, STATUS_INVALID_VALUE,
 				 "the differences of the training pairs vary in %zu directions "

@@ -145,24 +145,13 @@ static void set_centers(struct trainer *t)
 		heads->center[k] = (float)(sum[k] / (2 * (double)t->n_train_pairs));
 }
 
-/* The first two words of text. */
-static void name_and_version(const char *text, char *out, size_t size)
-{
-	size_t name = strcspn(text, " ");
-	size_t version = text[name] == '\0' ? 0 : 1 + strcspn(text + name + 1, " ");
-
-	snprintf(out, size, "%.*s", (int)(name + version), text);
-}
-
 static enum status set_facts(const struct trainer *t, const struct train_progress *last,
 			     struct err *err)
 {
 	const struct train_options *o = t->options;
-	char options[512], heldout[160], seed[24], blas[32];
+	char options[512], heldout[160], seed[24];
 	enum status status;
 
-	/* not the processor that BLAS found: sparse training is the same on all of them */
-	name_and_version(linalg_version(), blas, sizeof(blas));
 	snprintf(seed, sizeof(seed), "%" PRIu64, o->seed);
 	snprintf(options, sizeof(options),
 		 "{\"heads\":%zu,\"router\":\"%s\",\"hidden\":%zu,\"epochs\":%zu,\"batch\":%zu,"
@@ -176,8 +165,6 @@ static enum status set_facts(const struct trainer *t, const struct train_progres
 		status = model_set_fact(t->model, "train.seed", seed, err);
 	if (status == STATUS_OK)
 		status = model_set_fact(t->model, "train.options", options, err);
-	if (status == STATUS_OK)
-		status = model_set_fact(t->model, "train.blas", blas, err);
 	if (status == STATUS_OK && last->n_heldout > 0) {
 		snprintf(heldout, sizeof(heldout),
 			 "{\"n_pairs\":%zu,\"accuracy\":%.17g,\"nll\":%.17g}", last->n_heldout,

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "core/train/components.h"
 #include "core/train/layer.h"
+#include "core/train/objective.h"
 
 #define MIB 1048576.0
 
@@ -39,6 +41,25 @@ static double count_groups(const struct dataset *dataset)
 	return n;
 }
 
+/* What static, lore and panel keep of users: see the header. */
+static double users_bytes(const struct dataset *dataset, const struct train_options *o)
+{
+	double n_heads = (double)o->n_heads;
+	double of_lore =
+	    o->objective == OBJECTIVE_LORE ? 4 * n_heads * (double)dataset->n_pairs : 0;
+
+	if (!objective_spec(o->objective)->ops->by_user)
+		return 0;
+	return 8 * n_heads * count_groups(dataset) + of_lore;
+}
+
+static double components_bytes(const struct train_options *o, double dim)
+{
+	double width = (double)(o->n_heads + COMPONENTS_OVERSAMPLING);
+
+	return o->objective == OBJECTIVE_DRM ? 8 * width * (dim + 3 * width) + 256 * dim : 0;
+}
+
 static double names_bytes(char *const *names, size_t n)
 {
 	double bytes = 0;
@@ -60,12 +81,13 @@ void train_memory_of(const struct dataset *dataset, const struct train_options *
 	m->parameters = 16 * count_parameters(options, dim);
 	m->batch = 4 * batch * (3 * dim + (2 * n_heads + n_first) * per_output + 4 * n_heads);
 	m->pairs = n_pairs * (80 + 12 * n_heads);
-	if (options->objective == OBJECTIVE_PANEL)
-		m->pairs += 8 * n_heads * count_groups(dataset);
+	m->users = users_bytes(dataset, options);
+	m->components = components_bytes(options, dim);
 	m->names = names_bytes(dataset->user_names, dataset->n_users) +
 		   names_bytes(dataset->context_names, dataset->n_contexts);
 	m->window = (double)mapped_rows_window(dataset->phi.mapped) +
 		    (double)mapped_rows_window(dataset->psi.mapped);
 	m->program = 16 * MIB + 32 * MIB * (double)options->n_threads;
-	m->total = m->parameters + m->batch + m->pairs + m->names + m->window + m->program;
+	m->total = m->parameters + m->batch + m->pairs + m->users + m->components + m->names +
+		   m->window + m->program;
 }

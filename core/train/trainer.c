@@ -37,6 +37,8 @@ static enum status alloc_optimizers(struct trainer *t, struct err *err)
 	size_t n_params = t->model->router.n_params;
 	enum status status;
 
+	if (t->objective->solve != NULL)
+		return STATUS_OK;
 	status = adamw_init(&t->heads_opt, n_weights, t->options->weight_decay, err);
 	if (status == STATUS_OK)
 		status = adamw_init(&t->router_opt, n_params, t->options->weight_decay, err);

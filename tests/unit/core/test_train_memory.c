@@ -55,14 +55,32 @@ START_TEST(terms_are_those_of_the_formula)
 }
 END_TEST
 
-START_TEST(panel_keeps_responsibilities_of_users_and_single_pairs)
+START_TEST(what_is_each_heads_of_a_user_is_kept_of_users_and_single_pairs)
 {
-	struct train_memory micro, panel;
+	const enum objective objectives[] = {OBJECTIVE_STATIC, OBJECTIVE_PANEL, OBJECTIVE_LORE};
+	struct train_memory micro, m;
 
 	sum(OBJECTIVE_MICRO, ROUTER_STATIC, &micro);
-	sum(OBJECTIVE_PANEL, ROUTER_STATIC, &panel);
 	ck_assert_double_eq(micro.parameters, 16 * (5 * 2 + 5));
-	ck_assert_double_eq(panel.pairs - micro.pairs, 8 * 5 * 2);
+	ck_assert_double_eq(micro.users, 0);
+	for (size_t i = 0; i < 3; i++) {
+		double margins = objectives[i] == OBJECTIVE_LORE ? 4 * 5 * 3 : 0;
+
+		sum(objectives[i], ROUTER_STATIC, &m);
+		ck_assert_double_eq(m.users, 8 * 5 * 2 + margins);
+		ck_assert_double_eq(m.total, micro.total + m.users);
+	}
+}
+END_TEST
+
+START_TEST(components_take_two_bases)
+{
+	struct train_memory micro, drm;
+
+	sum(OBJECTIVE_MICRO, ROUTER_STATIC, &micro);
+	sum(OBJECTIVE_DRM, ROUTER_STATIC, &drm);
+	ck_assert_double_eq(drm.components, 8 * 15 * (2 + 3 * 15) + 256 * 2);
+	ck_assert_double_eq(drm.total, micro.total + drm.components);
 }
 END_TEST
 
@@ -73,7 +91,8 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, folder_make, folder_remove);
 	tcase_add_test(tcase, terms_are_those_of_the_formula);
-	tcase_add_test(tcase, panel_keeps_responsibilities_of_users_and_single_pairs);
+	tcase_add_test(tcase, what_is_each_heads_of_a_user_is_kept_of_users_and_single_pairs);
+	tcase_add_test(tcase, components_take_two_bases);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
