@@ -45,20 +45,28 @@ static enum status fill_router_map(const struct compare_options *options, const 
 	size_t n_heads = model->heads.n_heads;
 	float *hidden = mem_array(model->router.n_hidden, sizeof(*hidden));
 	float *logits = mem_array(n_heads, sizeof(*logits));
-	bool ok = hidden != NULL && logits != NULL;
+	float *buffer = mem_array(data->psi.mapped == NULL ? 0 : data->psi.dim, sizeof(*buffer));
+	enum status status = STATUS_OK;
 
-	for (size_t i = 0; ok && i < map->n_rows; i++) {
+	if (hidden == NULL || logits == NULL || buffer == NULL)
+		status = err_no_memory(err, "a map of the heads");
+	for (size_t i = 0; i < map->n_rows && status == STATUS_OK; i++) {
 		double *weight = map->value + i * n_heads;
-		uint32_t row = data->prompt[options->map_pairs[i]];
+		struct feature_row psi = {0};
 
-		router_logits(&model->router, features_row(&data->psi, row), hidden, logits);
+		status = features_view(&data->psi, data->prompt[options->map_pairs[i]], buffer,
+				       &psi, err);
+		if (status != STATUS_OK)
+			break;
+		router_logits(&model->router, psi, hidden, logits);
 		mixture_log_weights(logits, NULL, model->mask, n_heads, weight);
 		for (size_t k = 0; k < n_heads; k++)
 			weight[k] = exp(weight[k]);
 	}
 	mem_free(hidden);
 	mem_free(logits);
-	return ok ? STATUS_OK : err_no_memory(err, "a map of the heads");
+	mem_free(buffer);
+	return status;
 }
 
 static enum status fill_head_map(const struct dataset *data, const struct model *model,
