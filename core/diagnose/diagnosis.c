@@ -76,6 +76,7 @@ static enum status fit(struct run *run, size_t n_heads, struct model *model, str
 	train_defaults(by_user ? OBJECTIVE_PANEL : OBJECTIVE_MICRO, &options);
 	options.n_heads = n_heads;
 	options.seed = run->options->seed;
+	options.n_threads = run->options->n_threads;
 	options.batch = batch_for(&run->parts.part[DIAGNOSIS_FIT], options.batch);
 	status = model_init(model, n_heads, options.router, options.n_hidden, run->encoder, err);
 	if (status != STATUS_OK)

@@ -82,7 +82,8 @@ enum diagnosis_part {
 
 struct diagnosis_options {
 	uint64_t seed;
-	size_t budget; /* people are taken until they have this many pairs, at least 50 people */
+	size_t budget;	  /* people are taken until they have this many pairs, at least 50 people */
+	size_t n_threads; /* of the fits on dense vectors; their number changes no figure */
 };
 
 struct diagnosis_size {

@@ -3,9 +3,9 @@
 #include <limits.h>
 
 #include "core/base/options.h"
+#include "core/data/features_file.h"
 #include "core/encode/encoder.h"
 #include "core/encode/template.h"
-#include "core/math/linalg.h"
 #include "core/tool/command.h"
 #include "core/tool/diagnose_progress.h"
 #include "core/tool/diagnose_report.h"
@@ -69,7 +69,7 @@ static const struct option_spec options[] = {
      .max = 256,
      .default_text = "1",
      .value_name = "N",
-     .help = "Threads of the linear algebra; another number may change the last bits.",
+     .help = "Threads of the fits on vectors; their number changes no figure.",
      .offset = AT(threads)},
     {.name = "json",
      .type = OPTION_FLAG,
@@ -116,13 +116,13 @@ static enum status examine(struct diagnosing *d, struct err *err)
 	struct diagnosis_options diagnosis = {
 	    .seed = (uint64_t)d->config.seed,
 	    .budget = (size_t)d->config.budget,
+	    .n_threads = (size_t)d->config.threads,
 	};
 	bool silent = d->config.quiet || d->config.json;
 	enum status status = repeats_measure(&d->dataset, &d->report.repeats, err);
 
 	if (status != STATUS_OK)
 		return status;
-	linalg_set_threads((int)d->config.threads);
 	interrupt_catch();
 	diagnose_progress_start(&d->progress, silent ? NULL : &d->terminal, stopwatch_seconds());
 	status = diagnosis_run(&d->dataset, d->encoder, &diagnosis, on_progress, d,
@@ -141,6 +141,17 @@ static enum status report(struct diagnosing *d, struct err *err)
 	return diagnose_report_text(&d->report, &d->terminal, err);
 }
 
+/* Which pairs are the same, their texts (or vectors) tell; a features file has a row for each. */
+static enum status check_data(const char *data, struct err *err)
+{
+	if (!features_file_is(data))
+		return STATUS_OK;
+	return err_set(err, STATUS_USAGE,
+		       "--data %s: a features file, which does not tell which pairs are the same; "
+		       "want the pairs that it was made of",
+		       data);
+}
+
 static enum status run(int argc, char **argv, struct err *err)
 {
 	struct diagnosing d = {0};
@@ -150,7 +161,10 @@ static enum status run(int argc, char **argv, struct err *err)
 	if (status != STATUS_OK)
 		return status;
 	terminal_init(&d.terminal, stdout);
-	status = usage_of_option(encoder_open(d.config.encoder, &d.encoder, err), "encoder", err);
+	status = check_data(d.config.data, err);
+	if (status == STATUS_OK)
+		status = usage_of_option(encoder_open(d.config.encoder, &d.encoder, err), "encoder",
+					 err);
 	if (status == STATUS_OK)
 		status = dataset_read(d.config.data, d.encoder, TEMPLATE_DEFAULT_PHI,
 				      TEMPLATE_DEFAULT_PSI, &d.dataset, err);

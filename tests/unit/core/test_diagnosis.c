@@ -5,7 +5,8 @@
 #include "tests/unit/core/pairs_fixture.h"
 #include "tests/unit/unit.h"
 
-static const struct diagnosis_options usual = {.seed = 1, .budget = DIAGNOSIS_BUDGET};
+static const struct diagnosis_options usual = {
+    .seed = 1, .budget = DIAGNOSIS_BUDGET, .n_threads = 1};
 
 static struct diagnosis diagnose(const struct dataset *data, struct diagnosis_options options)
 {
@@ -233,7 +234,7 @@ END_TEST
 
 START_TEST(budget_takes_people_not_pairs)
 {
-	struct diagnosis_options options = {.seed = 1, .budget = 500};
+	struct diagnosis_options options = {.seed = 1, .budget = 500, .n_threads = 1};
 	struct dataset data;
 	struct diagnosis d;
 
@@ -254,7 +255,7 @@ END_TEST
 
 START_TEST(same_seed_same_answer)
 {
-	struct diagnosis_options other = {.seed = 2, .budget = DIAGNOSIS_BUDGET};
+	struct diagnosis_options other = {.seed = 2, .budget = DIAGNOSIS_BUDGET, .n_threads = 1};
 	struct diagnosis a, b;
 	struct dataset data;
 

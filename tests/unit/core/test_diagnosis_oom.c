@@ -20,7 +20,8 @@ static void *allocate(size_t size)
 static enum status examine(const struct dataset *data, const struct encoder *encoder, bool json,
 			   struct capture *capture, struct err *err)
 {
-	const struct diagnosis_options options = {.seed = 1, .budget = DIAGNOSIS_BUDGET};
+	const struct diagnosis_options options = {
+	    .seed = 1, .budget = DIAGNOSIS_BUDGET, .n_threads = 1};
 	struct diagnose_report report = {.data = "pairs.jsonl", .encoder = "none:4", .seed = 1};
 	enum status status = repeats_measure(data, &report.repeats, err);
 
