@@ -2,6 +2,7 @@
 #include "core/report/chart_dots.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "core/base/mem.h"
 #include "core/report/figure.h"
@@ -9,7 +10,8 @@
 #include "core/report/svg.h"
 #include "core/report/text.h"
 
-#define NAMES	    128.0 /* room for those of contexts */
+#define NAMES	    128.0 /* of contexts; if one is longer, all stand above their rows */
+#define NAME_HEIGHT 19.0
 #define LEGEND_NAME 110.0 /* and for those of methods */
 #define LEGEND_ROW  19.0
 #define ROW	    20.0
@@ -21,7 +23,8 @@ struct dots {
 	size_t *order; /* [n_contexts], the best first */
 	struct ticks ticks;
 	struct scale x;
-	double left, top, bottom;
+	bool names_above;
+	double left, top, row_height, bottom;
 };
 
 static double value(const struct dots *dots, const struct compare_result *result, size_t context)
@@ -130,9 +133,11 @@ static void lay_out(struct dots *dots)
 		names = fmax(names, svg_label_width(comparison->context_names[c]));
 		numbers = fmax(numbers, measure_width(dots->measure, best));
 	}
-	dots->left = fmin(names, NAMES) + 10;
+	dots->names_above = names > NAMES;
+	dots->left = dots->names_above ? 4 : names + 10;
+	dots->row_height = ROW + (dots->names_above ? NAME_HEIGHT : 0);
 	dots->top = legend(dots, NULL);
-	dots->bottom = dots->top + ROW * (double)comparison->n_contexts;
+	dots->bottom = dots->top + dots->row_height * (double)comparison->n_contexts;
 	dots->ticks = value_ticks(dots, SVG_WIDTH - dots->left - numbers - 22);
 	dots->x =
 	    (struct scale){ticks_at(&dots->ticks, 0), ticks_at(&dots->ticks, dots->ticks.n - 1),
@@ -183,11 +188,16 @@ static void draw_row(const struct dots *dots, size_t row, FILE *out)
 	size_t context = dots->order[row];
 	const struct compare_result *best = best_of(dots, context);
 	size_t b = (size_t)(best - dots->comparison->results);
-	double y = dots->top + ROW * ((double)row + 0.5), low, high;
+	double top = dots->top + dots->row_height * (double)row;
+	double y = top + dots->row_height - ROW / 2, low, high;
+	const char *name = dots->comparison->context_names[context];
 
 	range_of(dots, context, &low, &high);
-	svg_label(out, dots->left - 4, y + 4, ANCHOR_END, dots->comparison->context_names[context],
-		  NAMES);
+	if (dots->names_above)
+		svg_label(out, dots->left, top + NAME_HEIGHT - 4, ANCHOR_START, name,
+			  SVG_WIDTH - dots->left - 4);
+	else
+		svg_label(out, dots->left - 4, y + 4, ANCHOR_END, name, NAMES);
 	svg_line(out, "span", scale_place(&dots->x, low), y, scale_place(&dots->x, high), y);
 	for (size_t r = 0; r < dots->comparison->n_results; r++) {
 		if (r != b)

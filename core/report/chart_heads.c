@@ -2,6 +2,7 @@
 #include "core/report/chart_heads.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "core/base/mem.h"
 #include "core/report/figure.h"
@@ -10,12 +11,13 @@
 #include "core/report/svg.h"
 #include "core/report/text.h"
 
-#define TITLE  "The head that knows each context best"
-#define CHANCE 50.0 /* percent, of either answer */
-#define NAMES  128.0
-#define HEADS  84.0
-#define ROW    22.0
-#define TOP    8.0
+#define TITLE	    "The head that knows each context best"
+#define CHANCE	    50.0  /* percent, of either answer */
+#define NAMES	    128.0 /* of contexts; if one is longer, all stand above their bars */
+#define NAME_HEIGHT 19.0
+#define HEADS	    84.0
+#define ROW	    22.0
+#define TOP	    8.0
 
 struct best_head {
 	size_t row, column;
@@ -25,7 +27,8 @@ struct best_head {
 struct layout {
 	struct ticks ticks;
 	struct scale x;
-	double left, bottom;
+	bool names_above;
+	double left, row_height, bottom;
 	double number_x, head_x; /* of the best head, right of the bars */
 };
 
@@ -58,14 +61,17 @@ static struct layout lay_out(const struct compare_map *map, const struct best_he
 {
 	double least = measure_shown(MEASURE_ACCURACY, best[map->n_rows - 1].accuracy);
 	double greatest = measure_shown(MEASURE_ACCURACY, best[0].accuracy);
-	struct layout layout = {.bottom = TOP + ROW * (double)map->n_rows};
 	double names = 0, heads = 0;
+	struct layout layout;
 
 	for (size_t row = 0; row < map->n_rows; row++) {
 		names = fmax(names, svg_label_width(map->row_names[row]));
 		heads = fmax(heads, svg_label_width(map->column_names[best[row].column]));
 	}
-	layout.left = fmin(names, NAMES) + 10;
+	layout.names_above = names > NAMES;
+	layout.left = layout.names_above ? 4 : names + 10;
+	layout.row_height = ROW + (layout.names_above ? NAME_HEIGHT : 0);
+	layout.bottom = TOP + layout.row_height * (double)map->n_rows;
 	layout.ticks = ticks_around(fmin(CHANCE, least), fmax(CHANCE, greatest), 6);
 	layout.head_x = SVG_WIDTH - fmin(heads, HEADS) - 2;
 	layout.number_x = layout.head_x - 6 - measure_width(MEASURE_ACCURACY, best[0].accuracy);
@@ -98,13 +104,19 @@ static void draw_bar(const struct compare_map *map, const struct layout *layout,
 		     const struct best_head *best, double top, FILE *out)
 {
 	double end = scale_place(&layout->x, measure_shown(MEASURE_ACCURACY, best->accuracy));
-	double chance = scale_place(&layout->x, CHANCE), text_y = top + ROW / 2 + 4;
+	double bar_top = top + layout->row_height - ROW, text_y = bar_top + ROW / 2 + 4;
+	double chance = scale_place(&layout->x, CHANCE);
+	const char *name = map->row_names[best->row];
 
-	svg_label(out, layout->left - 4, text_y, ANCHOR_END, map->row_names[best->row], NAMES);
+	if (layout->names_above)
+		svg_label(out, layout->left, top + NAME_HEIGHT - 4, ANCHOR_START, name,
+			  SVG_WIDTH - layout->left - 4);
+	else
+		svg_label(out, layout->left - 4, text_y, ANCHOR_END, name, NAMES);
 	fprintf(out,
 		"<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
 		"rx=\"2\">",
-		fmin(chance, end), top + 3, fabs(end - chance), ROW - 6);
+		fmin(chance, end), bar_top + 3, fabs(end - chance), ROW - 6);
 	svg_title_begin(out);
 	text_print_cut(out, map->row_names[best->row], 40);
 	fputs(": ", out);
@@ -169,7 +181,7 @@ enum status chart_heads_write(const struct compare_map *map, FILE *out, struct e
 	figure_drawing_described(out);
 	draw_axis(&layout, out);
 	for (size_t i = 0; i < map->n_rows; i++)
-		draw_bar(map, &layout, &best[i], TOP + ROW * (double)i, out);
+		draw_bar(map, &layout, &best[i], TOP + layout.row_height * (double)i, out);
 	figure_drawing_end(out);
 	print_table(map, best, out);
 	figure_end(out);

@@ -127,6 +127,14 @@ class ReportPage(unittest.TestCase):
                     for element in svg.iter("text"):
                         self.assertLess(len(element.text or ""), 200)
 
+    def test_long_names_of_contexts_are_told_apart(self):
+        name = "a conversation about water, opinion group 1"
+        charts = [svg for svg in drawings(sample(FULL, name))
+                  if "contexts;" in svg.get("aria-label") or "contexts," in svg.get("aria-label")]
+        self.assertEqual(len(charts), 3)  # accuracy, NLL, the best head
+        for svg in charts:
+            self.assertIn(name, [t.text for t in svg.iter("text") if t.get("class") == "name"])
+
     def test_names_that_are_no_utf8(self):
         self.check(sample(FULL, os.fsdecode(b"a\xff\xed\xa0\x80\xf0\x9f")))
 
