@@ -4,6 +4,7 @@
 #include "core/tool/command.h"
 #include "core/tool/command_files.h"
 #include "core/tool/interrupt.h"
+#include "core/tool/libraries.h"
 #include "core/tool/route_config.h"
 #include "core/tool/route_report.h"
 #include "core/tool/stopwatch.h"
@@ -45,11 +46,15 @@ static enum status read_inputs(struct adaptation *a, struct err *err)
 static enum status set_data_facts(struct model *model, const struct dataset *dataset,
 				  struct err *err)
 {
+	char libraries[LIBRARIES_TEXT];
 	enum status status = model_set_fact(model, "train.route.data.sha256", dataset->sha256, err);
 
-	if (status != STATUS_OK)
-		return status;
-	return model_set_fact(model, "train.route.version", MICRO_VERSION, err);
+	libraries_text(libraries);
+	if (status == STATUS_OK)
+		status = model_set_fact(model, "train.route.version", MICRO_VERSION, err);
+	if (status == STATUS_OK)
+		status = model_set_fact(model, "train.route.libraries", libraries, err);
+	return status;
 }
 
 static enum progress_form progress_form(const struct route_config *config)

@@ -3,6 +3,7 @@
 #include "core/tool/command.h"
 #include "core/tool/command_files.h"
 #include "core/tool/interrupt.h"
+#include "core/tool/libraries.h"
 #include "core/tool/progress.h"
 #include "core/tool/stopwatch.h"
 #include "core/tool/train_config.h"
@@ -65,11 +66,12 @@ static enum status read_data(struct training *t, int argc, char **argv, struct e
 static enum status set_data_facts(struct model *model, const struct dataset *dataset,
 				  struct err *err)
 {
-	char pairs[24], users[24];
+	char pairs[24], users[24], libraries[LIBRARIES_TEXT];
 	enum status status;
 
 	snprintf(pairs, sizeof(pairs), "%zu", dataset->n_pairs);
 	snprintf(users, sizeof(users), "%zu", dataset->n_users);
+	libraries_text(libraries);
 	status = model_set_fact(model, "train.data.sha256", dataset->sha256, err);
 	if (status == STATUS_OK)
 		status = model_set_fact(model, "train.data.pairs", pairs, err);
@@ -77,6 +79,8 @@ static enum status set_data_facts(struct model *model, const struct dataset *dat
 		status = model_set_fact(model, "train.data.users", users, err);
 	if (status == STATUS_OK)
 		status = model_set_fact(model, "train.version", MICRO_VERSION, err);
+	if (status == STATUS_OK)
+		status = model_set_fact(model, "train.libraries", libraries, err);
 	return status;
 }
 

@@ -205,6 +205,8 @@ class Train(MicroModel):
                          hashlib.sha256(self.data.read_bytes()).hexdigest())
         self.assertEqual(metadata["train.version"],
                          run("micro-model", "--version")[1].split()[-1])
+        self.assertRegex(metadata["train.libraries"],
+                         r"\AOpenBLAS \d[\d.]+, libunistring \d[\d.]+, glibc \d[\d.]+\Z")
         self.assertEqual(json.loads(metadata["train.options"])["epochs"], 3)
         self.assertEqual(list(json.loads(metadata["train.heldout"])),
                          ["n_pairs", "accuracy", "nll"])
