@@ -116,9 +116,10 @@ class Scale(Scenario):
         limit = told["n_bytes"] // 3
         model = self.folder / "m.safetensors"
         self.assertGreater(told["n_bytes"], 1.1e9)
-        for objective in ("panel", "micro"):
+        for objective in ("drm", "panel", "micro"):
+            epochs = () if objective == "drm" else ("--epochs", "1")
             status, output, most = run_limited(
-                limit, "micro-model", "train", "--data", features, "--out", model, "--epochs", "1",
+                limit, "micro-model", "train", "--data", features, "--out", model, *epochs,
                 "--heads", "8", "--objective", objective)
             self.assertEqual(status, 0, output)
             need = int(NEED.search(output)[1]) * 1e6
@@ -193,6 +194,35 @@ class Scale(Scenario):
                     for file in (data, features)]
             self.assert_same(json.loads(json.dumps(said[1]).replace(str(features), "DATA")),
                              json.loads(json.dumps(said[0]).replace(str(data), "DATA")), 2e-3)
+
+    def test_comparison_takes_features_files(self):
+        pairs = [pair for pair in make_contexts(1, 1200) if "context" in pair]
+        said = []
+        for made in (write_pairs(self.folder / "texts.jsonl", pairs), None):
+            data = made or self.embed(self.folder / "texts.jsonl", "f.safetensors", "--encoder",
+                                      "hash:64")[0]
+            said.append(json.loads(self.tool(
+                "eval", "--compare", "all", "--data", data, "--test", data, "--route", data,
+                "--heads", "3", "--seeds", "1", "--heads-curve", "2,3", "--budgets", "100",
+                "--encoder", "hash:64", "--report", self.folder / "page.html", "--json",
+                "--quiet")))
+        texts, features = said
+        self.assertEqual(len(features["methods"]), 8)
+        self.assertEqual([m["name"] for m in features["methods"]],
+                         [m["name"] for m in texts["methods"]])
+        for got, expected in zip(features["methods"], texts["methods"]):
+            for key in ("overall", "context_mean", "shots"):
+                self.assert_same(got[key], expected[key], 0.02, f"{got['name']} {key}")
+        self.assertEqual(set(features["router_map"]["prompts"]), {"brief", "tell me all"})
+        self.assertEqual(len(features["head_map"]["accuracy"]), 2)
+
+    def test_diagnosis_wants_the_texts(self):
+        # a features file has a row for each pair, and no longer tells which pairs are the same
+        data = write_pairs(self.folder / "pairs.jsonl", make_contexts(1, 100))
+        features, _ = self.embed(data, "f.safetensors", "--encoder", "hash:64")
+        status, output, errors = run("micro-model", "diagnose", "--data", features)
+        self.assertEqual((status, output, errors.count("\n")), (2, "", 1), errors)
+        self.assertIn(f"--data {features}: a features file", errors)
 
     def test_audit_takes_a_features_file_too(self):
         data = write_pairs(self.folder / "pairs.jsonl", make_contexts(1))
