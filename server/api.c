@@ -155,6 +155,13 @@ static void hold_model(struct api *api, struct exchange *exchange, struct wire_l
 	};
 }
 
+/* The texts that are read stay where they are, so the body lives as long as the exchange. */
+static enum status terminate_body(struct exchange *exchange)
+{
+	buffer_terminate(&exchange->body);
+	return buffer_status(&exchange->body, "the body", &exchange->err);
+}
+
 static void score(struct api *api, struct exchange *exchange)
 {
 	struct buffer *body = &exchange->body;
@@ -164,9 +171,10 @@ static void score(struct api *api, struct exchange *exchange)
 	size_t n_scored = 0;
 
 	hold_model(api, exchange, &limits);
-	status = wire_read_score(body->bytes, body->len, &limits, &exchange->arena, &request,
-				 &exchange->err);
-	buffer_free(body);
+	status = terminate_body(exchange);
+	if (status == STATUS_OK)
+		status = wire_read_score(body->bytes, body->len, &limits, &exchange->arena,
+					 &request, &exchange->err);
 	if (status == STATUS_OK)
 		status = service_score(&api->service, exchange->served, &request, &exchange->arena,
 				       &exchange->err);
@@ -189,9 +197,10 @@ static enum api_next feedback(struct api *api, struct exchange *exchange)
 	enum status status;
 
 	hold_model(api, exchange, &limits);
-	status = wire_read_feedback(body->bytes, body->len, &limits, &exchange->arena, &request,
-				    &exchange->err);
-	buffer_free(body);
+	status = terminate_body(exchange);
+	if (status == STATUS_OK)
+		status = wire_read_feedback(body->bytes, body->len, &limits, &exchange->arena,
+					    &request, &exchange->err);
 	if (status == STATUS_OK)
 		status = service_prepare_feedback(&api->service, exchange->served, &request,
 						  &exchange->arena, &exchange->op, &exchange->err);

@@ -36,6 +36,17 @@ static bool reserve(struct buffer *buffer, size_t n_more)
 	return true;
 }
 
+void buffer_reserve(struct buffer *buffer, size_t n)
+{
+	(void)reserve(buffer, n);
+}
+
+void buffer_terminate(struct buffer *buffer)
+{
+	if (reserve(buffer, 1))
+		buffer->bytes[buffer->len] = '\0';
+}
+
 void buffer_add(struct buffer *buffer, const void *bytes, size_t n)
 {
 	if (n == 0 || !reserve(buffer, n))

@@ -18,11 +18,18 @@
 #include "core/base/err.h"
 
 struct buffer {
-	char *bytes; /* [len], not NUL-terminated; NULL while capacity is 0 */
+	char *bytes; /* [len], without a NUL unless terminated; NULL while capacity is 0 */
 	size_t len;
 	size_t capacity;
 	bool failed;
 };
+
+/** buffer_reserve(buffer, n): room for n more bytes, so that appending them copies nothing
+ * again. */
+void buffer_reserve(struct buffer *buffer, size_t n);
+
+/** buffer_terminate(buffer): a NUL after the last byte that does not count in len. */
+void buffer_terminate(struct buffer *buffer);
 
 /** buffer_add(buffer, bytes, n), buffer_add_string(buffer, string): append. */
 void buffer_add(struct buffer *buffer, const void *bytes, size_t n);

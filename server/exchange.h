@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/base/arena.h"
 #include "core/base/err.h"
 #include "server/access.h"
-#include "server/arena.h"
 #include "server/buffer.h"
 #include "server/identifier.h"
 #include "server/live_model.h"

@@ -18,6 +18,10 @@
  * see a reset connection instead of the answer. But not for ever. */
 #define DISCARD_MAX (64u << 20)
 
+/* Room for a body is made at once when its first bytes are there, but no more than this for
+ * bytes that are only announced. */
+#define RESERVE_MAX (1u << 20)
+
 struct httpd {
 	struct MHD_Daemon *daemon;
 	struct api *api;
@@ -30,9 +34,10 @@ struct call {
 	struct exchange exchange;
 	struct httpd *httpd;
 	struct MHD_Connection *connection;
-	uint64_t n_received; /* bytes of the body, kept or not */
-	bool submitted;	     /* to the writer: the next step is api_end() */
-	bool last;	     /* of its connection, which is closed after the answer */
+	uint64_t n_announced; /* bytes of the body, by Content-Length */
+	uint64_t n_received;  /* bytes of the body, kept or not */
+	bool submitted;	      /* to the writer: the next step is api_end() */
+	bool last;	      /* of its connection, which is closed after the answer */
 	struct writer_job job;
 };
 
@@ -143,6 +148,7 @@ static enum MHD_Result check_head(struct call *call)
 	struct exchange *exchange = &call->exchange;
 	uint64_t n_bytes = length == NULL ? 0 : strtoull(length, NULL, 10);
 
+	call->n_announced = n_bytes;
 	check_lengths(call);
 	if (exchange->http_status == 0 && n_bytes > call->httpd->api->max_body)
 		refuse_length(call);
@@ -174,6 +180,12 @@ static enum MHD_Result open_call(struct httpd *httpd, struct MHD_Connection *con
 	return check_head(call);
 }
 
+/* The whole of it and its NUL, if that is not too much to do on trust. */
+static size_t body_room(const struct call *call)
+{
+	return call->n_announced < RESERVE_MAX ? (size_t)call->n_announced + 1 : RESERVE_MAX;
+}
+
 static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 {
 	struct exchange *exchange = &call->exchange;
@@ -188,6 +200,8 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 	}
 	if (exchange->match.method != METHOD_POST)
 		return MHD_YES;
+	if (exchange->body.capacity == 0)
+		buffer_reserve(&exchange->body, body_room(call));
 	buffer_add(&exchange->body, bytes, n);
 	if (buffer_status(&exchange->body, "the body", &exchange->err) != STATUS_OK)
 		api_refuse(api, exchange);

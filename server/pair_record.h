@@ -4,7 +4,7 @@
 #define MICRO_SERVER_PAIR_RECORD_H
 
 #include "core/base/err.h"
-#include "server/arena.h"
+#include "core/base/arena.h"
 #include "server/service.h"
 #include "server/store.h"
 

@@ -20,8 +20,8 @@
 
 #include <sodium.h>
 
+#include "core/base/arena.h"
 #include "core/base/err.h"
-#include "server/arena.h"
 #include "server/receipt_key.h"
 
 #define RECEIPT_NONCE_LEN 16

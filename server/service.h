@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/arena.h"
 #include "core/base/err.h"
-#include "server/arena.h"
 #include "server/identifier.h"
 #include "server/judge.h"
 #include "server/live_model.h"

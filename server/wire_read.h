@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wire_read.h - request bodies (schema/openapi.yaml) into requests. The only
- * file of the server that parses JSON. Nothing outside is trusted: every fault
- * says what, where and what would be right.
+ * wire_read.h - request bodies (schema/openapi.yaml) into requests. Nothing
+ * outside is trusted: every fault says what, where and what would be right.
  */
 #ifndef MICRO_SERVER_WIRE_READ_H
 #define MICRO_SERVER_WIRE_READ_H
@@ -10,7 +9,7 @@
 #include <stddef.h>
 
 #include "core/base/err.h"
-#include "server/arena.h"
+#include "core/base/arena.h"
 #include "server/service.h"
 
 struct wire_limits {
@@ -22,7 +21,7 @@ struct wire_limits {
 
 /**
  * wire_read_score(body, len, limits, arena, request_out, err): everything in
- * request_out lives in arena; body is not needed afterwards. Errors:
+ * request_out lives in arena or is a part of body [len + 1], which ends with a NUL. Errors:
  * STATUS_MALFORMED with line and column if it is not JSON, the 422 ones with a
  * JSON pointer otherwise, STATUS_NO_MEMORY.
  */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/mem.h"
 #include "server/wire_read.h"
 #include "server/wire_write.h"
 #include "tests/fuzz/fuzz.h"
@@ -95,8 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena arena = {0};
 	struct buffer out = {0};
 	struct err err = {0};
-	const char *body = (const char *)data + 1;
 	enum status status;
+	char *body;
 
 	if (models[0] == NULL)
 		set_up();
@@ -104,6 +105,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 
 	const struct served_model *served = models[(data[0] >> 1) % N_MODELS];
+
+	body = mem_string((const char *)data + 1, size - 1);
+	if (body == NULL)
+		abort();
 	if (data[0] % 2 == 0)
 		status = score(body, size - 1, served, &arena, &out, &err);
 	else
@@ -115,5 +120,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_json(&out);
 	buffer_free(&out);
 	arena_free(&arena);
+	mem_free(body);
 	return 0;
 }

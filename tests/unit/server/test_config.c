@@ -37,7 +37,7 @@ START_TEST(defaults_are_those_of_the_contract)
 	ck_assert_ptr_null(config.port_file);
 	ck_assert_int_eq(config.port, 8080);
 	ck_assert_int_eq(config.threads, 2);
-	ck_assert_int_eq(config.max_body, 16 << 20);
+	ck_assert_int_eq(config.max_body, 64 << 20);
 	ck_assert_int_eq(config.max_items, 4096);
 	ck_assert_int_eq(config.max_responses, 1024);
 	ck_assert_int_eq(config.max_connections, 1024);

@@ -175,9 +175,9 @@ static const struct fault malformed[] = {
     {"   ", STATUS_MALFORMED, "", "line 1, column 3: "},
     {"{", STATUS_MALFORMED, "", "line 1, column 1: "},
     {"{\n\n  x", STATUS_MALFORMED, "", "line 3, column 3: "},
-    {"{" SCORE "} x", STATUS_MALFORMED, "", "end of file expected"},
-    {"{" SCORE "}{", STATUS_MALFORMED, "", "end of file expected"},
-    {"{\"user\":\"a\",\"user\":\"b\"}", STATUS_MALFORMED, "", "duplicate object key"},
+    {"{" SCORE "} x", STATUS_MALFORMED, "", "got 'x', want the end of the text"},
+    {"{" SCORE "}{", STATUS_MALFORMED, "", "got '{', want the end of the text"},
+    {"{\"user\":\"a\",\"user\":\"b\"}", STATUS_MALFORMED, "", "duplicate field \"user\""},
     {"{\"responses\":[NaN]}", STATUS_MALFORMED, "", "line 1, column"},
     {"{\"responses\":[Infinity]}", STATUS_MALFORMED, "", "line 1, column"},
     {"{\"responses\":[-Infinity]}", STATUS_MALFORMED, "", "line 1, column"},
@@ -349,7 +349,7 @@ START_TEST(nesting_is_limited)
 	memset(body + strlen(body), '[', 9000);
 	ck_assert_int_eq(wire_read_score(body, strlen(body), &limits, &arena, &request, &err),
 			 STATUS_MALFORMED);
-	ck_assert_ptr_nonnull(strstr(err.msg, "nested too deep, the limit is 2048 levels"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "nested too deep, want at most 2048 levels"));
 }
 END_TEST
 
@@ -359,10 +359,11 @@ START_TEST(every_prefix_is_refused)
 				   ",\"chosen\":\"\\u00fc\",\"rejected\":\"b\",\"strength\":1.5e0}";
 
 	for (size_t len = 0; len < sizeof(body) - 1; len++) {
+		char *prefix = arena_string(&arena, body, len);
 		struct feedback feedback;
 		struct err err = {0};
 
-		ck_assert_msg(wire_read_feedback(body, len, &limits, &arena, &feedback, &err) ==
+		ck_assert_msg(wire_read_feedback(prefix, len, &limits, &arena, &feedback, &err) ==
 				  STATUS_MALFORMED,
 			      "%zu bytes", len);
 		ck_assert_msg(strstr(err.msg, "line 1, column ") == err.msg, "%zu bytes: %s", len,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/base/mem.h"
-#include "server/arena.h"
+#include "core/base/arena.h"
 #include "tests/unit/mem_failing.h"
 #include "tests/unit/unit.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
-#include "server/arena.h"
+#include "core/base/arena.h"
 #include "tests/unit/unit.h"
 
 static bool all_zero(const unsigned char *bytes, size_t n)

@@ -2,11 +2,11 @@
 /*
  * arena.h - memory that dies together: everything made for one request.
  *
- * Invariants: 1. what arena_array() gave stays where it is until arena_free().
+ * Invariants: 1. what an arena gave stays where it is until arena_free().
  *             2. a zeroed struct arena is a valid empty arena.
  */
-#ifndef MICRO_SERVER_ARENA_H
-#define MICRO_SERVER_ARENA_H
+#ifndef MICRO_BASE_ARENA_H
+#define MICRO_BASE_ARENA_H
 
 #include <stddef.h>
 
@@ -14,13 +14,20 @@ struct arena_block;
 struct arena_adopted;
 
 struct arena {
-	struct arena_block *blocks;    /* newest first; allocations come from the first */
+	struct arena_block *blocks;    /* small allocations come from the first */
 	struct arena_adopted *adopted; /* strangers' blocks that die with the arena */
 };
 
 /** arena_array(arena, n, size): n zeroed elements, aligned to 16 bytes; NULL on overflow
  * or lack of memory. n = 0 gives a valid pointer. Lives until arena_free(). */
 void *arena_array(struct arena *arena, size_t n, size_t size);
+
+/** arena_bytes(arena, n): n bytes that are not zeroed, not aligned; NULL without memory. */
+void *arena_bytes(struct arena *arena, size_t n);
+
+/** arena_floats(arena, n): n numbers that are not zeroed; 64 bytes or more are aligned to 64,
+ * fewer to 16. NULL on overflow or lack of memory. */
+float *arena_floats(struct arena *arena, size_t n);
 
 /** arena_string(arena, bytes, len): a NUL-terminated copy, NULL without memory. */
 char *arena_string(struct arena *arena, const char *bytes, size_t len);
