@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/httpd.h"
 
-#include <inttypes.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 
 #include "core/base/mem.h"
 #include "server/clock.h"
+#include "server/http_loop.h"
 #include "server/log.h"
 
 /* A refused body is read to its end, because a client that is still sending would
@@ -23,16 +24,24 @@
 #define RESERVE_MAX (1u << 20)
 
 struct httpd {
-	struct MHD_Daemon *daemon;
 	struct api *api;
 	atomic_bool closing;	/* no more writes are submitted */
 	atomic_size_t n_writes; /* submitted, or about to be; suspended connections */
+	size_t n_lanes;
+	struct lane *lanes; /* [n_lanes] */
+};
+
+/* A thread with connections of its own. */
+struct lane {
+	struct httpd *httpd;
+	struct http_loop *loop;
 };
 
 /* One request on its connection. */
 struct call {
 	struct exchange exchange;
 	struct httpd *httpd;
+	struct http_loop *loop;
 	struct MHD_Connection *connection;
 	uint64_t n_announced; /* bytes of the body, by Content-Length */
 	uint64_t n_received;  /* bytes of the body, kept or not */
@@ -159,7 +168,7 @@ static enum MHD_Result check_head(struct call *call)
 	return MHD_YES;
 }
 
-static enum MHD_Result open_call(struct httpd *httpd, struct MHD_Connection *connection,
+static enum MHD_Result open_call(const struct lane *lane, struct MHD_Connection *connection,
 				 const char *method, const char *path, void **call_out)
 {
 	const struct exchange_head head = {
@@ -173,10 +182,11 @@ static enum MHD_Result open_call(struct httpd *httpd, struct MHD_Connection *con
 
 	if (call == NULL)
 		return MHD_NO;
-	call->httpd = httpd;
+	call->httpd = lane->httpd;
+	call->loop = lane->loop;
 	call->connection = connection;
 	*call_out = call;
-	api_open(httpd->api, &call->exchange, &head);
+	api_open(call->httpd->api, &call->exchange, &head);
 	return check_head(call);
 }
 
@@ -213,10 +223,13 @@ static void write_done(void *context, struct store_op *op)
 {
 	struct call *call = context;
 	struct httpd *httpd = call->httpd;
+	struct http_loop *loop = call->loop;
 
 	(void)op;
 	/* from here on the call belongs to its connection again */
 	MHD_resume_connection(call->connection);
+	http_loop_wake(loop);
+	/* the last thing here: httpd_stop() waits for it */
 	atomic_fetch_sub(&httpd->n_writes, 1);
 }
 
@@ -267,8 +280,7 @@ static enum MHD_Result answer(struct call *call)
 	return respond(call);
 }
 
-/* MHD_quiesce_daemon() would stop the accepting, but a thread of the pool may still be at it:
- * nobody could tell when the socket that it gives back may be closed. */
+/* MHD_quiesce_daemon() would stop the accepting, but it is for the thread that runs the daemon. */
 static enum MHD_Result admit(void *context, const struct sockaddr *address, socklen_t len)
 {
 	const struct httpd *httpd = context;
@@ -333,10 +345,12 @@ static void log_message(void *context, const char *format, va_list args)
 	log_end(&line);
 }
 
-static struct MHD_Daemon *start_daemon(const struct httpd_options *options, struct httpd *httpd)
+/* n_connections: that this lane may have. NULL if libmicrohttpd does not start. */
+static struct MHD_Daemon *start_daemon(const struct httpd_options *options, struct lane *lane,
+				       int listen_fd, unsigned n_connections)
 {
 	const unsigned tls = options->tls == NULL ? 0 : MHD_USE_TLS;
-	struct MHD_OptionItem more[4];
+	struct MHD_OptionItem more[3];
 	size_t n = 0;
 
 	if (options->tls != NULL) {
@@ -345,31 +359,85 @@ static struct MHD_Daemon *start_daemon(const struct httpd_options *options, stru
 		more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK2, 0,
 						    (void *)tls_retrieve};
 	}
-	/* libmicrohttpd refuses a pool of one */
-	if (options->n_threads > 1)
-		more[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE,
-						    (intptr_t)options->n_threads, NULL};
 	more[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 
-	/* Not epoll: when exactly 128 of its events, or a multiple, are there at once,
-	 * libmicrohttpd 0.9.75 waits for another one before it looks at them, and the end of a
-	 * client that came together with its last bytes goes unnoticed. Both last until the
-	 * idle timeout. The logger first: it is used while the other options are read. */
+	/* the logger first: it is used while the other options are read */
 	return MHD_start_daemon(
-	    MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | tls, 0,
-	    admit, httpd, handle, httpd, MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
-	    MHD_OPTION_LISTEN_SOCKET, options->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, completed,
-	    NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
-	    options->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->connection_memory,
+	    HTTP_LOOP_FLAGS | MHD_USE_ERROR_LOG | tls, 0, admit, lane->httpd, handle, lane,
+	    MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+	    MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+	    http_loop_note, lane->loop, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+	    MHD_OPTION_CONNECTION_LIMIT, n_connections, MHD_OPTION_CONNECTION_TIMEOUT,
+	    options->idle_timeout, MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->connection_memory,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY,
 	    more, MHD_OPTION_END);
+}
+
+/* All lanes accept from one socket, each through a descriptor that its daemon closes. */
+static enum status start_lane(const struct httpd_options *options, struct lane *lane,
+			      unsigned n_connections, struct err *err)
+{
+	enum status status = http_loop_open(&lane->loop, err);
+	struct MHD_Daemon *daemon;
+	int fd;
+
+	if (status != STATUS_OK)
+		return status;
+	fd = fcntl(options->listen_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return err_errno(err, STATUS_IO, "start the HTTP server");
+	daemon = start_daemon(options, lane, fd, n_connections);
+	if (daemon == NULL) {
+		close(fd);
+		return err_set(err, STATUS_IO, "cannot start the HTTP server");
+	}
+	return http_loop_start(lane->loop, daemon, err);
+}
+
+static enum status start_lanes(const struct httpd_options *options, struct httpd *httpd,
+			       struct err *err)
+{
+	unsigned n = options->n_threads;
+	enum status status = STATUS_OK;
+
+	for (unsigned i = 0; i < n && status == STATUS_OK; i++) {
+		/* the first ones take what is left over */
+		unsigned n_connections =
+		    options->max_connections / n + (i < options->max_connections % n);
+
+		httpd->lanes[i].httpd = httpd;
+		status = start_lane(options, &httpd->lanes[i], n_connections, err);
+	}
+	return status;
+}
+
+static void httpd_free(struct httpd *httpd)
+{
+	for (size_t i = 0; i < httpd->n_lanes; i++)
+		http_loop_close(httpd->lanes[i].loop);
+	mem_free(httpd->lanes);
+	mem_free(httpd);
+}
+
+static struct httpd *httpd_allocate(size_t n_lanes)
+{
+	struct httpd *httpd = mem_array(1, sizeof(*httpd));
+
+	if (httpd == NULL)
+		return NULL;
+	httpd->n_lanes = n_lanes;
+	httpd->lanes = mem_array(n_lanes, sizeof(*httpd->lanes));
+	if (httpd->lanes != NULL)
+		return httpd;
+	mem_free(httpd);
+	return NULL;
 }
 
 enum status httpd_start(const struct httpd_options *options, struct api *api,
 			struct httpd **httpd_out, struct err *err)
 {
-	struct httpd *httpd = mem_array(1, sizeof(*httpd));
+	struct httpd *httpd = httpd_allocate(options->n_threads);
+	enum status status;
 
 	if (httpd == NULL) {
 		close(options->listen_fd);
@@ -377,11 +445,11 @@ enum status httpd_start(const struct httpd_options *options, struct api *api,
 	}
 	httpd->api = api;
 	tls_serve(options->tls);
-	httpd->daemon = start_daemon(options, httpd);
-	if (httpd->daemon == NULL) {
-		close(options->listen_fd);
-		mem_free(httpd);
-		return err_set(err, STATUS_IO, "cannot start the HTTP server");
+	status = start_lanes(options, httpd, err);
+	close(options->listen_fd);
+	if (status != STATUS_OK) {
+		httpd_free(httpd);
+		return status;
 	}
 	*httpd_out = httpd;
 	return STATUS_OK;
@@ -414,6 +482,5 @@ void httpd_stop(struct httpd *httpd)
 	atomic_store(&httpd->closing, true);
 	while (atomic_load(&httpd->n_writes) > 0)
 		nap();
-	MHD_stop_daemon(httpd->daemon);
-	mem_free(httpd);
+	httpd_free(httpd);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * httpd.h - HTTP in front of the api: libmicrohttpd, and nothing of it outside
- * httpd.c. A pool of threads reads, answers and writes; a request that needs the
- * store's writer is suspended until its operation is durable.
+ * httpd.c and http_loop.c. Each thread reads, answers and writes on connections of its
+ * own; a request that needs the store's writer is suspended until its operation is durable.
  */
 #ifndef MICRO_SERVER_HTTPD_H
 #define MICRO_SERVER_HTTPD_H

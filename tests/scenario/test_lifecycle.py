@@ -132,6 +132,79 @@ class AtOnce(Scenario):
                 connection.close()
 
 
+class Ending(Scenario):
+    """Clients whose last bytes and whose end are there when the daemon looks."""
+    GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    def setUp(self):
+        super().setUp()
+        models.write_vector_model(self.folder / "m")
+        # the connection has to end long before it would be given up as idle
+        self.daemon = self.start(self.folder / "m", "--threads", "1", "--idle-timeout", "3600",
+                                 "--connection-memory", "4096")
+        self.daemon.client.close()
+
+    def post(self, route, body, more=0):
+        return (f"POST {route} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) + more}\r\n\r\n"
+                ).encode() + body
+
+    def all_until_the_end(self, connection):
+        parts = []
+        while part := connection.recv(65536):
+            parts.append(part)
+        return b"".join(parts)
+
+    def check(self, sent, n_answers, served_before=False):
+        connection = socket.create_connection(("127.0.0.1", self.daemon.port), PATIENCE)
+        with connection:
+            if served_before:
+                connection.sendall(self.GET)
+                self.assertIn(b" 200 ", connection.recv(65536))
+            self.daemon.signal(signal.SIGSTOP)
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            time.sleep(0.01)
+            self.daemon.signal(signal.SIGCONT)
+            answers = self.all_until_the_end(connection)
+            self.assertEqual(answers.count(b"HTTP/1.1 200 "), n_answers, answers)
+
+    def test_end_that_comes_with_the_last_bytes(self):
+        rng = seeded(self)
+        feedback = models.json.dumps(feedback_body(rng, "ada")).encode()
+        score = models.json.dumps({"items": [score_body(rng, "ada")] * 200}).encode()
+        for what, sent, n_answers in (
+                ("nothing", b"", 0), ("half a head", self.GET[:20], 0), ("a request", self.GET, 1),
+                ("two requests", self.GET * 2, 2), ("many requests", self.GET * 500, 500),
+                ("a head without its body", self.post("/score", b"", 10), 0),
+                ("half a body", self.post("/feedback", feedback, 10), 0),
+                ("a request that is written", self.post("/feedback", feedback), 1),
+                ("two of these", self.post("/feedback", feedback) * 2, 2),
+                ("a body that comes in parts", self.post("/score", score), 1),
+                ("half of such a body", self.post("/score", score, 1), 0),
+                ("one and a half", self.GET + self.post("/score", score, 1), 1)):
+            for served_before in (False, True):
+                with self.subTest(what, served_before=served_before):
+                    self.check(sent, n_answers, served_before)
+        self.assertEqual(self.daemon.new_client().get("/users/ada").json["events"], 6)
+
+    def test_connections_of_ended_clients_are_free_for_others(self):
+        self.daemon.stop()
+        self.daemon.options += ["--max-connections", "4"]
+        self.daemon.start()
+        self.daemon.client.close()
+        for turn in range(20):
+            connections = [socket.create_connection(("127.0.0.1", self.daemon.port), PATIENCE)
+                           for _ in range(4)]
+            for connection in connections:
+                connection.sendall(self.GET)
+                self.assertIn(b" 200 ", connection.recv(65536), turn)
+            self.daemon.signal(signal.SIGSTOP)
+            for connection in connections:
+                connection.sendall(self.GET[:turn] if turn % 2 else self.GET)
+                connection.close()
+            self.daemon.signal(signal.SIGCONT)
+
+
 class Reloading(Scenario):
     def setUp(self):
         super().setUp()

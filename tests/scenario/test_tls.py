@@ -18,6 +18,45 @@ from load import Load, feedback_body, score_body, seeded
 from prometheus import read_metrics
 
 
+class InMemory:
+    """A client that makes all its bytes before it sends any."""
+
+    def __init__(self, context, connection):
+        self.connection = connection
+        self.received, self.made = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.session = context.wrap_bio(self.received, self.made, server_hostname="127.0.0.1")
+        while True:
+            try:
+                self.session.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                connection.sendall(self.made.read())
+                self.received.write(connection.recv(65536))
+        connection.sendall(self.made.read())
+
+    def send_and_end(self, text, farewell):
+        if text:
+            self.session.write(text)
+        if farewell:
+            try:
+                self.session.unwrap()
+            except ssl.SSLWantReadError:
+                pass
+        self.connection.sendall(self.made.read())
+        self.connection.shutdown(socket.SHUT_WR)
+
+    def all_until_the_end(self):
+        text = b""
+        while part := self.connection.recv(65536):
+            self.received.write(part)
+        try:
+            while part := self.session.read(65536):
+                text += part
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            pass
+        return text
+
+
 @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
 class Tls(Scenario):
     def setUp(self):
@@ -105,6 +144,22 @@ class Serving(Tls):
             except ConnectionResetError:
                 pass
         self.assertEqual(daemon.client.get("/livez").status, 200)
+
+    def test_end_that_comes_with_the_last_bytes(self):
+        """They are there when the daemon looks, with or without a farewell of TLS."""
+        daemon = self.start_tls(self.make("a"), "--threads", "1", "--idle-timeout", "3600")
+        get = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+        for sent, n_answers in ((b"", 0), (get[:9], 0), (get, 1), (get * 3, 3), (get * 1000, 1000)):
+            for farewell in (False, True):
+                with self.subTest(len(sent), farewell=farewell), socket.create_connection(
+                        ("127.0.0.1", daemon.port), PATIENCE) as connection:
+                    client = InMemory(self.trusting(self.cert), connection)
+                    daemon.signal(signal.SIGSTOP)
+                    client.send_and_end(sent, farewell)
+                    daemon.signal(signal.SIGCONT)
+                    answers = client.all_until_the_end()
+                    if not farewell:  # a client that took its leave cannot read any more
+                        self.assertEqual(answers.count(b" 200 OK"), n_answers)
 
     def test_handshakes_that_stop_half_way_hold_up_nobody(self):
         daemon = self.start_tls(self.make("a"))

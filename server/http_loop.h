@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http_loop.h - the thread that drives one libmicrohttpd daemon.
+ *
+ * libmicrohttpd's own loops do not serve: with poll() every idle connection costs each
+ * request, and its epoll loop (0.9.75) has two faults. 1. When exactly 128 events, or a
+ * multiple, are there at once, it waits for another before it looks at them. Here it never
+ * waits: the thread waits for its epoll instance from outside, and calls MHD_run(). 2. It is
+ * told of each change once, so the end of a client that came together with its last bytes
+ * goes unnoticed until the idle timeout. Here the ends are watched, and said again.
+ */
+#ifndef MICRO_SERVER_HTTP_LOOP_H
+#define MICRO_SERVER_HTTP_LOOP_H
+
+#include <microhttpd.h>
+
+#include "core/base/err.h"
+
+/* Flags of a daemon that is to be driven from here. */
+#define HTTP_LOOP_FLAGS (MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME)
+
+struct http_loop; /* opaque */
+
+/** http_loop_open(loop_out, err): a loop without a daemon; http_loop_close() releases it. */
+enum status http_loop_open(struct http_loop **loop_out, struct err *err);
+
+/** http_loop_note(loop, connection, slot, what): the daemon's MHD_OPTION_NOTIFY_CONNECTION, with
+ * the loop as its context. */
+void http_loop_note(void *loop, struct MHD_Connection *connection, void **slot,
+		    enum MHD_ConnectionNotificationCode what);
+
+/**
+ * http_loop_start(loop, daemon, err): drive daemon from a thread of its own. The loop owns
+ * daemon from now on, also on error.
+ */
+enum status http_loop_start(struct http_loop *loop, struct MHD_Daemon *daemon, struct err *err);
+
+/** http_loop_wake(loop): a connection was resumed: look at it now. Any thread. */
+void http_loop_wake(struct http_loop *loop);
+
+/** http_loop_close(loop): end the thread, close all connections, none of which is suspended;
+ * NULL does nothing. */
+void http_loop_close(struct http_loop *loop);
+
+#endif
