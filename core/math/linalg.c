@@ -4,6 +4,9 @@
 #include <assert.h>
 #include <limits.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cblas.h>
 
@@ -20,6 +23,42 @@ static int blas_int(size_t n)
 {
 	assert(n <= INT_MAX);
 	return (int)n;
+}
+
+/* What OpenBLAS falls back to, and what makes it take another. */
+#define OLDEST_KERNEL	"Prescott"
+#define KERNEL_VARIABLE "OPENBLAS_CORETYPE"
+
+/* The kernel for the processor's instructions; NULL: nothing newer than the oldest one. */
+static const char *kernel_for_processor(void)
+{
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+	    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+	    __builtin_cpu_supports("avx512cd"))
+		return "SkylakeX";
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+		return "Haswell";
+#endif
+	return NULL;
+}
+
+void linalg_choose_kernel(char **argv)
+{
+	const char *kernel = kernel_for_processor();
+	char path[PATH_MAX];
+	ssize_t len;
+
+	if (kernel == NULL || strcmp(openblas_get_corename(), OLDEST_KERNEL) != 0 ||
+	    getenv(KERNEL_VARIABLE) != NULL)
+		return;
+	/* by its path: a process of /proc/self/exe would be called exe */
+	len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if (len < 0 || setenv(KERNEL_VARIABLE, kernel, 1) != 0)
+		return;
+	path[len] = '\0';
+	execv(path, argv);
 }
 
 void linalg_set_threads(int n)

@@ -15,6 +15,16 @@
  */
 void linalg_set_threads(int n);
 
+/**
+ * linalg_choose_kernel(argv): first of all in main(), with its argv. OpenBLAS knows processors
+ * by their numbers, and takes its oldest kernel, about ten times slower, for one that is newer
+ * than the library. Where that happened and the processor has AVX2 or AVX-512, the program
+ * begins anew, in the same process, with the kernel for these in OPENBLAS_CORETYPE, which
+ * the library reads before main(). What the user has set there stays. If nothing is to be done, or
+ * it cannot be done, this returns and the products are only slow.
+ */
+void linalg_choose_kernel(char **argv);
+
 /** linalg_version(): name and version of the BLAS library; static. */
 const char *linalg_version(void);
 

@@ -6,6 +6,7 @@
 
 #include "core/base/edit_distance.h"
 #include "core/base/options.h"
+#include "core/math/linalg.h"
 #include "core/tool/command.h"
 
 #define PROGRAM "micro-model"
@@ -106,8 +107,10 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 	struct err err;
-	enum status status = run_program(argc, argv, &command, &err);
+	enum status status;
 
+	linalg_choose_kernel(argv);
+	status = run_program(argc, argv, &command, &err);
 	if (status == STATUS_OK)
 		status = flush_output(&err);
 	if (status != STATUS_OK)

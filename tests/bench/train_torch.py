@@ -10,8 +10,10 @@ of MiCRo eq. 2-4, AdamW, a learning rate that falls linearly to zero, and the de
 micro-model train for the rest; prints one JSON object: pairs_per_second over all epochs but
 the last, and nll on FOLDER/test.safetensors.
 """
+import ctypes
 import json
 import math
+import os
 import pathlib
 import sys
 import time
@@ -83,7 +85,24 @@ def train(model, data, batch, epochs, learning_rate):
     return n * (epochs - 1) / seconds
 
 
+def choose_kernel():
+    """What core/math/linalg.c does, for PyTorch too, whose products are OpenBLAS's as well."""
+    blas = ctypes.CDLL("libopenblas.so.0")
+    blas.openblas_get_corename.restype = ctypes.c_char_p
+    if blas.openblas_get_corename() != b"Prescott" or "OPENBLAS_CORETYPE" in os.environ:
+        return
+    flags = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    if {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"} <= set(flags):
+        os.environ["OPENBLAS_CORETYPE"] = "SkylakeX"
+    elif {"avx2", "fma"} <= set(flags):
+        os.environ["OPENBLAS_CORETYPE"] = "Haswell"
+    else:
+        return
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
 def main():
+    choose_kernel()
     folder = pathlib.Path(sys.argv[1])
     batch, epochs = map(int, sys.argv[3:5])
     learning_rate = float(sys.argv[5])
