@@ -4,7 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "core/base/digest.h"
+#include "core/base/base64.h"
 #include "core/base/mem.h"
 #include "server/buffer.h"
 

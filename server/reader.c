@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/digest.h"
+#include "core/base/base64.h"
 #include "core/json/tree.h"
 #include "server/identifier.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest.h - SHA-256 in hexadecimal and base64, over libsodium. */
+/* digest.h - SHA-256 in hexadecimal, over libsodium. */
 #ifndef MICRO_BASE_DIGEST_H
 #define MICRO_BASE_DIGEST_H
 
@@ -26,19 +26,5 @@ void digest_add_string(struct digest *d, const char *string);
 
 /** digest_hex(d, hex_out): finish; lower-case hexadecimal, NUL-terminated. */
 void digest_hex(struct digest *d, char hex_out[DIGEST_HEX_LEN + 1]);
-
-/**
- * base64_encode_floats(x, n): standard base64 with padding of n little-endian
- * float32; a new string the caller frees with mem_free(), NULL without memory.
- */
-char *base64_encode_floats(const float *x, size_t n);
-
-/**
- * base64_decode_floats(text, len, dim, out, err): the inverse into out [dim].
- * Errors: STATUS_INVALID_BASE64 (a character or the padding is wrong),
- * STATUS_WRONG_DIMENSION (names got and wanted), STATUS_NOT_FINITE (names the index).
- */
-enum status base64_decode_floats(const char *text, size_t len, size_t dim, float *out,
-				 struct err *err);
 
 #endif

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "core/base/digest.h"
+#include "core/base/base64.h"
 #include "core/base/mem.h"
 
 enum status dataset_line_init(struct dataset_line *line, size_t dim, struct err *err)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/base64.h"
 #include "core/base/file_map.h"
 #include "core/base/mem.h"
 #include "core/data/pair_names.h"

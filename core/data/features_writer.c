@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/base/base64.h"
 #include "core/base/mem.h"
 #include "core/data/dataset.h"
 #include "core/data/features_file.h"

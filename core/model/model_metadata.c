@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <unistr.h>
 
+#include "core/base/base64.h"
 #include "core/base/jsontext.h"
 #include "core/base/mem.h"
 #include "core/encode/template.h"

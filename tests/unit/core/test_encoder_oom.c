@@ -2,7 +2,7 @@
 /* test_encoder_oom.c - every allocation of the encoder, templates and base64 fails in turn. */
 #include <string.h>
 
-#include "core/base/digest.h"
+#include "core/base/base64.h"
 #include "core/base/mem.h"
 #include "core/encode/encoder.h"
 #include "core/encode/template.h"
