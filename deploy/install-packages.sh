@@ -16,9 +16,10 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config python3 curl ca-certificates
 	libmicrohttpd-dev libgnutls28-dev libjansson-dev libopenblas-dev libsqlite3-dev zlib1g-dev
 	libsodium-dev libunistring-dev uthash-dev)
 # clang: second compiler, fuzzers (with compiler-rt) and the formatting check; numpy: reads our files;
-# openssl: certificates for the tests; yaml, jsonschema: the contract, and each answer held against it
+# openssl: certificates for the tests; yaml, jsonschema: the contract, and each answer held against it;
+# mandoc, man-db: the manual pages
 TEST=("${BUILD[@]}" check clang libclang-rt-dev llvm clang-format python3-numpy openssl
-	python3-yaml python3-jsonschema)
+	python3-yaml python3-jsonschema mandoc man-db)
 BENCH=(python3-numpy python3-torch wrk nginx-light redis-server
 	python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-ujson)
 # the serial OpenBLAS: the daemon runs BLAS on one thread anyway

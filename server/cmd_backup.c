@@ -27,18 +27,14 @@ static const struct option_spec options[] = {
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
-static int show_help(void)
-{
-	fputs("usage: microd backup FILE [--state FILE]\n\n"
-	      "Writes a copy of one moment of the database, which microd may be using, to a new\n"
-	      "file. It appears when it is whole, checked and on disk. What was deleted is not\n"
-	      "in it. To restore it: stop microd, move its database away together with the\n"
-	      "files -wal and -shm beside it, put the copy there, start microd.\n\n",
-	      stdout);
-	options_help(options, N_OPTIONS, stdout);
-	fputs("  --help\n      Show this text.\n", stdout);
-	return command_end();
-}
+const struct help backup_help = {
+    .usage = "microd backup FILE [--state FILE]",
+    .about = "Writes a copy of one moment of the database, which microd may be using, to a new\n"
+	     "file. It appears when it is whole, checked and on disk. What was deleted is not\n"
+	     "in it. To restore it: stop microd, move its database away together with the\n"
+	     "files -wal and -shm beside it, put the copy there, start microd.",
+    .groups = {&(const struct help_group){.specs = options, .n_specs = N_OPTIONS}},
+};
 
 static enum status parse(int argc, char **argv, struct backup_config *config, const char **to_out,
 			 struct err *err)
@@ -66,7 +62,7 @@ int backup_run(int argc, char **argv)
 	struct err err;
 
 	if (options_ask_for(argc, argv, "--help"))
-		return show_help();
+		return command_help(&backup_help);
 	if (parse(argc, argv, &config, &to, &err) != STATUS_OK ||
 	    store_sqlite_backup(config.state, to, &facts, &err) != STATUS_OK)
 		return command_fault(&err);

@@ -148,17 +148,14 @@ static bool check_address(const struct config *config)
 	return true;
 }
 
-static int show_help(void)
-{
-	fputs("usage: microd check --model FILE [options]\n\n"
-	      "Takes the options of microd, looks at the model, the database, the keys and the\n"
-	      "certificate, and says what it would do. It changes nothing and may run beside\n"
-	      "microd, before a restart or a SIGHUP. Exit status: 0 all is well, 1 something is\n"
-	      "WRONG, 2 wrong options.\n\n",
-	      stdout);
-	config_help(stdout);
-	return command_end();
-}
+const struct help check_help = {
+    .usage = "microd check --model FILE [options]",
+    .about = "Takes the options of microd, looks at the model, the database, the keys and the\n"
+	     "certificate, and says what it would do. It changes nothing and may run beside\n"
+	     "microd, before a restart or a SIGHUP. Exit status: 0 all is well, 1 something is\n"
+	     "WRONG, 2 wrong options.",
+    .groups = {&config_options},
+};
 
 int check_run(int argc, char **argv)
 {
@@ -170,7 +167,7 @@ int check_run(int argc, char **argv)
 	if (config_parse(argc, argv, &config, &action, &err) != STATUS_OK)
 		return command_fault(&err);
 	if (action != CONFIG_RUN)
-		return show_help();
+		return command_help(&check_help);
 	linalg_set_threads(1);
 	good = check_model(&config);
 	good &= check_state(&config);

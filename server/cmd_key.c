@@ -35,16 +35,12 @@ static const struct option_spec options[] = {
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
-static int show_help(void)
-{
-	fputs("usage: microd key new --name NAME --scopes LIST\n\n"
-	      "Prints a new key, which is shown this once and stored nowhere, and below it the\n"
-	      "line for the file of --api-keys, which has its hash only.\n\n",
-	      stdout);
-	options_help(options, N_OPTIONS, stdout);
-	fputs("  --help\n      Show this text.\n", stdout);
-	return command_end();
-}
+const struct help key_help = {
+    .usage = "microd key new --name NAME --scopes LIST",
+    .about = "Prints a new key, which is shown this once and stored nowhere, and below it the\n"
+	     "line for the file of --api-keys, which has its hash only.",
+    .groups = {&(const struct help_group){.specs = options, .n_specs = N_OPTIONS}},
+};
 
 static int print_key(struct api_key *key)
 {
@@ -75,7 +71,7 @@ int key_run(int argc, char **argv)
 	enum status status;
 
 	if (options_ask_for(argc, argv, "--help"))
-		return show_help();
+		return command_help(&key_help);
 	if (argc < 2 || strcmp(argv[1], "new") != 0) {
 		err_set(&err, STATUS_USAGE, "want microd key new; see microd key --help");
 		return command_fault(&err);

@@ -225,23 +225,25 @@ static void stop(struct microd *d)
 	live_model_close(d->api.live);
 }
 
+const struct help serve_help = {
+    .usage = "microd --model FILE [options]\n"
+	     "microd COMMAND [options]",
+    .about = "Serves a MiCRo model over HTTP and learns each user's preferences.\n"
+	     "SIGTERM finishes what is in flight and ends; SIGHUP reads the model, the API\n"
+	     "keys and the certificate again.",
+    .list_title = "commands, each with its own --help",
+    .write_list = command_list,
+    .groups = {&config_options},
+    .has_version = true,
+};
+
 static int show(enum config_action action)
 {
 	if (action == CONFIG_VERSION) {
 		puts("microd " MICRO_VERSION);
 		return command_end();
 	}
-	fputs("usage: microd --model FILE [options]\n"
-	      "       microd COMMAND [options]\n\n"
-	      "Serves a MiCRo model over HTTP and learns each user's preferences.\n"
-	      "SIGTERM finishes what is in flight and ends; SIGHUP reads the model, the API\n"
-	      "keys and the certificate again.\n\n"
-	      "commands, each with its own --help:\n",
-	      stdout);
-	command_list(stdout);
-	fputs("\n", stdout);
-	config_help(stdout);
-	return command_end();
+	return command_help(&serve_help);
 }
 
 int serve_run(int argc, char **argv)

@@ -14,6 +14,7 @@ static const struct {
     {"check", "say what microd would do with these options, and what is wrong", check_run},
     {"backup", "copy the users' states while microd runs", backup_run},
     {"key", "make an API key", key_run},
+    {"man", "write the manual page", man_run},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -49,6 +50,12 @@ void command_list(FILE *out)
 {
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(out, "  %-8s%s\n", commands[i].name, commands[i].summary);
+}
+
+int command_help(const struct help *help)
+{
+	help_print(help, stdout);
+	return command_end();
 }
 
 int command_fault(const struct err *err)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/base/err.h"
+#include "core/base/help.h"
 
 enum exit_status { EXIT_STATUS_OK, EXIT_STATUS_FAILED, EXIT_STATUS_USAGE };
 
@@ -14,6 +15,9 @@ int command_run(int argc, char **argv);
 
 /** command_list(out): the commands' part of --help. */
 void command_list(FILE *out);
+
+/** command_help(help): --help on standard output; the exit status. */
+int command_help(const struct help *help);
 
 /** command_fault(err): "microd: message" on stderr; the exit status for it. */
 int command_fault(const struct err *err);
@@ -26,5 +30,8 @@ int serve_run(int argc, char **argv);
 int check_run(int argc, char **argv);
 int backup_run(int argc, char **argv);
 int key_run(int argc, char **argv);
+int man_run(int argc, char **argv);
+
+extern const struct help serve_help, check_help, backup_help, key_help, man_help;
 
 #endif

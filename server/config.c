@@ -320,8 +320,4 @@ enum status config_parse(int argc, char **argv, struct config *config_out,
 	return status == STATUS_OK ? check_together(config_out, err) : status;
 }
 
-void config_help(FILE *out)
-{
-	options_help(options, N_OPTIONS, out);
-	fputs("  --help\n      Show this text.\n\n  --version\n      Show the version.\n", out);
-}
+const struct help_group config_options = {.specs = options, .n_specs = N_OPTIONS};

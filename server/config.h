@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "core/base/err.h"
+#include "core/base/help.h"
 
 /* Strings point into argv, the environment or static memory. */
 struct config {
@@ -56,7 +56,7 @@ enum status config_parse(int argc, char **argv, struct config *config_out,
 /** config_has_keys(config): whether callers must show a key. */
 bool config_has_keys(const struct config *config);
 
-/** config_help(out): the options' part of --help. */
-void config_help(FILE *out);
+/* The table of options, for --help. */
+extern const struct help_group config_options;
 
 #endif

@@ -348,61 +348,66 @@ bool options_given(int argc, char **argv, const char *name)
 
 /* ---- --help ---- */
 
-/* Add the words of text to a paragraph whose current line has *column columns. */
-static void wrap(FILE *out, const char *text, int *column)
+/* " label text."; a line break is shown as \n */
+static void add_note(char text[OPTION_TEXT_MAX], const char *label, const char *value)
 {
+	size_t len = strlen(text);
+
+	len += (size_t)snprintf(text + len, OPTION_TEXT_MAX - len, " %s", label);
+	for (; *value != '\0' && len + 4 < OPTION_TEXT_MAX; value++) {
+		if (*value == '\n')
+			text[len++] = '\\';
+		text[len++] = *value == '\n' ? 'n' : *value;
+	}
+	assert(*value == '\0');
+	text[len++] = '.';
+	text[len] = '\0';
+}
+
+void option_describe(const struct option_spec *spec, char text_out[OPTION_TEXT_MAX])
+{
+	bool has_range = spec->type != OPTION_STRING && spec->type != OPTION_FLAG;
+	char range[RANGE_TEXT];
+
+	snprintf(text_out, OPTION_TEXT_MAX, "%s%s", spec->help, spec->required ? " Required." : "");
+	if (has_range) {
+		range_text(spec, range);
+		add_note(text_out, spec->type == OPTION_CHOICE ? "One of: " : "Range: ", range);
+	}
+	if (spec->default_text != NULL)
+		add_note(text_out, "Default: ", spec->default_text);
+	if (spec->env != NULL)
+		add_note(text_out, "Environment: ", spec->env);
+}
+
+/* Words from the margin on, HELP_WIDTH columns at most. */
+static void wrap(FILE *out, const char *text)
+{
+	int column = 0;
+
 	while (*text != '\0') {
 		int len = (int)strcspn(text, " ");
 
-		if (*column > HELP_INDENT && *column + 1 + len > HELP_WIDTH) {
+		if (column > HELP_INDENT && column + 1 + len > HELP_WIDTH) {
 			fputc('\n', out);
-			*column = 0;
+			column = 0;
 		}
-		if (*column == 0)
-			*column = fprintf(out, "%*s%.*s", HELP_INDENT, "", len, text);
+		if (column == 0)
+			column = fprintf(out, "%*s%.*s", HELP_INDENT, "", len, text);
 		else
-			*column += fprintf(out, " %.*s", len, text);
+			column += fprintf(out, " %.*s", len, text);
 		text += len + (text[len] == ' ');
 	}
 }
 
-/* "label text."; a line break is shown as \n */
-static void wrap_note(FILE *out, const char *label, const char *text, int *column)
-{
-	char note[RANGE_TEXT + 32];
-	size_t len = (size_t)snprintf(note, sizeof(note) - 3, "%s", label);
-
-	for (; *text != '\0' && len < sizeof(note) - 3; text++) {
-		if (*text == '\n')
-			note[len++] = '\\';
-		note[len++] = *text == '\n' ? 'n' : *text;
-	}
-	note[len++] = '.';
-	note[len] = '\0';
-	wrap(out, note, column);
-}
-
 static void option_help(const struct option_spec *spec, FILE *out)
 {
-	bool has_range = spec->type != OPTION_STRING && spec->type != OPTION_FLAG;
-	int column = 0;
+	char text[OPTION_TEXT_MAX];
 
 	fprintf(out, "  --%s%s%s\n", spec->name, spec->value_name != NULL ? " " : "",
 		spec->value_name != NULL ? spec->value_name : "");
-	wrap(out, spec->help, &column);
-	if (spec->required)
-		wrap(out, "Required.", &column);
-	if (has_range) {
-		char range[RANGE_TEXT];
-
-		range_text(spec, range);
-		wrap_note(out, spec->type == OPTION_CHOICE ? "One of: " : "Range: ", range,
-			  &column);
-	}
-	if (spec->default_text != NULL)
-		wrap_note(out, "Default: ", spec->default_text, &column);
-	if (spec->env != NULL)
-		wrap_note(out, "Environment: ", spec->env, &column);
+	option_describe(spec, text);
+	wrap(out, text);
 	fputs("\n\n", out);
 }
 

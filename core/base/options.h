@@ -59,6 +59,12 @@ bool options_ask_for(int argc, char **argv, const char *flag);
 /** options_given(argc, argv, name): whether "--name" or "--name=..." is there before any "--". */
 bool options_given(int argc, char **argv, const char *name);
 
+#define OPTION_TEXT_MAX 1024 /* bytes that hold what is to be said of any option */
+
+/** option_describe(spec, text_out): help, range, default and environment as sentences on one
+ * line. */
+void option_describe(const struct option_spec *spec, char text_out[OPTION_TEXT_MAX]);
+
 /** options_help(specs, n_specs, out): the options part of --help, wrapped at 80 columns. */
 void options_help(const struct option_spec *specs, size_t n_specs, FILE *out);
 

@@ -81,17 +81,14 @@ static const struct option_spec options[] = {
      .offset = AT(quiet)},
 };
 
-static void help(FILE *out)
-{
-	fputs("usage: micro-model diagnose --data FILE [options]\n\n"
-	      "Says, before anyone trains for real, whether personalization is worth it on\n"
-	      "these pairs: how much people disagree about the same pair, what no single model\n"
-	      "can get below, how many subpopulations held-out people support, and what 1, 4\n"
-	      "and 8 feedbacks would bring. Writes no file.\n\n",
-	      out);
-	options_help(options, N_OPTIONS, out);
-	fputs("  --help\n      Show this text.\n", out);
-}
+static const struct help help = {
+    .usage = "micro-model diagnose --data FILE [options]",
+    .about = "Says, before anyone trains for real, whether personalization is worth it on\n"
+	     "these pairs: how much people disagree about the same pair, what no single model\n"
+	     "can get below, how many subpopulations held-out people support, and what 1, 4\n"
+	     "and 8 feedbacks would bring. Writes no file.",
+    .groups = {&(const struct help_group){.specs = options, .n_specs = N_OPTIONS}},
+};
 
 /* Everything one diagnosis works with. */
 struct diagnosing {
@@ -180,6 +177,6 @@ static enum status run(int argc, char **argv, struct err *err)
 const struct command diagnose_command = {
     .name = "diagnose",
     .summary = "says whether personalization is worth it on preference pairs",
-    .help = help,
+    .help = &help,
     .run = run,
 };

@@ -107,17 +107,14 @@ static const struct option_spec options[] = {
      .offset = AT(quiet)},
 };
 
-static void help(FILE *out)
-{
-	fputs("usage: micro-model embed --data FILE --out FILE [options]\n\n"
-	      "Encodes the texts of preference pairs once and writes their vectors to a\n"
-	      "features file, which train, route, eval and heads take in place of the pairs\n"
-	      "and read from the disk as they go. Ctrl-C stops; the same command goes on from\n"
-	      "there.\n\n",
-	      out);
-	options_help(options, N_OPTIONS, out);
-	fputs("  --help\n      Show this text.\n", out);
-}
+static const struct help help = {
+    .usage = "micro-model embed --data FILE --out FILE [options]",
+    .about = "Encodes the texts of preference pairs once and writes their vectors to a\n"
+	     "features file, which train, route, eval and heads take in place of the pairs\n"
+	     "and read from the disk as they go. Ctrl-C stops; the same command goes on from\n"
+	     "there.",
+    .groups = {&(const struct help_group){.specs = options, .n_specs = N_OPTIONS}},
+};
 
 /* ---- progress ---- */
 
@@ -261,6 +258,6 @@ static enum status run(int argc, char **argv, struct err *err)
 const struct command embed_command = {
     .name = "embed",
     .summary = "encodes pairs once, into a features file, which may exceed memory",
-    .help = help,
+    .help = &help,
     .run = run,
 };

@@ -75,6 +75,6 @@ static enum status run(int argc, char **argv, struct err *err)
 const struct command eval_command = {
     .name = "eval",
     .summary = "prints how well a model, or several methods, predict preference pairs",
-    .help = eval_config_help,
+    .help = &eval_config_help,
     .run = run,
 };

@@ -113,16 +113,13 @@ static const struct option_spec options[] = {
      .offset = AT(json)},
 };
 
-static void help(FILE *out)
-{
-	fputs("usage: micro-model heads --model FILE [--data FILE [FILE...]] [options]\n\n"
-	      "Prints how well each head alone predicts labelled pairs, the best head of each\n"
-	      "context, and how the heads' predictions correlate. With --out it also writes\n"
-	      "the model with labels, masks, audit and merge, done in this order.\n\n",
-	      out);
-	options_help(options, N_OPTIONS, out);
-	fputs("  --help\n      Show this text.\n", out);
-}
+static const struct help help = {
+    .usage = "micro-model heads --model FILE [--data FILE [FILE...]] [options]",
+    .about = "Prints how well each head alone predicts labelled pairs, the best head of each\n"
+	     "context, and how the heads' predictions correlate. With --out it also writes\n"
+	     "the model with labels, masks, audit and merge, done in this order.",
+    .groups = {&(const struct help_group){.specs = options, .n_specs = N_OPTIONS}},
+};
 
 static bool has_changes(const struct heads_config *config)
 {
@@ -287,6 +284,6 @@ static enum status run(int argc, char **argv, struct err *err)
 const struct command heads_command = {
     .name = "heads",
     .summary = "scores the heads of a model; labels, masks and merges them",
-    .help = help,
+    .help = &help,
     .run = run,
 };

@@ -83,19 +83,16 @@ static const struct option_spec options[] = {
      .offset = AT(json)},
 };
 
-static void help(FILE *out)
-{
-	fputs("usage: micro-model import --from PATH --out FILE [options]\n\n"
-	      "Makes a model file of somebody else's checkpoint. Read, in F32, F16 or BF16:\n\n"
-	      "  score.weight [K,D]                   the heads; K is 1 in a plain reward model\n"
-	      "  router.weight [K,D], router.bias [K] a linear router\n"
-	      "  router.0.weight, router.0.bias, router.2.weight, router.2.bias\n"
-	      "                                       an mlp router\n\n"
-	      "Without a router the heads weigh the same. Other tensors are not looked at.\n\n",
-	      out);
-	options_help(options, N_OPTIONS, out);
-	fputs("  --help\n      Show this text.\n", out);
-}
+static const struct help help = {
+    .usage = "micro-model import --from PATH --out FILE [options]",
+    .about = "Makes a model file of somebody else's checkpoint. Read, in F32, F16 or BF16:\n\n"
+	     "  score.weight [K,D]                   the heads; K is 1 in a plain reward model\n"
+	     "  router.weight [K,D], router.bias [K] a linear router\n"
+	     "  router.0.weight, router.0.bias, router.2.weight, router.2.bias\n"
+	     "                                       an mlp router\n\n"
+	     "Without a router the heads weigh the same. Other tensors are not looked at.",
+    .groups = {&(const struct help_group){.specs = options, .n_specs = N_OPTIONS}},
+};
 
 /* The folder that path lies in. */
 static void folder_of(const char *path, char folder_out[PATH_MAX + 1])
@@ -205,6 +202,6 @@ static enum status run(int argc, char **argv, struct err *err)
 const struct command import_command = {
     .name = "import",
     .summary = "makes a model of somebody else's checkpoint",
-    .help = help,
+    .help = &help,
     .run = run,
 };

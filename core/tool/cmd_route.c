@@ -123,6 +123,6 @@ static enum status run(int argc, char **argv, struct err *err)
 const struct command route_command = {
     .name = "route",
     .summary = "teaches a model's router which heads matter in which context",
-    .help = route_config_help,
+    .help = &route_config_help,
     .run = run,
 };

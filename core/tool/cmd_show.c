@@ -30,15 +30,12 @@ static const struct option_spec options[] = {
      .offset = offsetof(struct show_config, json)},
 };
 
-static void help(FILE *out)
-{
-	fputs("usage: micro-model show --model FILE [--json]\n\n"
-	      "Prints what a model file is: shapes, encoder, router, training facts, heads, and\n"
-	      "how alike these are.\n\n",
-	      out);
-	options_help(options, N_OPTIONS, out);
-	fputs("  --help\n      Show this text.\n", out);
-}
+static const struct help help = {
+    .usage = "micro-model show --model FILE [--json]",
+    .about = "Prints what a model file is: shapes, encoder, router, training facts, heads, and\n"
+	     "how alike these are.",
+    .groups = {&(const struct help_group){.specs = options, .n_specs = N_OPTIONS}},
+};
 
 static enum status run(int argc, char **argv, struct err *err)
 {
@@ -71,6 +68,6 @@ err_after_model:
 const struct command show_command = {
     .name = "show",
     .summary = "prints what a model file is",
-    .help = help,
+    .help = &help,
     .run = run,
 };

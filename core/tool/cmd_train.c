@@ -163,6 +163,6 @@ static enum status run(int argc, char **argv, struct err *err)
 const struct command train_command = {
     .name = "train",
     .summary = "learns a model from preference pairs",
-    .help = train_config_help,
+    .help = &train_config_help,
     .run = run,
 };

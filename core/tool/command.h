@@ -3,14 +3,15 @@
 #ifndef MICRO_TOOL_COMMAND_H
 #define MICRO_TOOL_COMMAND_H
 
-#include <stdio.h>
+#include <stddef.h>
 
 #include "core/base/err.h"
+#include "core/base/help.h"
 
 struct command {
 	const char *name;
 	const char *summary; /* one line of micro-model --help */
-	void (*help)(FILE *out);
+	const struct help *help;
 	/* argv[0] is the command's name; results go to stdout, faults into err */
 	enum status (*run)(int argc, char **argv, struct err *err);
 };
@@ -23,5 +24,12 @@ extern const struct command show_command;
 extern const struct command heads_command;
 extern const struct command import_command;
 extern const struct command diagnose_command;
+extern const struct command man_command;
+
+extern const struct command *const commands[];
+extern const size_t n_commands;
+
+/* The program's own. */
+extern const struct help program_help;
 
 #endif

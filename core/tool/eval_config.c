@@ -293,16 +293,15 @@ enum status eval_config_parse(int argc, char **argv, struct eval_config *config_
 	return status == STATUS_OK ? read_lists(config_out, err) : status;
 }
 
-void eval_config_help(FILE *out)
-{
-	fputs("usage: micro-model eval --model FILE --data FILE [options]\n"
-	      "       micro-model eval --compare LIST --data FILE --test FILE [options]\n\n"
-	      "Prints the accuracy and the negative log-likelihood (NLL, nats a pair) of a\n"
-	      "model on preference pairs: overall, for each context, and the mean of the\n"
-	      "contexts. With --compare it trains several methods on one file and shows side by\n"
-	      "side how well they predict another.\n\n",
-	      out);
-	options_help(options, OF_COMPARISONS, out);
-	fputs("  --help\n      Show this text.\n\nto compare methods:\n", out);
-	options_help(options + OF_COMPARISONS, N_OPTIONS - OF_COMPARISONS, out);
-}
+const struct help eval_config_help = {
+    .usage = "micro-model eval --model FILE --data FILE [options]\n"
+	     "micro-model eval --compare LIST --data FILE --test FILE [options]",
+    .about = "Prints the accuracy and the negative log-likelihood (NLL, nats a pair) of a\n"
+	     "model on preference pairs: overall, for each context, and the mean of the\n"
+	     "contexts. With --compare it trains several methods on one file and shows side by\n"
+	     "side how well they predict another.",
+    .groups = {&(const struct help_group){.specs = options, .n_specs = OF_COMPARISONS},
+	       &(const struct help_group){.title = "to compare methods",
+					  .specs = options + OF_COMPARISONS,
+					  .n_specs = N_OPTIONS - OF_COMPARISONS}},
+};

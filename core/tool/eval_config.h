@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "core/base/err.h"
+#include "core/base/help.h"
 #include "core/compare/method.h"
 #include "core/tool/number_list.h"
 
@@ -50,7 +50,6 @@ struct eval_config {
 enum status eval_config_parse(int argc, char **argv, struct eval_config *config_out,
 			      struct err *err);
 
-/** eval_config_help(out): the text of --help. */
-void eval_config_help(FILE *out);
+extern const struct help eval_config_help;
 
 #endif

@@ -13,29 +13,11 @@
 
 enum exit_status { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
-static const struct command *const commands[] = {&diagnose_command, &embed_command, &train_command,
-						 &route_command,    &eval_command,  &show_command,
-						 &heads_command,    &import_command};
-
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-static void print_help(FILE *out)
-{
-	fputs("usage: " PROGRAM " <command> [options]\n\n"
-	      "Makes and examines MiCRo models: mixtures of reward heads learnt from pairs.\n\n"
-	      "commands:\n",
-	      out);
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  %-9s%s\n", commands[i]->name, commands[i]->summary);
-	fputs("\n" PROGRAM " <command> --help lists its options, --version shows the version.\n",
-	      out);
-}
-
 static const struct command *nearest_command(const char *name)
 {
 	const struct command *nearest = commands[0];
 
-	for (size_t i = 1; i < N_COMMANDS; i++) {
+	for (size_t i = 1; i < n_commands; i++) {
 		if (edit_distance(name, commands[i]->name) < edit_distance(name, nearest->name))
 			nearest = commands[i];
 	}
@@ -86,7 +68,7 @@ static enum status run_program(int argc, char **argv, const struct command **com
 	if (argc < 2)
 		return err_set(err, STATUS_USAGE, "no command; see " PROGRAM " --help");
 	if (strcmp(argv[1], "--help") == 0) {
-		print_help(stdout);
+		help_print(&program_help, stdout);
 		return STATUS_OK;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
@@ -97,7 +79,7 @@ static enum status run_program(int argc, char **argv, const struct command **com
 	if (*command_out == NULL)
 		return STATUS_USAGE;
 	if (options_ask_for(argc - 1, argv + 1, "--help")) {
-		(*command_out)->help(stdout);
+		help_print((*command_out)->help, stdout);
 		return STATUS_OK;
 	}
 	return (*command_out)->run(argc - 1, argv + 1, err);

@@ -211,12 +211,9 @@ enum status route_config_parse(int argc, char **argv, struct route_config *confi
 	return STATUS_OK;
 }
 
-void route_config_help(FILE *out)
-{
-	fputs("usage: micro-model route --model FILE --data FILE [options]\n\n"
-	      "Teaches a model's router which heads matter in which context. The heads and the\n"
-	      "model's id stay, so users' weights stay valid. Ctrl-C stops and writes nothing.\n\n",
-	      out);
-	options_help(options, N_OPTIONS, out);
-	fputs("  --help\n      Show this text.\n", out);
-}
+const struct help route_config_help = {
+    .usage = "micro-model route --model FILE --data FILE [options]",
+    .about = "Teaches a model's router which heads matter in which context. The heads and the\n"
+	     "model's id stay, so users' weights stay valid. Ctrl-C stops and writes nothing.",
+    .groups = {&(const struct help_group){.specs = options, .n_specs = N_OPTIONS}},
+};

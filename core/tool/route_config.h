@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "core/base/err.h"
+#include "core/base/help.h"
 #include "core/train/stage2.h"
 
 /* Strings point into argv or static memory. */
@@ -34,7 +34,6 @@ struct route_config {
 enum status route_config_parse(int argc, char **argv, struct route_config *config_out,
 			       struct stage2_options *options_out, struct err *err);
 
-/** route_config_help(out): the text of --help. */
-void route_config_help(FILE *out);
+extern const struct help route_config_help;
 
 #endif

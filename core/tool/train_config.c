@@ -297,9 +297,9 @@ static bool is_same_for_all(const struct option_spec *spec)
 	return true;
 }
 
-static void objectives_help(FILE *out)
+static void write_objectives(FILE *out)
 {
-	fputs("objectives:\n", out);
+	fputs("\nobjectives:\n", out);
 	for (int o = 0; o < N_OBJECTIVES; o++)
 		fprintf(out, "  %-12s%s\n", objective_name((enum objective)o),
 			objective_summary((enum objective)o));
@@ -323,15 +323,9 @@ static void objectives_help(FILE *out)
 	fputc('\n', out);
 }
 
-void train_config_help(FILE *out)
+static void write_notes(FILE *out)
 {
-	fputs("usage: micro-model train --data FILE --out FILE [options]\n\n"
-	      "Learns reward heads and a router from preference pairs. Ctrl-C stops and writes\n"
-	      "nothing.\n\n",
-	      out);
-	options_help(options, N_OPTIONS, out);
-	fputs("  --help\n      Show this text.\n\n", out);
-	objectives_help(out);
+	write_objectives(out);
 	fputs("\nmemory for a features file (N pairs, D features, K heads, H outputs of the\n"
 	      "router's first layer, P parameters, batches of B, T threads), at most, in bytes:\n"
 	      "  16 P + 4 B (3 D + (2 K + H) (D/384 + 3) + 4 K) + N (80 + 12 K)\n"
@@ -341,3 +335,11 @@ void train_config_help(FILE *out)
 	      "  + window of 103 MB + 17 MB + 34 MB T\n",
 	      out);
 }
+
+const struct help train_config_help = {
+    .usage = "micro-model train --data FILE --out FILE [options]",
+    .about = "Learns reward heads and a router from preference pairs. Ctrl-C stops and writes\n"
+	     "nothing.",
+    .groups = {&(const struct help_group){.specs = options, .n_specs = N_OPTIONS}},
+    .write_notes = write_notes,
+};

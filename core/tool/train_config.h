@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "core/base/err.h"
+#include "core/base/help.h"
 #include "core/train/train.h"
 
 /* Strings point into argv or static memory. */
@@ -48,7 +48,6 @@ enum status train_config_parse(int argc, char **argv, enum objective objective,
 void train_config_options(const struct train_config *config, enum objective objective,
 			  struct train_options *options_out);
 
-/** train_config_help(out): the text of --help. */
-void train_config_help(FILE *out);
+extern const struct help train_config_help;
 
 #endif

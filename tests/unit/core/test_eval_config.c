@@ -119,7 +119,7 @@ START_TEST(help_tells_both_ways_apart)
 	const char *text, *adapt, *comparisons, *compare, *test;
 
 	capture_start(&capture, false, false);
-	eval_config_help(capture.terminal.out);
+	help_print(&eval_config_help, capture.terminal.out);
 	text = capture_text(&capture);
 	adapt = strstr(text, "--adapt");
 	comparisons = strstr(text, "\nto compare methods:\n");

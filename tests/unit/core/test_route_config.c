@@ -131,7 +131,7 @@ START_TEST(help_fits_a_window)
 	const char *text;
 
 	capture_start(&capture, false, false);
-	route_config_help(capture.terminal.out);
+	help_print(&route_config_help, capture.terminal.out);
 	text = capture_text(&capture);
 	ck_assert_ptr_nonnull(strstr(text, "--budget N\n"));
 	for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)

@@ -161,7 +161,7 @@ START_TEST(help_lists_what_each_objective_is_and_begins_with)
 	const char *text;
 
 	capture_start(&capture, false, false);
-	train_config_help(capture.terminal.out);
+	help_print(&train_config_help, capture.terminal.out);
 	text = capture_text(&capture);
 	for (int o = 0; o < N_OBJECTIVES; o++) {
 		snprintf(want, sizeof(want), "  %-12s%s", objective_name((enum objective)o),

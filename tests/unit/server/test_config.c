@@ -166,7 +166,7 @@ START_TEST(help_fits_a_terminal)
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
 
-	config_help(out);
+	options_help(config_options.specs, config_options.n_specs, out);
 	fclose(out);
 	for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
 		ck_assert_msg(strcspn(line, "\n") <= 80, "%.*s", (int)strcspn(line, "\n"), line);
