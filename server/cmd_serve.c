@@ -29,6 +29,7 @@ static enum status open_store(struct microd *d, struct err *err)
 	    .path = d->config.state,
 	    .busy_timeout_ms = d->config.busy_timeout,
 	    .n_readers = (size_t)d->config.threads,
+	    .cache_bytes = (size_t)d->config.state_cache,
 	    .check = !d->config.no_state_check,
 	};
 

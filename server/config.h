@@ -28,6 +28,7 @@ struct config {
 	double max_strength;
 	int64_t queue;
 	int64_t max_batch;
+	int64_t state_cache;  /* bytes */
 	int64_t busy_timeout; /* milliseconds */
 	double grace;	      /* seconds */
 	const char *api_keys; /* NULL: none */

@@ -23,13 +23,18 @@ enum status store_read_user(struct store *store, const char *user, struct store_
 	return store->ops->read_user(store, user, user_out, err);
 }
 
+void store_state_free(struct store_state *state)
+{
+	mem_free(state->context);
+	mem_free(state->model_id);
+	mem_free(state->log_weight);
+	*state = (struct store_state){0};
+}
+
 void store_user_free(struct store_user *user)
 {
-	for (size_t i = 0; i < user->n_states; i++) {
-		mem_free(user->states[i].context);
-		mem_free(user->states[i].model_id);
-		mem_free(user->states[i].log_weight);
-	}
+	for (size_t i = 0; i < user->n_states; i++)
+		store_state_free(&user->states[i]);
 	mem_free(user->states);
 	*user = (struct store_user){0};
 }
@@ -37,6 +42,11 @@ void store_user_free(struct store_user *user)
 enum status store_check(struct store *store, struct err *err)
 {
 	return store->ops->check(store, err);
+}
+
+void store_stats(struct store *store, struct store_stats *stats_out)
+{
+	store->ops->stats(store, stats_out);
 }
 
 void store_close(struct store *store)

@@ -78,6 +78,7 @@ struct store_state {
 	char *model_id;
 	uint64_t updates;
 	int64_t updated_us;
+	int64_t seq; /* of the last event in it; later events have greater ones */
 	size_t n_heads;
 	double *log_weight; /* [n_heads] */
 };
@@ -86,6 +87,15 @@ struct store_user {
 	struct store_state *states; /* [n_states], ordered by context, then model */
 	size_t n_states;
 	uint64_t n_events;
+};
+
+/* What a store that keeps states in memory tells of it; zeros of one that does not. */
+struct store_stats {
+	size_t cache_capacity_bytes, cache_bytes, cache_states;
+	unsigned long long cache_hits, cache_misses, cache_evictions;
+	size_t recent_events;	  /* that a start after a crash would replay */
+	unsigned long long folds; /* how often they were brought into the tables */
+	size_t replayed_events;	  /* at this start */
 };
 
 struct store_ops {
@@ -97,6 +107,7 @@ struct store_ops {
 	enum status (*read_user)(struct store *store, const char *user, struct store_user *user_out,
 				 struct err *err);
 	enum status (*check)(struct store *store, struct err *err);
+	void (*stats)(struct store *store, struct store_stats *stats_out);
 	void (*close)(struct store *store);
 };
 
@@ -131,6 +142,9 @@ enum status store_read_state(struct store *store, const char *user, const char *
 enum status store_read_user(struct store *store, const char *user, struct store_user *user_out,
 			    struct err *err);
 
+/** store_state_free(state): what it points to. */
+void store_state_free(struct store_state *state);
+
 /** store_user_free(user): a zeroed user is allowed. */
 void store_user_free(struct store_user *user);
 
@@ -141,22 +155,28 @@ void store_user_free(struct store_user *user);
  */
 enum status store_check(struct store *store, struct err *err);
 
+/** store_stats(store, stats_out): numbers for /metrics. Any thread. */
+void store_stats(struct store *store, struct store_stats *stats_out);
+
 /** store_close(store): NULL does nothing. */
 void store_close(struct store *store);
 
 struct store_sqlite_options {
 	const char *path;
 	int64_t busy_timeout_ms;
-	size_t n_readers; /* read connections */
-	bool check;	  /* PRAGMA quick_check at start */
+	size_t n_readers;   /* read connections */
+	size_t cache_bytes; /* of states in memory, about */
+	bool check;	    /* PRAGMA quick_check at start */
 };
 
 /**
  * store_sqlite_open(options, store_out, err): create (for this user only: mode
  * 0600) or open a database of schema/sqlite.sql: WAL, synchronous=FULL,
- * secure_delete, all pragmas read back. Refused with a message that says what it
+ * secure_delete, all pragmas read back; one of an older version becomes one of this version.
+ * Refused with a message that says what it
  * is and what would be right, and left as it is: another application's database or
- * a newer or older schema (STATUS_STATE_SCHEMA), a damaged database or no database
+ * a newer schema (STATUS_STATE_SCHEMA), one that another microd has
+ * open (STATUS_STATE_BUSY), a damaged database or no database
  * (STATUS_STATE_CORRUPT), a file that cannot be written (STATUS_IO).
  */
 enum status store_sqlite_open(const struct store_sqlite_options *options, struct store **store_out,

@@ -4,11 +4,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/mem.h"
-#include "server/store_sqlite_impl.h"
+#include "server/store_sqlite_batch.h"
 #include "server/store_sqlite_schema.h"
 
 /* A try of writing, by store_check(), waits this long for a writer to end. */
@@ -53,6 +54,24 @@ static enum status find_file(struct store_sqlite *s, struct err *err)
 	return STATUS_OK;
 }
 
+/* States are in memory: two processes that write would each not know what the other has
+ * learnt. SQLite's own locks are not disturbed, but they end when this descriptor is closed:
+ * after SQLite's. */
+static enum status lock_file(struct store_sqlite *s, struct err *err)
+{
+	s->lock_fd = open(s->path, O_RDONLY | O_CLOEXEC);
+	if (s->lock_fd < 0)
+		return path_fault(s, "cannot be opened", err);
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return STATUS_OK;
+	if (errno != EWOULDBLOCK)
+		return path_fault(s, "cannot be locked: want a local file system", err);
+	return err_set(err, STATUS_STATE_BUSY,
+		       "state %s: another microd has it open: want it stopped, or a path of its "
+		       "own for each",
+		       s->name);
+}
+
 /* The last one to close a database moves its write-ahead log into it: a file that is
  * refused must stay as it is. */
 static void checkpoint_on_close(struct conn *conn, bool on)
@@ -80,6 +99,8 @@ static enum status open_writer(struct store_sqlite *s, bool check, struct err *e
 	if (status == STATUS_OK)
 		status = schema_create(writer, err);
 	if (status == STATUS_OK)
+		status = schema_migrate(writer, err);
+	if (status == STATUS_OK)
 		status = conn_prepare(writer, CONN_WRITER, err);
 	if (status != STATUS_OK)
 		return status;
@@ -89,11 +110,47 @@ static enum status open_writer(struct store_sqlite *s, bool check, struct err *e
 	return STATUS_OK;
 }
 
-static void close_writer(struct store_sqlite *s)
+/* Also of a store that was opened in part. */
+static void close_all(struct store_sqlite *s)
 {
+	batch_close(s);
+	if (s->cache != NULL)
+		fold_close(&s->fold, s->cache);
+	state_cache_close(s->cache);
+	recent_close(&s->recent);
 	conn_close(&s->writer);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	pthread_mutex_destroy(&s->publishing);
 	mem_free(s->name);
 	mem_free(s);
+}
+
+static enum status open_memory(struct store_sqlite *s, size_t cache_bytes, struct err *err)
+{
+	enum status status = state_cache_open(cache_bytes, &s->cache, err);
+
+	s->fold.max_bytes = cache_bytes / FOLD_CACHE_SHARE;
+	return status == STATUS_OK ? recent_open(&s->recent, err) : status;
+}
+
+static enum status open_all(struct store_sqlite *s, const struct store_sqlite_options *options,
+			    struct err *err)
+{
+	enum status status = find_file(s, err);
+
+	if (status == STATUS_OK)
+		status = lock_file(s, err);
+	if (status == STATUS_OK)
+		status = open_writer(s, options->check, err);
+	if (status == STATUS_OK)
+		status = open_memory(s, options->cache_bytes, err);
+	if (status == STATUS_OK)
+		status = store_sqlite_replay(s, err);
+	if (status == STATUS_OK)
+		status = readers_open(&s->readers, options->n_readers, s->name, s->path,
+				      s->busy_timeout_ms, err);
+	return status;
 }
 
 enum status store_sqlite_open(const struct store_sqlite_options *options, struct store **store_out,
@@ -107,15 +164,12 @@ enum status store_sqlite_open(const struct store_sqlite_options *options, struct
 		return err_no_memory(err, "the store");
 	s->base.ops = &operations;
 	s->busy_timeout_ms = options->busy_timeout_ms;
+	s->lock_fd = -1;
+	pthread_mutex_init(&s->publishing, NULL);
 	s->name = mem_string(options->path, strlen(options->path));
-	status = s->name == NULL ? err_no_memory(err, "the store") : find_file(s, err);
-	if (status == STATUS_OK)
-		status = open_writer(s, options->check, err);
-	if (status == STATUS_OK)
-		status = readers_open(&s->readers, options->n_readers, s->name, s->path,
-				      s->busy_timeout_ms, err);
+	status = s->name == NULL ? err_no_memory(err, "the store") : open_all(s, options, err);
 	if (status != STATUS_OK)
-		close_writer(s);
+		close_all(s);
 	else
 		*store_out = &s->base;
 	return status;
@@ -124,114 +178,12 @@ enum status store_sqlite_open(const struct store_sqlite_options *options, struct
 static void close_store(struct store *store)
 {
 	struct store_sqlite *s = (struct store_sqlite *)store;
+	struct err ignored;
 
 	readers_close(&s->readers);
-	close_writer(s);
-}
-
-static enum status read_state(struct store *store, const char *user, const char *context,
-			      const char *model_id, size_t n_heads, double *log_weight_out,
-			      uint64_t *updates_out, struct err *err)
-{
-	struct store_sqlite *s = (struct store_sqlite *)store;
-	struct conn *conn;
-	enum status status = readers_take(&s->readers, &conn, err);
-	bool found;
-
-	if (status != STATUS_OK)
-		return status;
-	memset(log_weight_out, 0, n_heads * sizeof(double));
-	*updates_out = 0;
-	struct query query = query_begin(conn, SQL_READ_STATE);
-	query_text(&query, model_id);
-	query_text(&query, user);
-	query_text(&query, context);
-	status = query_step(&query, &found, err);
-	if (status == STATUS_OK && found) {
-		*updates_out = (uint64_t)sqlite3_column_int64(query.stmt, 1);
-		status = query_doubles(&query, 0, n_heads, log_weight_out, err);
-	}
-	query_end(&query);
-	readers_give(&s->readers, conn);
-	return status;
-}
-
-static char *copy_text(const struct query *row, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(row->stmt, column);
-
-	return text == NULL ? NULL : mem_string(text, strlen(text));
-}
-
-/* state is zeroed; on error it may be filled in part. */
-static enum status copy_state(const struct query *row, struct store_state *state, struct err *err)
-{
-	enum status status = query_n_heads(row, 2, &state->n_heads, err);
-
-	if (status != STATUS_OK)
-		return status;
-	state->context = copy_text(row, 0);
-	state->model_id = copy_text(row, 1);
-	state->log_weight = mem_array(state->n_heads, sizeof(double));
-	if (state->context == NULL || state->model_id == NULL || state->log_weight == NULL)
-		return err_no_memory(err, "a user's states");
-	state->updates = (uint64_t)sqlite3_column_int64(row->stmt, 4);
-	state->updated_us = sqlite3_column_int64(row->stmt, 5);
-	return query_doubles(row, 3, state->n_heads, state->log_weight, err);
-}
-
-/* Room for one state more: doubled whenever n_states is a power of two. */
-static enum status grow(struct store_user *user, struct err *err)
-{
-	size_t n = user->n_states;
-	struct store_state *states;
-
-	if ((n & (n - 1)) != 0)
-		return STATUS_OK;
-	states = mem_grow(user->states, n, n == 0 ? 1 : 2 * n, sizeof(*states));
-	if (states == NULL)
-		return err_no_memory(err, "a user's states");
-	user->states = states;
-	return STATUS_OK;
-}
-
-static enum status add_state(const struct query *row, struct store_user *user, struct err *err)
-{
-	enum status status = grow(user, err);
-
-	if (status != STATUS_OK)
-		return status;
-	struct store_state *state = &user->states[user->n_states++];
-	*state = (struct store_state){0};
-	user->n_events = (uint64_t)sqlite3_column_int64(row->stmt, 6);
-	return copy_state(row, state, err);
-}
-
-static enum status read_user(struct store *store, const char *user, struct store_user *user_out,
-			     struct err *err)
-{
-	struct store_sqlite *s = (struct store_sqlite *)store;
-	struct conn *conn;
-	enum status status = readers_take(&s->readers, &conn, err);
-	bool found = true;
-
-	*user_out = (struct store_user){0};
-	if (status != STATUS_OK)
-		return status;
-	struct query query = query_begin(conn, SQL_READ_USER);
-	query_text(&query, user);
-	while (status == STATUS_OK && found) {
-		status = query_step(&query, &found, err);
-		if (status == STATUS_OK && found)
-			status = add_state(&query, user_out, err);
-	}
-	query_end(&query);
-	readers_give(&s->readers, conn);
-	if (status == STATUS_OK && user_out->n_states == 0)
-		return err_set(err, STATUS_NOT_FOUND, "this user has no state");
-	if (status != STATUS_OK)
-		store_user_free(user_out);
-	return status;
+	/* so that the tables say it all; if it fails, the next open replays */
+	fold_all(s, &ignored);
+	close_all(s);
 }
 
 /* A file that was moved away or replaced still takes writes, but nobody will find them. */
@@ -290,10 +242,30 @@ static enum status check(struct store *store, struct err *err)
 	return status;
 }
 
+static void stats(struct store *store, struct store_stats *stats_out)
+{
+	struct store_sqlite *s = (struct store_sqlite *)store;
+	struct state_cache_stats cache;
+
+	state_cache_stats(s->cache, &cache);
+	*stats_out = (struct store_stats){
+	    .cache_capacity_bytes = cache.capacity_bytes,
+	    .cache_bytes = cache.bytes,
+	    .cache_states = cache.n_states,
+	    .cache_hits = cache.hits,
+	    .cache_misses = cache.misses,
+	    .cache_evictions = cache.evictions,
+	    .recent_events = atomic_load_explicit(&s->n_recent, memory_order_relaxed),
+	    .folds = atomic_load_explicit(&s->n_folds, memory_order_relaxed),
+	    .replayed_events = s->n_replayed,
+	};
+}
+
 static const struct store_ops operations = {
     .apply = store_sqlite_apply,
-    .read_state = read_state,
-    .read_user = read_user,
+    .read_state = store_sqlite_read_state,
+    .read_user = store_sqlite_read_user,
     .check = check,
+    .stats = stats,
     .close = close_store,
 };

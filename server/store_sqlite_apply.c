@@ -13,7 +13,7 @@
 #include "core/math/logmath.h"
 #include "core/model/hedge.h"
 #include "core/model/mixture.h"
-#include "server/store_sqlite_impl.h"
+#include "server/store_sqlite_batch.h"
 
 /* A checkpoint waits this long for readers to end: theirs take microseconds, and
  * another program's long read must not hold up the writes. */
@@ -77,131 +77,131 @@ static enum status repeat_answer(const struct query *row, struct store_feedback 
 	return query_doubles(row, 1, f->n_weights_out, f->weights_out, err);
 }
 
-/* duplicate_out is set if this event is there already. */
-static enum status find_event(struct conn *db, struct store_feedback *f, struct err *err)
+/* The row of user and id that the query, bound as far as they are, may have. */
+static enum status find_row(struct query *query, struct store_feedback *f, struct err *err)
 {
-	struct query query = query_begin(db, SQL_FIND_EVENT);
 	enum status status;
 	bool found;
 
-	query_text(&query, f->user);
-	query_text(&query, f->event_id);
-	status = query_step(&query, &found, err);
+	query_text(query, f->user);
+	query_text(query, f->event_id);
+	status = query_step(query, &found, err);
 	if (status == STATUS_OK && found)
-		status = repeat_answer(&query, f, err);
-	query_end(&query);
+		status = repeat_answer(query, f, err);
+	query_end(query);
 	return status;
+}
+
+/* duplicate_out is set if this event is there already. */
+static enum status find_event(struct store_sqlite *s, struct store_feedback *f, int64_t key,
+			      struct err *err)
+{
+	enum status status = STATUS_OK;
+	uint32_t at = 0;
+
+	while (status == STATUS_OK && !f->duplicate_out &&
+	       (at = recent_find(&s->recent, key, at)) != 0) {
+		struct query query = query_begin(&s->writer, SQL_FIND_RECENT);
+
+		query_int(&query, s->recent.event[at - 1].seq);
+		status = find_row(&query, f, err);
+	}
+	if (status != STATUS_OK || f->duplicate_out)
+		return status;
+	struct query query = query_begin(&s->writer, SQL_FIND_EVENT);
+	query_int(&query, key);
+	return find_row(&query, f, err);
 }
 
 /* model_out: its row, 0 if it has none yet. */
-static enum status find_model(struct conn *db, const struct store_feedback *f, int64_t *model_out,
-			      struct err *err)
+static enum status find_model(struct store_sqlite *s, const struct store_feedback *f,
+			      int64_t *model_out, struct err *err)
 {
-	struct query query = query_begin(db, SQL_FIND_MODEL);
-	enum status status;
 	size_t n_heads;
-	bool found;
+	enum status status = store_sqlite_find_model(s, f->model_id, model_out, &n_heads, err);
 
-	*model_out = 0;
-	query_text(&query, f->model_id);
-	status = query_step(&query, &found, err);
-	if (status == STATUS_OK && found) {
-		*model_out = sqlite3_column_int64(query.stmt, 0);
-		status = query_n_heads(&query, 1, &n_heads, err);
-		if (status == STATUS_OK && n_heads != f->n_heads)
-			status = err_set(err, STATUS_STATE_CORRUPT,
-					 "state %s: model %s has %zu heads there, want %zu",
-					 db->name, f->model_id, n_heads, f->n_heads);
-	}
-	query_end(&query);
+	if (status == STATUS_OK && *model_out != 0 && n_heads != f->n_heads)
+		return err_set(err, STATUS_STATE_CORRUPT,
+			       "state %s: model %s has %zu heads there, want %zu", s->name,
+			       f->model_id, n_heads, f->n_heads);
 	return status;
 }
 
-static enum status find_state(struct conn *db, const struct store_feedback *f, const char *context,
-			      int64_t model, struct learner *learner, struct err *err)
+static enum status find_learner(struct store_sqlite *s, const struct store_feedback *f,
+				const char *context, struct learner **learner_out, struct err *err)
 {
-	struct query query = query_begin(db, SQL_FIND_STATE);
-	enum status status;
-	bool found;
+	const struct state_key key = {f->user, context, f->model_id};
+	enum status status = store_sqlite_take_learner(s, &key, f->n_heads, learner_out, err);
 
-	learner->updates = 0;
-	query_text(&query, f->user);
-	query_text(&query, context);
-	query_int(&query, model);
-	status = query_step(&query, &found, err);
-	if (status == STATUS_OK && found) {
-		learner->updates = (uint64_t)sqlite3_column_int64(query.stmt, 1);
-		status = query_doubles(&query, 0, f->n_heads, learner->log_weight, err);
-	}
-	query_end(&query);
-	return status;
-}
-
-/* Both states as they are before the step: a new context starts from the overall state. */
-static enum status find_states(struct store_sqlite *s, const struct store_feedback *f,
-			       int64_t model, struct err *err)
-{
-	enum status status = find_state(&s->writer, f, "", model, &s->overall, err);
-
-	if (status == STATUS_OK && s->overall.updates == 0)
-		hedge_start(s->overall.log_weight, f->n_heads);
-	if (status != STATUS_OK || f->context[0] == '\0')
-		return status;
-	status = find_state(&s->writer, f, f->context, model, &s->in_context, err);
-	if (status == STATUS_OK && s->in_context.updates == 0)
-		memcpy(s->in_context.log_weight, s->overall.log_weight,
-		       f->n_heads * sizeof(double));
-	return status;
-}
-
-static enum status learn(struct learner *learner, const struct store_feedback *f, struct err *err)
-{
-	enum status status = hedge_update(learner->log_weight, f->loss, f->n_heads, f->temperature,
-					  f->strength, err);
-
-	if (status != STATUS_OK)
-		return status;
-	if (f->drift > 0)
-		hedge_share(learner->log_weight, f->n_heads, f->drift);
-	learner->updates++;
-	return STATUS_OK;
+	return status == STATUS_OK ? batch_take(s, *learner_out, err) : status;
 }
 
 /* w = softmax(g(c,x) + s) */
-static enum status answer(const struct learner *learner, struct store_feedback *f, struct err *err)
+static enum status answer(const struct state_value *state, struct store_feedback *f,
+			  struct err *err)
 {
-	mixture_log_weights(f->logits, learner->log_weight, f->mask, f->n_heads, f->weights_out);
+	mixture_log_weights(f->logits, state->log_weight, f->mask, f->n_heads, f->weights_out);
 	for (size_t k = 0; k < f->n_heads; k++)
 		f->weights_out[k] = exp(f->weights_out[k]);
 	if (!all_finite(f->weights_out, f->n_heads))
 		return err_set(err, STATUS_NOT_FINITE, "a weight is not finite after this step");
 	f->n_weights_out = f->n_heads;
 	snprintf(f->model_id_out, sizeof(f->model_id_out), "%s", f->model_id);
-	f->updates_out = learner->updates;
+	f->updates_out = state->updates;
 	return STATUS_OK;
 }
 
-/* Everything of a learning step but the writes. */
-static enum status take_step(struct store_sqlite *s, struct store_feedback *f, int64_t *model_out,
-			     struct err *err)
-{
-	bool has_context = f->context[0] != '\0';
-	enum status status = check_feedback(f, err);
+/* A learning step that was computed and is not staged yet. */
+struct step {
+	int64_t key;			      /* of the event */
+	int64_t model;			      /* 0: it has no row yet */
+	struct learner *overall, *in_context; /* the batch's; in_context NULL: no context */
+	struct state_value *next_overall, *next_in_context;
+};
 
-	if (status == STATUS_OK)
-		status = find_event(&s->writer, f, err);
-	if (status != STATUS_OK || f->duplicate_out)
-		return status;
-	status = find_model(&s->writer, f, model_out, err);
-	if (status == STATUS_OK)
-		status = find_states(s, f, *model_out, err);
-	if (status == STATUS_OK)
-		status = learn(&s->overall, f, err);
+static void drop_step(struct step *step)
+{
+	state_value_release(step->next_overall);
+	state_value_release(step->next_in_context);
+	*step = (struct step){0};
+}
+
+static enum status compute_step(struct store_sqlite *s, struct store_feedback *f, struct step *step,
+				struct err *err)
+{
+	const struct learning learning = {s->next_seq,	  f->time_us,  f->n_heads, f->loss,
+					  f->temperature, f->strength, f->drift};
+	bool has_context = f->context[0] != '\0';
+	enum status status = find_learner(s, f, "", &step->overall, err);
+
 	if (status == STATUS_OK && has_context)
-		status = learn(&s->in_context, f, err);
+		status = find_learner(s, f, f->context, &step->in_context, err);
 	if (status != STATUS_OK)
 		return status;
-	return answer(has_context ? &s->in_context : &s->overall, f, err);
+	const struct state_value *overall = store_sqlite_state_of(step->overall);
+	status = store_sqlite_learn(overall, overall, &learning, &step->next_overall, err);
+	if (status == STATUS_OK && has_context)
+		status = store_sqlite_learn(store_sqlite_state_of(step->in_context), overall,
+					    &learning, &step->next_in_context, err);
+	return status == STATUS_OK
+		   ? answer(has_context ? step->next_in_context : step->next_overall, f, err)
+		   : status;
+}
+
+/* Everything of a learning step but the writes; drop_step() also after an error. */
+static enum status take_step(struct store_sqlite *s, struct store_feedback *f, struct step *step,
+			     struct err *err)
+{
+	enum status status = check_feedback(f, err);
+
+	if (status != STATUS_OK)
+		return status;
+	step->key = recent_key(s->recent.hash_key, f->user, f->event_id);
+	status = find_event(s, f, step->key, err);
+	if (status != STATUS_OK || f->duplicate_out)
+		return status;
+	status = find_model(s, f, &step->model, err);
+	return status == STATUS_OK ? compute_step(s, f, step, err) : status;
 }
 
 static enum status add_model(struct conn *db, const struct store_feedback *f, int64_t *model_out,
@@ -217,25 +217,12 @@ static enum status add_model(struct conn *db, const struct store_feedback *f, in
 	return status;
 }
 
-static enum status put_state(struct conn *db, const struct store_feedback *f, const char *context,
-			     int64_t model, const struct learner *learner, struct err *err)
-{
-	struct query query = query_begin(db, SQL_PUT_STATE);
-
-	query_text(&query, f->user);
-	query_text(&query, context);
-	query_int(&query, model);
-	query_bytes(&query, learner->log_weight, f->n_heads * sizeof(double));
-	query_int(&query, (int64_t)learner->updates);
-	query_int(&query, f->time_us);
-	return query_run(&query, err);
-}
-
-static enum status add_event(struct conn *db, const struct store_feedback *f, int64_t model,
-			     struct err *err)
+static enum status add_event(struct conn *db, int64_t seq, const struct store_feedback *f,
+			     int64_t model, struct err *err)
 {
 	struct query query = query_begin(db, SQL_ADD_EVENT);
 
+	query_int(&query, seq);
 	query_text(&query, f->user);
 	query_text(&query, f->event_id);
 	query_text(&query, f->context);
@@ -252,63 +239,58 @@ static enum status add_event(struct conn *db, const struct store_feedback *f, in
 	return query_run(&query, err);
 }
 
-/* The writes of a learning step; model is 0 if it has no row yet. */
+/* The writes of a learning step. */
 static enum status record_step(struct store_sqlite *s, const struct store_feedback *f,
-			       int64_t model, struct err *err)
+			       struct step *step, struct err *err)
 {
 	struct conn *db = &s->writer;
 	enum status status = STATUS_OK;
 
-	if (model == 0)
-		status = add_model(db, f, &model, err);
+	if (step->model == 0)
+		status = add_model(db, f, &step->model, err);
 	if (status == STATUS_OK)
-		status = put_state(db, f, "", model, &s->overall, err);
-	if (status == STATUS_OK && f->context[0] != '\0')
-		status = put_state(db, f, f->context, model, &s->in_context, err);
-	if (status == STATUS_OK)
-		status = add_event(db, f, model, err);
-	return status;
-}
-
-static enum status delete_rows(struct conn *db, enum sql sql, const char *user,
-			       uint64_t *n_deleted_out, struct err *err)
-{
-	struct query query = query_begin(db, sql);
-	enum status status;
-
-	query_text(&query, user);
-	status = query_run(&query, err);
-	*n_deleted_out = (uint64_t)sqlite3_changes64(db->db);
-	return status;
-}
-
-static enum status delete_user(struct store_sqlite *s, struct store_delete *d, struct err *err)
-{
-	enum status status =
-	    delete_rows(&s->writer, SQL_DELETE_STATES, d->user, &d->states_out, err);
-
-	d->events_out = 0;
-	if (status == STATUS_OK)
-		status = delete_rows(&s->writer, SQL_DELETE_EVENTS, d->user, &d->events_out, err);
-	if (d->states_out > 0 || d->events_out > 0)
-		s->checkpoint_due = true;
-	return status;
+		status = add_event(db, s->next_seq, f, step->model, err);
+	if (status != STATUS_OK)
+		return status;
+	store_sqlite_stage(step->overall, step->next_overall);
+	if (step->in_context != NULL)
+		store_sqlite_stage(step->in_context, step->next_in_context);
+	step->next_overall = step->next_in_context = NULL;
+	recent_add(&s->recent, step->key, s->next_seq++);
+	s->batch.n_events++;
+	return STATUS_OK;
 }
 
 static enum status apply_feedback(struct store_sqlite *s, struct store_op *op, struct err *err)
 {
 	struct store_feedback *f = &op->feedback;
-	int64_t model = 0;
+	struct step step = {0};
+	enum status status = STATUS_OK;
 
 	f->duplicate_out = false;
-	if (take_step(s, f, &model, &op->err) != STATUS_OK) {
+	if (take_step(s, f, &step, &op->err) != STATUS_OK) {
 		/* SQLite may have rolled everything back: then it is not this operation's fault */
-		if (!sqlite3_get_autocommit(s->writer.db))
-			return STATUS_OK;
-		*err = op->err;
-		return err->code;
+		if (sqlite3_get_autocommit(s->writer.db)) {
+			*err = op->err;
+			status = err->code;
+		}
+	} else if (!f->duplicate_out) {
+		status = record_step(s, f, &step, err);
 	}
-	return f->duplicate_out ? STATUS_OK : record_step(s, f, model, err);
+	drop_step(&step);
+	return status;
+}
+
+static enum status apply_op(struct store_sqlite *s, struct store_op *op, struct err *err)
+{
+	op->err.code = STATUS_OK;
+	switch (op->kind) {
+	case STORE_FEEDBACK:
+		return apply_feedback(s, op, err);
+	case STORE_DELETE_USER:
+		return store_sqlite_delete_user(s, &op->delete_user, err);
+	}
+	return err_set(err, STATUS_INTERNAL, "an operation of an unknown kind");
 }
 
 /* Everything of a transaction that is begun; a failure here fails all of it. */
@@ -317,40 +299,46 @@ static enum status apply_all(struct store_sqlite *s, struct store_op *const *ops
 {
 	enum status status = STATUS_OK;
 
-	for (size_t i = 0; i < n_ops && status == STATUS_OK; i++) {
-		ops[i]->err.code = STATUS_OK;
-		status = ops[i]->kind == STORE_FEEDBACK ? apply_feedback(s, ops[i], err)
-							: delete_user(s, &ops[i]->delete_user, err);
-	}
-	if (status != STATUS_OK)
-		return status;
-	struct query commit = query_begin(&s->writer, SQL_COMMIT);
-	return query_run(&commit, err);
+	for (size_t i = 0; i < n_ops && status == STATUS_OK; i++)
+		status = apply_op(s, ops[i], err);
+	/* what is frozen may be of a user who is deleted here */
+	if (status == STATUS_OK && s->batch.n_deleted == 0)
+		status = fold_write(s, s->batch.n_events, err);
+	return status == STATUS_OK ? batch_commit(s, err) : status;
 }
 
-/* err is why; what goes wrong on the way back has nothing to add. */
-static void roll_back(struct store_sqlite *s)
+static enum status apply(struct store_sqlite *s, struct store_op *const *ops, size_t n_ops,
+			 struct err *err)
 {
-	struct query query = query_begin(&s->writer, SQL_ROLLBACK);
-	struct err ignored;
+	enum status status = fold_begin(s, err);
 
-	if (!sqlite3_get_autocommit(s->writer.db))
-		query_run(&query, &ignored);
+	if (status == STATUS_OK)
+		status = batch_begin(s, n_ops, err);
+	if (status != STATUS_OK)
+		return status;
+	status = store_sqlite_begin(s, err);
+	if (status == STATUS_OK)
+		status = apply_all(s, ops, n_ops, err);
+	if (status == STATUS_OK) {
+		fold_end(s);
+	} else {
+		store_sqlite_roll_back(s);
+		fold_cancel(s);
+		batch_cancel(s);
+	}
+	atomic_store_explicit(&s->n_recent, s->recent.n, memory_order_relaxed);
+	return status;
 }
 
 enum status store_sqlite_apply(struct store *store, struct store_op *const *ops, size_t n_ops,
 			       struct err *err)
 {
 	struct store_sqlite *s = (struct store_sqlite *)store;
-	struct query begin = query_begin(&s->writer, SQL_BEGIN);
 	struct err fault;
-	enum status status = query_run(&begin, &fault);
+	enum status status = apply(s, ops, n_ops, &fault);
 
-	if (status == STATUS_OK)
-		status = apply_all(s, ops, n_ops, &fault);
 	atomic_store(&s->write_failed, status != STATUS_OK);
 	if (status != STATUS_OK) {
-		roll_back(s);
 		for (size_t i = 0; i < n_ops; i++)
 			ops[i]->err = fault;
 		return err_set(err, status, "%s", fault.msg);
@@ -358,6 +346,30 @@ enum status store_sqlite_apply(struct store *store, struct store_op *const *ops,
 	if (s->checkpoint_due)
 		store_sqlite_checkpoint(s);
 	return STATUS_OK;
+}
+
+enum status store_sqlite_begin(struct store_sqlite *s, struct err *err)
+{
+	struct query query = query_begin(&s->writer, SQL_BEGIN);
+
+	return query_run(&query, err);
+}
+
+enum status store_sqlite_commit(struct store_sqlite *s, struct err *err)
+{
+	struct query query = query_begin(&s->writer, SQL_COMMIT);
+
+	return query_run(&query, err);
+}
+
+/* What goes wrong on the way back has nothing to add to why. */
+void store_sqlite_roll_back(struct store_sqlite *s)
+{
+	struct query query = query_begin(&s->writer, SQL_ROLLBACK);
+	struct err ignored;
+
+	if (!sqlite3_get_autocommit(s->writer.db))
+		query_run(&query, &ignored);
 }
 
 void store_sqlite_checkpoint(struct store_sqlite *s)

@@ -23,36 +23,57 @@ static const struct {
     [SQL_COMMIT] = {CONN_WRITER, "COMMIT"},
     [SQL_ROLLBACK] = {CONN_WRITER, "ROLLBACK"},
     [SQL_FIND_EVENT] = {CONN_WRITER, "SELECT e.digest, e.weights, e.updates, m.id, m.n_heads"
-				     " FROM events e JOIN models m USING (model)"
-				     " WHERE e.user = ?1 AND e.id = ?2"},
+				     " FROM event_keys k JOIN events e USING (seq)"
+				     " JOIN models m USING (model)"
+				     " WHERE k.key = ?1 AND e.user = ?2 AND e.id = ?3"},
+    [SQL_FIND_RECENT] = {CONN_WRITER, "SELECT e.digest, e.weights, e.updates, m.id, m.n_heads"
+				      " FROM events e JOIN models m USING (model)"
+				      " WHERE e.seq = ?1 AND e.user = ?2 AND e.id = ?3"},
     [SQL_FIND_MODEL] = {CONN_WRITER, "SELECT model, n_heads FROM models WHERE id = ?1"},
     [SQL_ADD_MODEL] = {CONN_WRITER, "INSERT INTO models (id, n_heads) VALUES (?1, ?2)"},
-    [SQL_FIND_STATE] = {CONN_WRITER, "SELECT log_weights, updates FROM states"
+    [SQL_FIND_STATE] = {CONN_WRITER, "SELECT log_weights, updates, updated_us, seq FROM states"
 				     " WHERE user = ?1 AND context = ?2 AND model = ?3"},
     [SQL_PUT_STATE] = {CONN_WRITER, "INSERT INTO states"
-				    " (user, context, model, log_weights, updates, updated_us)"
-				    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+				    " (user, context, model, log_weights, updates, updated_us, seq)"
+				    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
 				    " ON CONFLICT (user, context, model) DO UPDATE"
-				    " SET log_weights = ?4, updates = ?5, updated_us = ?6"},
-    [SQL_ADD_EVENT] = {CONN_WRITER, "INSERT INTO events (user, id, context, model, time_us,"
+				    " SET log_weights = ?4, updates = ?5, updated_us = ?6,"
+				    " seq = ?7"},
+    [SQL_ADD_EVENT] = {CONN_WRITER, "INSERT INTO events (seq, user, id, context, model, time_us,"
 				    " temperature, strength, drift, digest, losses, weights,"
 				    " updates, input)"
 				    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-				    " ?13)"},
+				    " ?13, ?14)"},
+    /* a key may be there already when a fold begins again */
+    [SQL_ADD_KEY] = {CONN_WRITER, "INSERT OR IGNORE INTO event_keys (key, seq) VALUES (?1, ?2)"},
+    [SQL_SET_FOLDED] = {CONN_WRITER, "UPDATE folded SET seq = ?1"},
+    [SQL_READ_FOLDED] = {CONN_WRITER, "SELECT seq, hash_key,"
+				      " (SELECT coalesce(max(seq), 0) FROM events) FROM folded"},
+    [SQL_RECENT_EVENTS] = {CONN_WRITER, "SELECT e.seq, e.user, e.id, e.context, m.id, m.n_heads,"
+					" e.time_us, e.temperature, e.strength, e.drift, e.losses"
+					" FROM events e JOIN models m USING (model)"
+					" WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2"},
     [SQL_DELETE_STATES] = {CONN_WRITER, "DELETE FROM states WHERE user = ?1"},
-    [SQL_DELETE_EVENTS] = {CONN_WRITER, "DELETE FROM events WHERE user = ?1"},
-    /* '' sorts before every context */
-    [SQL_READ_STATE] = {CONN_READER, "SELECT s.log_weights, s.updates"
+    [SQL_DELETE_EVENTS] = {CONN_WRITER,
+			   "DELETE FROM events WHERE user = ?1 AND seq IN"
+			   " (SELECT seq FROM event_keys WHERE key BETWEEN ?2 AND ?3)"},
+    [SQL_DELETE_RECENT] = {CONN_WRITER, "DELETE FROM events WHERE user = ?1 AND seq = ?2"},
+    /* users may share their half of the key */
+    [SQL_DELETE_KEYS] = {CONN_WRITER, "DELETE FROM event_keys WHERE key BETWEEN ?1 AND ?2 AND"
+				      " NOT EXISTS (SELECT * FROM events e"
+				      " WHERE e.seq = event_keys.seq)"},
+    [SQL_READ_STATE] = {CONN_READER, "SELECT s.log_weights, s.updates, s.updated_us, s.seq,"
+				     " s.context"
 				     " FROM models m JOIN states s USING (model)"
-				     " WHERE m.id = ?1 AND s.user = ?2 AND s.context IN (?3, '')"
-				     " ORDER BY s.context DESC LIMIT 1"},
+				     " WHERE m.id = ?1 AND s.user = ?2 AND s.context IN (?3, '')"},
     [SQL_READ_USER] = {CONN_READER, "SELECT s.context, m.id, m.n_heads, s.log_weights, s.updates,"
-				    " s.updated_us, (SELECT count(*) FROM events WHERE user = ?1)"
+				    " s.updated_us, s.seq"
 				    " FROM states s JOIN models m USING (model)"
-				    " WHERE s.user = ?1 ORDER BY s.context, m.id"},
+				    " WHERE s.user = ?1"},
     [SQL_READ_ANY] = {CONN_READER,
 		      "SELECT (SELECT count(*) FROM models), EXISTS (SELECT * FROM states),"
-		      " EXISTS (SELECT * FROM events)"},
+		      " EXISTS (SELECT * FROM events), EXISTS (SELECT * FROM event_keys),"
+		      " (SELECT seq FROM folded)"},
 };
 
 /* What SQLite's primary result codes mean to us; others are STATUS_INTERNAL. */

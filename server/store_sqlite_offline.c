@@ -24,17 +24,25 @@ static enum status open_existing(struct conn *conn, const char *name, char path_
 	return conn_open(conn, name, path_out, CONN_READER, BUSY_TIMEOUT_MS, err);
 }
 
+/* Users of recent events may not be in states yet; version 1 had no such events. */
+static const char count_users[] =
+    "SELECT count(*) FROM (SELECT user FROM states UNION SELECT user FROM events"
+    " WHERE seq > (SELECT seq FROM folded))";
+static const char count_users_1[] = "SELECT count(DISTINCT user) FROM states";
+
 static enum status read_facts(struct conn *conn, struct store_facts *facts_out, struct err *err)
 {
-	int64_t n_tables;
+	int64_t n_tables, version;
 	enum status status =
 	    conn_read_int(conn, "SELECT count(*) FROM sqlite_schema", &n_tables, err);
 
 	*facts_out = (struct store_facts){0};
 	if (status != STATUS_OK || n_tables == 0)
 		return status;
-	status = conn_read_int(conn, "SELECT count(DISTINCT user) FROM states", &facts_out->n_users,
-			       err);
+	status = conn_read_int(conn, "PRAGMA user_version", &version, err);
+	if (status == STATUS_OK)
+		status = conn_read_int(conn, version == 1 ? count_users_1 : count_users,
+				       &facts_out->n_users, err);
 	if (status != STATUS_OK)
 		return status;
 	return conn_read_int(conn, "SELECT count(*) FROM events", &facts_out->n_events, err);

@@ -189,6 +189,12 @@ static enum status fake_check(struct store *store, struct err *err)
 	return fails == STATUS_OK ? STATUS_OK : err_set(err, fails, "the fake store fails");
 }
 
+static void fake_stats(struct store *store, struct store_stats *stats_out)
+{
+	(void)store;
+	*stats_out = (struct store_stats){0};
+}
+
 static void fake_close(struct store *store)
 {
 	(void)store;
@@ -199,6 +205,7 @@ static const struct store_ops fake_ops = {
     .read_state = fake_read_state,
     .read_user = fake_read_user,
     .check = fake_check,
+    .stats = fake_stats,
     .close = fake_close,
 };
 

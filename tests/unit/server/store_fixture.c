@@ -30,15 +30,28 @@ void store_folder_remove(const struct store_folder *folder)
 	rmdir(folder->path);
 }
 
-struct store *store_folder_open(const struct store_folder *folder)
+static struct store *open_with(const struct store_folder *folder, size_t cache_bytes)
 {
-	const struct store_sqlite_options options = {
-	    .path = folder->file, .busy_timeout_ms = 50, .n_readers = 2, .check = true};
+	const struct store_sqlite_options options = {.path = folder->file,
+						     .busy_timeout_ms = 50,
+						     .n_readers = 2,
+						     .cache_bytes = cache_bytes,
+						     .check = true};
 	struct store *store;
 	struct err err = {0};
 
 	ck_assert_msg(store_sqlite_open(&options, &store, &err) == STATUS_OK, "%s", err.msg);
 	return store;
+}
+
+struct store *store_folder_open(const struct store_folder *folder)
+{
+	return open_with(folder, STORE_CACHE);
+}
+
+struct store *store_folder_open_small(const struct store_folder *folder)
+{
+	return open_with(folder, STORE_SMALL_CACHE);
 }
 
 static sqlite3 *connect_to(const struct store_folder *folder)

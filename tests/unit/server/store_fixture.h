@@ -11,9 +11,11 @@
 
 #include "server/store.h"
 
-#define STORE_HEADS	3
-#define STORE_MAX_STEPS 8		 /* of store_apply_steps() */
-#define STORE_TIME_US	1767225600000000 /* 2026-01-01T00:00:00Z */
+#define STORE_HEADS	  3
+#define STORE_CACHE	  (1 << 20)
+#define STORE_SMALL_CACHE (1 << 15)
+#define STORE_MAX_STEPS	  8		   /* of store_apply_steps() */
+#define STORE_TIME_US	  1767225600000000 /* 2026-01-01T00:00:00Z */
 
 struct store_folder {
 	char path[64];
@@ -28,6 +30,10 @@ void store_folder_remove(const struct store_folder *folder);
 
 /** store_folder_open(folder): its database, two readers, short waits; must succeed. */
 struct store *store_folder_open(const struct store_folder *folder);
+
+/** store_folder_open_small(folder): with a cache that is soon full: it folds after some fifty
+ * states have changed, and forgets. */
+struct store *store_folder_open_small(const struct store_folder *folder);
 
 /** store_folder_sql(folder, sql): run sql on a connection of its own, without microd. */
 void store_folder_sql(const struct store_folder *folder, const char *sql);

@@ -34,7 +34,8 @@ static void tear_down(void)
 
 /* ---- replay ---- */
 
-#define MAX_REPLAYED 64
+#define N_USERS	     60
+#define MAX_REPLAYED (N_USERS * 6)
 
 /* A row of states as the events make it. */
 struct replayed {
@@ -154,13 +155,13 @@ static size_t assert_replay(void)
 	return n_events;
 }
 
-/* The i-th step of a mixed history: few users, contexts and models, any step size. */
+/* The i-th step of a mixed history: some users, contexts and models, any step size. */
 static void mixed_step(struct store_step *step, struct rng *rng, unsigned i)
 {
 	static const char *const contexts[] = {"", "work", "home"};
 	char user[16], id[16];
 
-	snprintf(user, sizeof(user), "user %u", (unsigned)(rng_next(rng) % 4));
+	snprintf(user, sizeof(user), "user %u", (unsigned)(rng_next(rng) % N_USERS));
 	snprintf(id, sizeof(id), "event %u", i);
 	store_step_set(step, user, contexts[rng_next(rng) % 3], id, i);
 	if (rng_next(rng) % 4 == 0)
@@ -170,9 +171,13 @@ static void mixed_step(struct store_step *step, struct rng *rng, unsigned i)
 	step->op.feedback.drift = rng_next(rng) % 2 == 0 ? 0 : 0.1 * rng_uniform(rng);
 }
 
+/* Opened with a large cache and with one that is always full. */
+static struct store *(*const open_store[])(const struct store_folder *folder) = {
+    store_folder_open, store_folder_open_small};
+
 START_TEST(states_come_out_of_the_events_bit_for_bit)
 {
-	struct store *store = store_folder_open(&folder);
+	struct store *store = open_store[_i](&folder);
 	struct store_step steps[MAX_BATCH];
 	struct rng rng;
 
@@ -182,11 +187,12 @@ START_TEST(states_come_out_of_the_events_bit_for_bit)
 			mixed_step(&steps[k], &rng, i * MAX_BATCH + k);
 		store_apply_steps(store, steps, MAX_BATCH);
 		if (i == 30)
-			ck_assert_uint_gt(store_delete(store, "user 2"), 0);
+			ck_assert_uint_gt(
+			    store_delete(store, "user 2") + store_delete(store, "user 3"), 0);
 	}
 	store_close(store);
 	ck_assert_uint_gt(assert_replay(), 200);
-	ck_assert_uint_gt(n_rows, 12);
+	ck_assert_uint_gt(n_rows, N_USERS);
 }
 END_TEST
 
@@ -200,7 +206,7 @@ static bool acknowledged[MAX_EVENTS];
 /* In a child that will be killed: give steps in batches; say which are done. */
 static void give_until_killed(unsigned first, int done_fd)
 {
-	struct store *store = store_folder_open(&folder);
+	struct store *store = store_folder_open_small(&folder);
 	struct store_step steps[MAX_BATCH];
 	struct rng rng;
 
@@ -286,7 +292,7 @@ START_TEST(kill_loses_nothing_that_was_acknowledged)
 	for (unsigned i = 0; i < N_KILLS; i++) {
 		/* a batch that was not acknowledged may be there: its numbers are not used again */
 		next = run_and_kill(next, (unsigned)(rng_next(&rng) % 40000)) + MAX_BATCH;
-		store_close(store_folder_open(&folder));
+		store_close(open_store[i % 2](&folder));
 		ck_assert_int_eq(store_folder_int(&folder,
 						  "SELECT count(*) FROM pragma_integrity_check"
 						  " WHERE integrity_check = 'ok'"),
@@ -348,8 +354,11 @@ static void *read_while_written(void *context)
 
 START_TEST(reads_during_writes_see_whole_transactions)
 {
-	const struct store_sqlite_options options = {
-	    .path = folder.file, .busy_timeout_ms = 10000, .n_readers = 2, .check = true};
+	const struct store_sqlite_options options = {.path = folder.file,
+						     .busy_timeout_ms = 10000,
+						     .n_readers = 2,
+						     .cache_bytes = STORE_CACHE,
+						     .check = true};
 	pthread_t threads[3];
 
 	ck_assert_int_eq(store_sqlite_open(&options, &shared, NULL), STATUS_OK);
@@ -384,7 +393,8 @@ int main(void)
 		tcase_set_timeout(all[i], 120);
 		suite_add_tcase(suite, all[i]);
 	}
-	tcase_add_test(replay, states_come_out_of_the_events_bit_for_bit);
+	tcase_add_loop_test(replay, states_come_out_of_the_events_bit_for_bit, 0,
+			    LENGTH(open_store));
 	tcase_add_test(killed, kill_loses_nothing_that_was_acknowledged);
 	tcase_add_test(threads, reads_during_writes_see_whole_transactions);
 	return unit_run(suite);

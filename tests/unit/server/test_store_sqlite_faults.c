@@ -203,8 +203,11 @@ END_TEST
 
 START_TEST(open_on_a_failing_disk_says_so_and_leaves_a_usable_path)
 {
-	const struct store_sqlite_options options = {
-	    .path = folder.file, .busy_timeout_ms = 50, .n_readers = 2, .check = true};
+	const struct store_sqlite_options options = {.path = folder.file,
+						     .busy_timeout_ms = 50,
+						     .n_readers = 2,
+						     .cache_bytes = STORE_CACHE,
+						     .check = true};
 	enum status status = STATUS_IO;
 	struct store *store;
 	long n;

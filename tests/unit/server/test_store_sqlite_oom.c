@@ -74,8 +74,11 @@ static void assert_no_memory(enum status status, long n, const struct err *err)
 /* Both on a new file and on one that is there. */
 START_TEST(open_survives_any_failed_allocation)
 {
-	const struct store_sqlite_options options = {
-	    .path = folder.file, .busy_timeout_ms = 50, .n_readers = 2, .check = true};
+	const struct store_sqlite_options options = {.path = folder.file,
+						     .busy_timeout_ms = 50,
+						     .n_readers = 2,
+						     .cache_bytes = STORE_CACHE,
+						     .check = true};
 
 	for (int existing = 0; existing < 2; existing++) {
 		enum status status = STATUS_NO_MEMORY;

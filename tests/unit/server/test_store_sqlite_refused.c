@@ -26,10 +26,13 @@ static void tear_down(void)
 	store_folder_remove(&folder);
 }
 
+/* The tables of a store that is closed say it all. */
 static int64_t count(const char *table)
 {
 	char sql[64];
 
+	store_close(store);
+	store = store_folder_open(&folder);
 	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
 	return store_folder_int(&folder, sql);
 }
@@ -182,7 +185,9 @@ START_TEST(damaged_state_is_reported_and_left_as_it_is)
 	uint64_t updates;
 
 	store_give(store, "ada", "", "e1", 1);
+	store_close(store);
 	store_folder_sql(&folder, damages[_i].sql);
+	store = store_folder_open(&folder);
 	ck_assert_int_eq(store_read_state(store, "ada", "", "model", K, s, &updates, &err),
 			 STATUS_STATE_CORRUPT);
 	ck_assert_msg(strstr(err.msg, damages[_i].message) != NULL, "case %d: %s", _i, err.msg);
