@@ -262,6 +262,7 @@ static void show_metrics(struct api *api, struct exchange *exchange)
 	exchange->served = live_model_acquire(api->live);
 	state.model = &exchange->served->model;
 	writer_stats(api->writer, &state.writer);
+	store_stats(api->service.store, &state.store);
 	metrics_render(&api->metrics, &state, &exchange->answer);
 	answer(api, exchange, 200, METRICS_CONTENT_TYPE);
 }

@@ -279,6 +279,29 @@ static void render_writer(const struct writer_stats *writer, struct buffer *out)
 		   (double)writer->capacity);
 }
 
+static void render_store(const struct store_stats *store, struct buffer *out)
+{
+	add_single(out, "micro_state_cache_capacity_bytes", "gauge",
+		   "Memory that users' states may take.", (double)store->cache_capacity_bytes);
+	add_single(out, "micro_state_cache_bytes", "gauge", "Memory that users' states take.",
+		   (double)store->cache_bytes);
+	add_single(out, "micro_state_cache_entries", "gauge",
+		   "States in memory, with those known not to be there.",
+		   (double)store->cache_states);
+	add_single(out, "micro_state_cache_hits_total", "counter",
+		   "Reads of a state that needed no database.", (double)store->cache_hits);
+	add_single(out, "micro_state_cache_misses_total", "counter",
+		   "Reads of a state that needed it.", (double)store->cache_misses);
+	add_single(out, "micro_state_cache_evictions_total", "counter",
+		   "States that made room for others.", (double)store->cache_evictions);
+	add_single(out, "micro_store_recent_events", "gauge",
+		   "Events that are not folded into the tables yet.", (double)store->recent_events);
+	add_single(out, "micro_store_folds_total", "counter",
+		   "Times that recent events were folded into the tables.", (double)store->folds);
+	add_single(out, "micro_store_replayed_events", "gauge",
+		   "Recent events that were replayed at start.", (double)store->replayed_events);
+}
+
 static void render_model(const struct model *model, struct buffer *out)
 {
 	char n_heads[24], dim[24];
@@ -336,6 +359,7 @@ void metrics_render(struct metrics *metrics, const struct metrics_state *state, 
 	render_work(metrics, out);
 	render_reloads(metrics, out);
 	render_writer(&state->writer, out);
+	render_store(&state->store, out);
 	render_access(state, out);
 	render_model(state->model, out);
 	render_process(out);

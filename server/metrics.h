@@ -53,6 +53,7 @@ void metrics_reload(struct metrics *metrics, enum reloaded what, enum status sta
 struct metrics_state {
 	const struct model *model;
 	struct writer_stats writer;
+	struct store_stats store;
 	bool ready; /* as /readyz says */
 	size_t n_api_keys;
 	int64_t tls_expiry; /* seconds since 1970; 0: plain HTTP */

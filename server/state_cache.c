@@ -1,63 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/state_cache.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include <sodium.h>
 
 #include "core/base/mem.h"
+#include "server/state_shard.h"
 
 /* All states of a user are in one shard: what belongs together changes under one lock. */
-#define N_SHARDS    64
-#define N_EPOCHS    16 /* of a shard: users share them */
-#define MIN_BUCKETS 16 /* of a shard */
-
-/*
- * Invariants: 1. a learner is in the bucket of its hash from state_cache_add() or _fill() on
- *                until nobody holds it and it is evicted or has no value.
- *             2. newest to oldest are the learners that nobody holds.
- *             3. bytes of the cache is the sum of all learners' bytes. A shard that grows past
- *                the whole cache's bound drops its own: a user of many contexts may have it all.
- */
-struct shard {
-	pthread_mutex_t lock;	 /* guards all below, and value and the cache's part of learners */
-	struct learner **bucket; /* [n_buckets], a power of two */
-	size_t n_buckets, n_learners;
-	struct learner *newest, *oldest;
-	uint64_t epoch[N_EPOCHS];
-	unsigned long long hits, misses, evictions;
-};
+#define N_SHARDS 64
 
 struct state_cache {
-	size_t max_bytes;
-	atomic_size_t bytes;
+	struct cache_size size;
 	unsigned char hash_key[crypto_shorthash_KEYBYTES];
 	struct shard shards[N_SHARDS];
 };
-
-/* ---- values ---- */
-
-static size_t value_bytes(size_t n_heads)
-{
-	return sizeof(struct state_value) + n_heads * sizeof(double);
-}
-
-struct state_value *state_value_new(size_t n_heads)
-{
-	struct state_value *value = mem_array(1, value_bytes(n_heads));
-
-	if (value != NULL)
-		*value = (struct state_value){.n_heads = n_heads, .n_refs = 1};
-	return value;
-}
-
-void state_value_release(struct state_value *value)
-{
-	if (value != NULL && --value->n_refs == 0)
-		mem_free(value);
-}
 
 /* ---- keys ---- */
 
@@ -105,218 +63,34 @@ static void unlock(struct shard *shard)
 	pthread_mutex_unlock(&shard->lock);
 }
 
-/* ---- a shard; all with its lock held ---- */
-
-static struct learner *find(const struct shard *shard, uint64_t hash, const struct state_key *key)
-{
-	struct learner *learner = shard->bucket[hash & (shard->n_buckets - 1)];
-
-	while (learner != NULL && (learner->hash != hash || strcmp(learner->user, key->user) != 0 ||
-				   strcmp(learner->context, key->context) != 0 ||
-				   strcmp(learner->model_id, key->model_id) != 0))
-		learner = learner->chain;
-	return learner;
-}
-
-static void unlink_idle(struct shard *shard, struct learner *learner)
-{
-	*(learner->newer != NULL ? &learner->newer->older : &shard->newest) = learner->older;
-	*(learner->older != NULL ? &learner->older->newer : &shard->oldest) = learner->newer;
-	learner->newer = learner->older = NULL;
-}
-
-static void link_idle(struct shard *shard, struct learner *learner)
-{
-	learner->older = shard->newest;
-	*(shard->newest != NULL ? &shard->newest->newer : &shard->oldest) = learner;
-	shard->newest = learner;
-}
-
-static void hold(struct shard *shard, struct learner *learner)
-{
-	if (learner->n_holders++ == 0)
-		unlink_idle(shard, learner);
-}
-
-/* Nobody holds it, and it is in no list but its bucket's. */
-static void remove_learner(struct state_cache *cache, struct shard *shard, struct learner *learner)
-{
-	struct learner **at = &shard->bucket[learner->hash & (shard->n_buckets - 1)];
-
-	while (*at != learner)
-		at = &(*at)->chain;
-	*at = learner->chain;
-	shard->n_learners--;
-	atomic_fetch_sub_explicit(&cache->bytes, learner->bytes, memory_order_relaxed);
-	state_value_release(learner->value);
-	mem_free(learner);
-}
-
-static void evict(struct state_cache *cache, struct shard *shard)
-{
-	while (shard->oldest != NULL &&
-	       atomic_load_explicit(&cache->bytes, memory_order_relaxed) > cache->max_bytes) {
-		struct learner *oldest = shard->oldest;
-
-		unlink_idle(shard, oldest);
-		remove_learner(cache, shard, oldest);
-		shard->evictions++;
-	}
-}
-
-static void let_go(struct state_cache *cache, struct shard *shard, struct learner *learner)
-{
-	if (--learner->n_holders > 0)
-		return;
-	if (learner->value == NULL) {
-		remove_learner(cache, shard, learner);
-		return;
-	}
-	link_idle(shard, learner);
-	evict(cache, shard);
-}
-
-/* Longer chains are all that a lack of memory does. */
-static void grow(struct shard *shard)
-{
-	size_t n_buckets = 2 * shard->n_buckets;
-	struct learner **bucket, *learner, *next;
-
-	if (shard->n_learners < shard->n_buckets)
-		return;
-	bucket = mem_array(n_buckets, sizeof(struct learner *));
-	if (bucket == NULL)
-		return;
-	for (size_t i = 0; i < shard->n_buckets; i++) {
-		for (learner = shard->bucket[i]; learner != NULL; learner = next) {
-			next = learner->chain;
-			learner->chain = bucket[learner->hash & (n_buckets - 1)];
-			bucket[learner->hash & (n_buckets - 1)] = learner;
-		}
-	}
-	mem_free(shard->bucket);
-	shard->bucket = bucket;
-	shard->n_buckets = n_buckets;
-}
-
-static const char *put_text(char **at, const char *text)
-{
-	size_t size = strlen(text) + 1;
-	char *copy = memcpy(*at, text, size);
-
-	*at += size;
-	return copy;
-}
-
-static void set_value(struct state_cache *cache, struct learner *learner, struct state_value *value)
-{
-	size_t before = learner->value == NULL ? 0 : value_bytes(learner->value->n_heads);
-	size_t after = value == NULL ? 0 : value_bytes(value->n_heads);
-
-	learner->bytes += after - before;
-	/* modulo 2^n: it may be less */
-	atomic_fetch_add_explicit(&cache->bytes, after - before, memory_order_relaxed);
-	state_value_release(learner->value);
-	learner->value = value;
-}
-
-/* Held once, without a value; NULL without memory. */
-static struct learner *insert(struct state_cache *cache, struct shard *shard, uint64_t hash,
-			      const struct state_key *key)
-{
-	size_t n_text = strlen(key->user) + strlen(key->context) + strlen(key->model_id) + 3;
-	struct learner *learner = mem_array(1, sizeof(*learner) + n_text);
-	struct learner **bucket;
-	char *text;
-
-	if (learner == NULL)
-		return NULL;
-	grow(shard);
-	text = (char *)(learner + 1);
-	learner->user = put_text(&text, key->user);
-	learner->context = put_text(&text, key->context);
-	learner->model_id = put_text(&text, key->model_id);
-	learner->hash = hash;
-	learner->n_holders = 1;
-	learner->bytes = sizeof(*learner) + n_text;
-	bucket = &shard->bucket[hash & (shard->n_buckets - 1)];
-	learner->chain = *bucket;
-	*bucket = learner;
-	shard->n_learners++;
-	atomic_fetch_add_explicit(&cache->bytes, learner->bytes, memory_order_relaxed);
-	return learner;
-}
-
-/* The next learner of user after one; NULL: the first. There is no list of a user's: rare
- * operations look through the shard. */
-static struct learner *next_of_user(const struct shard *shard, const char *user,
-				    const struct learner *after)
-{
-	size_t i = after == NULL ? 0 : after->hash & (shard->n_buckets - 1);
-	struct learner *learner = after == NULL ? shard->bucket[0] : after->chain;
-
-	for (;;) {
-		for (; learner != NULL; learner = learner->chain) {
-			if (strcmp(learner->user, user) == 0)
-				return learner;
-		}
-		if (++i == shard->n_buckets)
-			return NULL;
-		learner = shard->bucket[i];
-	}
-}
-
 /* ---- open and close ---- */
 
 enum status state_cache_open(size_t bytes, struct state_cache **cache_out, struct err *err)
 {
 	struct state_cache *cache = mem_array(1, sizeof(*cache));
+	bool opened = true;
 
 	*cache_out = NULL;
 	if (cache == NULL)
 		return err_no_memory(err, "the cache of states");
-	cache->max_bytes = bytes;
+	cache->size.max_bytes = bytes;
 	randombytes_buf(cache->hash_key, sizeof(cache->hash_key));
-	for (size_t i = 0; i < N_SHARDS; i++) {
-		struct shard *shard = &cache->shards[i];
-
-		pthread_mutex_init(&shard->lock, NULL);
-		shard->n_buckets = MIN_BUCKETS;
-		shard->bucket = mem_array(MIN_BUCKETS, sizeof(struct learner *));
-	}
-	for (size_t i = 0; i < N_SHARDS; i++) {
-		if (cache->shards[i].bucket == NULL) {
-			state_cache_close(cache);
-			return err_no_memory(err, "the cache of states");
-		}
+	for (size_t i = 0; i < N_SHARDS; i++)
+		opened &= shard_open(&cache->shards[i]);
+	if (!opened) {
+		state_cache_close(cache);
+		return err_no_memory(err, "the cache of states");
 	}
 	*cache_out = cache;
 	return STATUS_OK;
-}
-
-static void free_learners(struct shard *shard)
-{
-	struct learner *learner, *next;
-
-	for (size_t i = 0; shard->bucket != NULL && i < shard->n_buckets; i++) {
-		for (learner = shard->bucket[i]; learner != NULL; learner = next) {
-			next = learner->chain;
-			state_value_release(learner->staged);
-			state_value_release(learner->value);
-			mem_free(learner);
-		}
-	}
 }
 
 void state_cache_close(struct state_cache *cache)
 {
 	if (cache == NULL)
 		return;
-	for (size_t i = 0; i < N_SHARDS; i++) {
-		free_learners(&cache->shards[i]);
-		mem_free(cache->shards[i].bucket);
-		pthread_mutex_destroy(&cache->shards[i].lock);
-	}
+	for (size_t i = 0; i < N_SHARDS; i++)
+		shard_close(&cache->shards[i]);
 	mem_free(cache);
 }
 
@@ -331,14 +105,11 @@ static bool is_usable(const struct state_value *value, size_t n_heads)
 static const struct state_value *look_up(struct shard *shard, uint64_t hash,
 					 const struct state_key *key, size_t n_heads)
 {
-	struct learner *learner = find(shard, hash, key);
+	struct learner *learner = shard_find(shard, hash, key);
 
 	if (learner == NULL || !is_usable(learner->value, n_heads))
 		return NULL;
-	if (learner->n_holders == 0 && learner != shard->newest) {
-		unlink_idle(shard, learner);
-		link_idle(shard, learner);
-	}
+	shard_touch(shard, learner);
 	return learner->value;
 }
 
@@ -389,11 +160,11 @@ void state_cache_fill(struct state_cache *cache, const struct state_key *key, ui
 	if (value == NULL)
 		return;
 	shard = lock_shard(cache, user_hash);
-	if (epoch == *epoch_of(shard, user_hash) && find(shard, hash, key) == NULL)
-		learner = insert(cache, shard, hash, key);
+	if (epoch == *epoch_of(shard, user_hash) && shard_find(shard, hash, key) == NULL)
+		learner = shard_insert(&cache->size, shard, hash, key);
 	if (learner != NULL) {
-		set_value(cache, learner, value);
-		let_go(cache, shard, learner);
+		shard_set_value(&cache->size, learner, value);
+		shard_let_go(&cache->size, shard, learner);
 	} else {
 		state_value_release(value);
 	}
@@ -433,12 +204,13 @@ static enum status copy_all(const struct shard *shard, const char *user,
 	enum status status = STATUS_OK;
 	size_t n = 0;
 
-	while ((learner = next_of_user(shard, user, learner)) != NULL)
+	while ((learner = shard_next_of_user(shard, user, learner)) != NULL)
 		n += is_state(learner);
 	user_out->states = mem_array(n, sizeof(*user_out->states));
 	if (user_out->states == NULL)
 		return err_no_memory(err, "a user's states");
-	while (status == STATUS_OK && (learner = next_of_user(shard, user, learner)) != NULL) {
+	while (status == STATUS_OK &&
+	       (learner = shard_next_of_user(shard, user, learner)) != NULL) {
 		if (is_state(learner))
 			status =
 			    copy_learner(learner, &user_out->states[user_out->n_states++], err);
@@ -479,10 +251,10 @@ struct learner *state_cache_take(struct state_cache *cache, const struct state_k
 	uint64_t user_hash = hash_text(cache, key->user);
 	uint64_t hash = hash_key(cache, user_hash, key);
 	struct shard *shard = lock_shard(cache, user_hash);
-	struct learner *learner = find(shard, hash, key);
+	struct learner *learner = shard_find(shard, hash, key);
 
 	if (learner != NULL)
-		hold(shard, learner);
+		shard_hold(shard, learner);
 	unlock(shard);
 	return learner;
 }
@@ -493,13 +265,13 @@ struct learner *state_cache_add(struct state_cache *cache, const struct state_ke
 	uint64_t user_hash = hash_text(cache, key->user);
 	uint64_t hash = hash_key(cache, user_hash, key);
 	struct shard *shard = lock_shard(cache, user_hash);
-	struct learner *learner = find(shard, hash, key);
+	struct learner *learner = shard_find(shard, hash, key);
 
 	if (learner != NULL) {
-		hold(shard, learner);
+		shard_hold(shard, learner);
 		state_value_release(value);
-	} else if ((learner = insert(cache, shard, hash, key)) != NULL) {
-		set_value(cache, learner, value);
+	} else if ((learner = shard_insert(&cache->size, shard, hash, key)) != NULL) {
+		shard_set_value(&cache->size, learner, value);
 	} else {
 		state_value_release(value);
 	}
@@ -514,12 +286,13 @@ enum status state_cache_take_user(struct state_cache *cache, const char *user,
 	struct learner *learner = NULL;
 	size_t n = 0;
 
-	while ((learner = next_of_user(shard, user, learner)) != NULL)
+	while ((learner = shard_next_of_user(shard, user, learner)) != NULL)
 		n++;
 	*n_out = 0;
 	*learners_out = mem_array(n, sizeof(struct learner *));
-	while (*learners_out != NULL && (learner = next_of_user(shard, user, learner)) != NULL) {
-		hold(shard, learner);
+	while (*learners_out != NULL &&
+	       (learner = shard_next_of_user(shard, user, learner)) != NULL) {
+		shard_hold(shard, learner);
 		(*learners_out)[(*n_out)++] = learner;
 	}
 	unlock(shard);
@@ -530,7 +303,7 @@ void state_cache_hold(struct state_cache *cache, struct learner *learner)
 {
 	struct shard *shard = lock_shard(cache, hash_text(cache, learner->user));
 
-	hold(shard, learner);
+	shard_hold(shard, learner);
 	unlock(shard);
 }
 
@@ -538,7 +311,7 @@ void state_cache_release(struct state_cache *cache, struct learner *learner)
 {
 	struct shard *shard = lock_shard(cache, hash_text(cache, learner->user));
 
-	let_go(cache, shard, learner);
+	shard_let_go(&cache->size, shard, learner);
 	unlock(shard);
 }
 
@@ -548,7 +321,7 @@ void state_cache_publish(struct state_cache *cache, struct learner *learner)
 	struct shard *shard = lock_shard(cache, user_hash);
 
 	if (learner->staged != NULL) {
-		set_value(cache, learner, learner->staged);
+		shard_set_value(&cache->size, learner, learner->staged);
 		learner->staged = NULL;
 		++*epoch_of(shard, user_hash);
 	}
@@ -559,17 +332,13 @@ void state_cache_forget(struct state_cache *cache, const char *user)
 {
 	uint64_t user_hash = hash_text(cache, user);
 	struct shard *shard = lock_shard(cache, user_hash);
-	struct learner *learner = next_of_user(shard, user, NULL), *next;
+	struct learner *learner = shard_next_of_user(shard, user, NULL), *next;
 
 	for (; learner != NULL; learner = next) {
-		next = next_of_user(shard, user, learner);
+		next = shard_next_of_user(shard, user, learner);
 		if (learner->staged != NULL)
 			continue;
-		set_value(cache, learner, NULL);
-		if (learner->n_holders == 0) {
-			unlink_idle(shard, learner);
-			remove_learner(cache, shard, learner);
-		}
+		shard_drop(&cache->size, shard, learner);
 	}
 	++*epoch_of(shard, user_hash);
 	unlock(shard);
@@ -578,8 +347,8 @@ void state_cache_forget(struct state_cache *cache, const char *user)
 void state_cache_stats(struct state_cache *cache, struct state_cache_stats *stats_out)
 {
 	*stats_out = (struct state_cache_stats){
-	    .capacity_bytes = cache->max_bytes,
-	    .bytes = atomic_load_explicit(&cache->bytes, memory_order_relaxed),
+	    .capacity_bytes = cache->size.max_bytes,
+	    .bytes = atomic_load_explicit(&cache->size.bytes, memory_order_relaxed),
 	};
 	for (size_t i = 0; i < N_SHARDS; i++) {
 		struct shard *shard = &cache->shards[i];

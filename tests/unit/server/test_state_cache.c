@@ -46,18 +46,24 @@ static struct state_key key_of(const char *user, const char *context)
 	return (struct state_key){user, context, "model"};
 }
 
-/* What the writer does for a step. */
-static struct learner *teach(const char *user, const char *context, uint64_t updates)
+/* What the writer does for a step; before: what the database has. */
+static struct learner *teach_after(const char *user, const char *context, uint64_t before,
+				   uint64_t updates)
 {
 	const struct state_key key = key_of(user, context);
 	struct learner *learner = state_cache_take(cache, &key);
 
 	if (learner == NULL)
-		learner = state_cache_add(cache, &key, value_of(0));
+		learner = state_cache_add(cache, &key, value_of(before));
 	ck_assert_ptr_nonnull(learner);
 	learner->staged = value_of(updates);
 	state_cache_publish(cache, learner);
 	return learner;
+}
+
+static struct learner *teach(const char *user, const char *context, uint64_t updates)
+{
+	return teach_after(user, context, 0, updates);
 }
 
 static void learn(const char *user, const char *context, uint64_t updates)
@@ -396,7 +402,8 @@ START_TEST(readers_see_what_was_published)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, read_all_the_time, NULL), 0);
 	for (unsigned i = 0; i < N_TURNS; i++) {
 		snprintf(user, sizeof(user), "user %u", i % 4);
-		learn(user, "", i + 1);
+		state_cache_release(cache,
+				    teach_after(user, "", atomic_load(&published[i % 4]), i + 1));
 		atomic_store(&published[i % 4], i + 1);
 		/* push others out */
 		snprintf(user, sizeof(user), "other %u", i);

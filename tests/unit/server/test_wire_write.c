@@ -95,8 +95,8 @@ START_TEST(user_shows_each_state)
 {
 	double log_weights[] = {-0.5, -1};
 	struct store_state states[] = {
-	    {"", "m", 4, SERVED_TIME_US, 2, log_weights},
-	    {"work", "m", 1, SERVED_TIME_US + 1, 2, log_weights},
+	    {"", "m", 4, SERVED_TIME_US, 0, 2, log_weights},
+	    {"work", "m", 1, SERVED_TIME_US + 1, 0, 2, log_weights},
 	};
 	double *softmaxes[] = {weights, weights};
 	const struct user_view view = {
