@@ -244,11 +244,24 @@ static void show_model(struct api *api, struct exchange *exchange)
 	answer_json(api, exchange);
 }
 
+/* Its server; without it no text can be scored. */
+static enum status check_encoder(struct api *api, struct err *err)
+{
+	struct served_model *served = live_model_acquire(api->live);
+	enum status status = encoder_health(served->encoder, err);
+
+	live_model_release(api->live, served);
+	return status;
+}
+
 static enum status check_ready(struct api *api, struct err *err)
 {
+	enum status status;
+
 	if (atomic_load(&api->stopping))
 		return err_set(err, STATUS_SHUTTING_DOWN, "the daemon is stopping");
-	return store_check(api->service.store, err);
+	status = store_check(api->service.store, err);
+	return status == STATUS_OK ? check_encoder(api, err) : status;
 }
 
 static void show_metrics(struct api *api, struct exchange *exchange)
@@ -261,6 +274,7 @@ static void show_metrics(struct api *api, struct exchange *exchange)
 
 	exchange->served = live_model_acquire(api->live);
 	state.model = &exchange->served->model;
+	encoder_stats(exchange->served->encoder, &state.encoder);
 	writer_stats(api->writer, &state.writer);
 	store_stats(api->service.store, &state.store);
 	metrics_render(&api->metrics, &state, &exchange->answer);

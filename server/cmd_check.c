@@ -42,11 +42,13 @@ static bool refuse(const char *part, const struct err *err)
 
 static bool check_model(const struct config *config)
 {
+	struct encoder_options encoder;
 	struct live_model *live;
 	struct served_model *served;
 	struct err err;
 
-	if (live_model_open(config->model, &live, &err) != STATUS_OK)
+	config_encoder(config, &encoder);
+	if (live_model_open_at(config->model, &encoder, &live, &err) != STATUS_OK)
 		return refuse("model", &err);
 	served = live_model_acquire(live);
 	say("model", "%s: %zu heads, %s router, encoder %s, id %s", config->model,

@@ -15,6 +15,8 @@
 #include "server/log.h"
 #include "server/signals.h"
 
+#define ENCODER_MAX_FAILURES 5 /* calls in a row until its server counts as down */
+
 /* What is opened in this order and closed in the other. */
 struct microd {
 	struct config config;
@@ -112,9 +114,34 @@ static enum status write_port_file(const struct microd *d, struct err *err)
 	return atomic_file_commit(&file, err);
 }
 
+/* An encoder's server is told of once when it goes and once when it is back. */
+static void note_encoder(void *context, const struct err *why)
+{
+	struct log_line line;
+
+	(void)context;
+	log_begin(&line, why == NULL ? LOG_INFO : LOG_WARN,
+		  why == NULL ? "encoder_up" : "encoder_down");
+	if (why != NULL) {
+		log_text(&line, "code", status_code(why->code));
+		log_text(&line, "message", why->msg);
+	}
+	log_end(&line);
+}
+
+static enum status open_model(struct microd *d, struct err *err)
+{
+	struct encoder_options encoder;
+
+	config_encoder(&d->config, &encoder);
+	encoder.max_failures = ENCODER_MAX_FAILURES;
+	encoder.notify = note_encoder;
+	return live_model_open_at(d->config.model, &encoder, &d->api.live, err);
+}
+
 static enum status start(struct microd *d, struct err *err)
 {
-	enum status status = live_model_open(d->config.model, &d->api.live, err);
+	enum status status = open_model(d, err);
 
 	set_up_api(d);
 	if (status == STATUS_OK)

@@ -10,6 +10,7 @@
 
 #define AT(field) offsetof(struct config, field)
 #define MiB	  (1024.0 * 1024)
+#define MAX_URL	  2048
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
 static const struct option_spec options[] = {
@@ -245,6 +246,52 @@ static const struct option_spec options[] = {
      .value_name = "FILE",
      .help = "Its private key, in PEM.",
      .offset = AT(tls_key)},
+    {.name = "encoder-url",
+     .env = "MICROD_ENCODER_URL",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = MAX_URL,
+     .value_name = "URL",
+     .help = "Route of the server that a model of openai:D or tei:D encodes with, such as "
+	     "http://127.0.0.1:8000/v1/embeddings. Its key, if it wants one, is in "
+	     "MICROD_ENCODER_KEY, in the environment only.",
+     .offset = AT(encoder_url)},
+    {.name = "encoder-timeout",
+     .env = "MICROD_ENCODER_TIMEOUT",
+     .type = OPTION_REAL,
+     .min = 0.05,
+     .max = 3600,
+     .default_text = "30",
+     .value_name = "SECONDS",
+     .help = "How long a call to the encoder may take, with its repetitions.",
+     .offset = AT(encoder_timeout)},
+    {.name = "encoder-connections",
+     .env = "MICROD_ENCODER_CONNECTIONS",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 1024,
+     .default_text = "8",
+     .value_name = "N",
+     .help = "Calls to the encoder at once, at most.",
+     .offset = AT(encoder_connections)},
+    {.name = "encoder-batch",
+     .env = "MICROD_ENCODER_BATCH",
+     .type = OPTION_INT,
+     .min = 1,
+     .max = 65536,
+     .default_text = "256",
+     .value_name = "N",
+     .help = "Texts in one call, at most; a server that takes fewer gets fewer.",
+     .offset = AT(encoder_batch)},
+    {.name = "encoder-cache",
+     .env = "MICROD_ENCODER_CACHE",
+     .type = OPTION_SIZE,
+     .min = 0,
+     .max = 1048576 * MiB,
+     .default_text = "64M",
+     .value_name = "SIZE",
+     .help = "Memory for vectors of texts that the encoder has seen lately; 0 is none.",
+     .offset = AT(encoder_cache)},
     {.name = "keep-inputs",
      .env = "MICROD_KEEP_INPUTS",
      .type = OPTION_FLAG,
@@ -270,6 +317,24 @@ static const struct option_spec options[] = {
      .offset = AT(access_log)},
 };
 
+/* The numbers are those of one request's patience: who trains or embeds waits longer. */
+#define ENCODER_CONNECT_TIMEOUT 2.0 /* seconds */
+#define ENCODER_RETRIES		2
+
+void config_encoder(const struct config *config, struct encoder_options *options_out)
+{
+	*options_out = (struct encoder_options){
+	    .url = config->encoder_url,
+	    .key = config->encoder_key,
+	    .connect_timeout = ENCODER_CONNECT_TIMEOUT,
+	    .timeout = config->encoder_timeout,
+	    .n_retries = ENCODER_RETRIES,
+	    .n_connections = (size_t)config->encoder_connections,
+	    .max_batch = (size_t)config->encoder_batch,
+	    .cache_bytes = (size_t)config->encoder_cache,
+	};
+}
+
 bool config_has_keys(const struct config *config)
 {
 	return config->api_keys != NULL || config->api_key != NULL;
@@ -290,8 +355,20 @@ static enum status check_access(const struct config *config, struct err *err)
 		       config->listen);
 }
 
+static enum status check_encoder(const struct config *config, struct err *err)
+{
+	struct err fault;
+
+	if (config->encoder_url == NULL ||
+	    encoder_check_url(config->encoder_url, &fault) == STATUS_OK)
+		return STATUS_OK;
+	return err_set(err, STATUS_USAGE, "--encoder-url: %s", fault.msg);
+}
+
 static enum status check_together(const struct config *config, struct err *err)
 {
+	enum status status;
+
 	/* libmicrohttpd divides the connections among its threads */
 	if (config->max_connections < config->threads)
 		return err_set(err, STATUS_USAGE,
@@ -301,13 +378,14 @@ static enum status check_together(const struct config *config, struct err *err)
 		return err_set(err, STATUS_USAGE,
 			       "%s FILE is missing: want --tls-cert and --tls-key, or neither",
 			       config->tls_cert == NULL ? "--tls-cert" : "--tls-key");
-	return check_access(config, err);
+	status = check_encoder(config, err);
+	return status == STATUS_OK ? check_access(config, err) : status;
 }
 
 /* Not an option: the command line of a process is there for everyone to read. */
-static const char *key_of_environment(void)
+static const char *key_of_environment(const char *name)
 {
-	const char *key = getenv("MICROD_API_KEY");
+	const char *key = getenv(name);
 
 	return key == NULL || key[0] == '\0' ? NULL : key;
 }
@@ -325,7 +403,8 @@ enum status config_parse(int argc, char **argv, struct config *config_out,
 	if (options_ask_for(argc, argv, "--version"))
 		return STATUS_OK;
 	*action_out = CONFIG_RUN;
-	config_out->api_key = key_of_environment();
+	config_out->api_key = key_of_environment("MICROD_API_KEY");
+	config_out->encoder_key = key_of_environment(ENCODER_KEY_VARIABLE);
 	status = options_parse(options, N_OPTIONS, argc, argv, config_out, NULL, NULL, err);
 	return status == STATUS_OK ? check_together(config_out, err) : status;
 }

@@ -8,6 +8,7 @@
 
 #include "core/base/err.h"
 #include "core/base/help.h"
+#include "core/encode/encoder.h"
 
 /* Strings point into argv, the environment or static memory. */
 struct config {
@@ -38,6 +39,12 @@ struct config {
 	double rate_burst;    /* requests */
 	const char *tls_cert; /* NULL: plain HTTP */
 	const char *tls_key;
+	const char *encoder_url; /* NULL: none */
+	const char *encoder_key; /* the key itself; from the environment only; NULL: none */
+	double encoder_timeout;	 /* seconds */
+	int64_t encoder_connections;
+	int64_t encoder_batch; /* texts */
+	int64_t encoder_cache; /* bytes */
 	bool keep_inputs;
 	bool no_state_check;
 	int log_level; /* enum log_level */
@@ -53,6 +60,9 @@ enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
  */
 enum status config_parse(int argc, char **argv, struct config *config_out,
 			 enum config_action *action_out, struct err *err);
+
+/** config_encoder(config, options_out): how microd asks an encoder behind HTTP. */
+void config_encoder(const struct config *config, struct encoder_options *options_out);
 
 /** config_has_keys(config): whether callers must show a key. */
 bool config_has_keys(const struct config *config);

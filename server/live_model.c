@@ -8,7 +8,8 @@
 
 struct live_model {
 	const char *path;
-	pthread_mutex_t lock; /* guards current and all n_references */
+	struct encoder_options options; /* where its encoder's server is */
+	pthread_mutex_t lock;		/* guards current and all n_references */
 	struct served_model *current;
 };
 
@@ -19,18 +20,32 @@ static void served_free(struct served_model *served)
 	mem_free(served);
 }
 
+static enum status open_encoder(struct served_model *served, const struct encoder_options *options,
+				struct err *err)
+{
+	enum status status = model_open_encoder(&served->model, options, &served->encoder, err);
+
+	if (status != STATUS_OK || !encoder_is_remote(served->encoder) || options->url != NULL)
+		return status;
+	encoder_close(served->encoder);
+	return err_set(err, STATUS_USAGE,
+		       "its encoder is %.128s: want the address of a server, --encoder-url URL",
+		       served->model.encoder_spec);
+}
+
 /* With one reference, which is the live_model's own. */
-static enum status served_open(const char *path, struct served_model **served_out, struct err *err)
+static enum status served_open(const struct live_model *live, struct served_model **served_out,
+			       struct err *err)
 {
 	struct served_model *served = mem_array(1, sizeof(*served));
 	enum status status;
 
 	if (served == NULL)
 		return err_no_memory(err, "the model");
-	status = model_load(path, &served->model, err);
+	status = model_load(live->path, &served->model, err);
 	if (status != STATUS_OK)
 		goto err_after_alloc;
-	status = model_open_encoder(&served->model, &served->encoder, err);
+	status = open_encoder(served, &live->options, err);
 	if (status != STATUS_OK)
 		goto err_after_load;
 	served->n_references = 1;
@@ -38,14 +53,15 @@ static enum status served_open(const char *path, struct served_model **served_ou
 	return STATUS_OK;
 
 err_after_load:
-	err_wrap(err, "load model %s", path);
+	err_wrap(err, "load model %s", live->path);
 	model_free(&served->model);
 err_after_alloc:
 	mem_free(served);
 	return status;
 }
 
-enum status live_model_open(const char *path, struct live_model **live_out, struct err *err)
+enum status live_model_open_at(const char *path, const struct encoder_options *options,
+			       struct live_model **live_out, struct err *err)
 {
 	struct live_model *live = mem_array(1, sizeof(*live));
 	enum status status;
@@ -53,7 +69,8 @@ enum status live_model_open(const char *path, struct live_model **live_out, stru
 	if (live == NULL)
 		return err_no_memory(err, "the model");
 	live->path = path;
-	status = served_open(path, &live->current, err);
+	live->options = *options;
+	status = served_open(live, &live->current, err);
 	if (status != STATUS_OK) {
 		mem_free(live);
 		return status;
@@ -61,6 +78,13 @@ enum status live_model_open(const char *path, struct live_model **live_out, stru
 	pthread_mutex_init(&live->lock, NULL);
 	*live_out = live;
 	return STATUS_OK;
+}
+
+enum status live_model_open(const char *path, struct live_model **live_out, struct err *err)
+{
+	const struct encoder_options nowhere = {.url = NULL};
+
+	return live_model_open_at(path, &nowhere, live_out, err);
 }
 
 void live_model_close(struct live_model *live)
@@ -96,7 +120,7 @@ void live_model_release(struct live_model *live, struct served_model *served)
 enum status live_model_reload(struct live_model *live, struct err *err)
 {
 	struct served_model *fresh = NULL;
-	enum status status = served_open(live->path, &fresh, err);
+	enum status status = served_open(live, &fresh, err);
 
 	if (status != STATUS_OK)
 		return status;

@@ -19,8 +19,14 @@ struct served_model {
 
 struct live_model; /* opaque; any number of threads may share it */
 
-/** live_model_open(path, live_out, err): load the file, open its encoder, check that they
- * agree. path must outlive the result; live_model_close() releases it. */
+/** live_model_open_at(path, options, live_out, err): load the file, open its encoder, whose server
+ * is where options say, check that they agree. A server that is down is no error if options have
+ * it watched; one that the options do not know is. path and the strings of options must outlive
+ * the result; live_model_close() releases it. */
+enum status live_model_open_at(const char *path, const struct encoder_options *options,
+			       struct live_model **live_out, struct err *err);
+
+/** live_model_open(path, live_out, err): the same for encoders that need no server. */
 enum status live_model_open(const char *path, struct live_model **live_out, struct err *err);
 
 /** live_model_close(live): every reference has been released; NULL does nothing. */

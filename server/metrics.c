@@ -348,6 +348,46 @@ static void render_access(const struct metrics_state *state, struct buffer *out)
 			   (double)state->tls_expiry);
 }
 
+/* Of a server alone; they begin again with each model that is read. */
+static void render_encoder(const struct encoder_stats *encoder, struct buffer *out)
+{
+	const struct {
+		const char *name, *type, *help;
+		double value;
+	} lines[] = {
+	    {"micro_encoder_up", "gauge",
+	     "1 while the encoder's server is asked, 0 while it is down.", encoder->is_up},
+	    {"micro_encoder_trips_total", "counter", "Times that the server was found down.",
+	     (double)encoder->n_trips},
+	    {"micro_encoder_texts_total", "counter", "Texts to encode.", (double)encoder->n_texts},
+	    {"micro_encoder_sent_texts_total", "counter", "Texts that the server was asked for.",
+	     (double)encoder->n_sent},
+	    {"micro_encoder_calls_total", "counter", "Calls to the server, repetitions included.",
+	     (double)encoder->n_calls},
+	    {"micro_encoder_retries_total", "counter", "Repetitions of calls.",
+	     (double)encoder->n_retries},
+	    {"micro_encoder_call_failures_total", "counter",
+	     "Calls that gave no vectors in the end.", (double)encoder->n_failed},
+	    {"micro_encoder_call_seconds_total", "counter", "Time of all calls together.",
+	     (double)encoder->call_us / 1e6},
+	    {"micro_encoder_cache_hits_total", "counter", "Texts whose vector was in the cache.",
+	     (double)encoder->n_hits},
+	    {"micro_encoder_cache_misses_total", "counter", "Texts whose vector was not.",
+	     (double)encoder->n_misses},
+	    {"micro_encoder_cache_evictions_total", "counter", "Vectors that made room for others.",
+	     (double)encoder->n_evicted},
+	    {"micro_encoder_cache_vectors", "gauge", "Vectors in the cache.",
+	     (double)encoder->cache_rows},
+	    {"micro_encoder_cache_bytes", "gauge", "Memory of the cache.",
+	     (double)encoder->cache_bytes},
+	};
+
+	if (!encoder->is_remote)
+		return;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		add_single(out, lines[i].name, lines[i].type, lines[i].help, lines[i].value);
+}
+
 void metrics_render(struct metrics *metrics, const struct metrics_state *state, struct buffer *out)
 {
 	render_requests(metrics, out);
@@ -362,5 +402,6 @@ void metrics_render(struct metrics *metrics, const struct metrics_state *state, 
 	render_store(&state->store, out);
 	render_access(state, out);
 	render_model(state->model, out);
+	render_encoder(&state->encoder, out);
 	render_process(out);
 }

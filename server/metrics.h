@@ -52,6 +52,7 @@ void metrics_reload(struct metrics *metrics, enum reloaded what, enum status sta
 /* What is known elsewhere. */
 struct metrics_state {
 	const struct model *model;
+	struct encoder_stats encoder;
 	struct writer_stats writer;
 	struct store_stats store;
 	bool ready; /* as /readyz says */

@@ -49,6 +49,10 @@
 	/* model and encoder files */                                                              \
 	X(STATUS_BAD_FILE, "bad_file", 500)                                                        \
 	X(STATUS_ENCODER_MISMATCH, "encoder_mismatch", 503)                                        \
+	/* a server that encodes texts */                                                          \
+	X(STATUS_ENCODER_DOWN, "encoder_down", 503)                                                \
+	X(STATUS_ENCODER_FAULT, "encoder_fault", 503)                                              \
+	X(STATUS_ENCODER_REFUSED, "encoder_refused", 422)                                          \
 	/* programs */                                                                             \
 	X(STATUS_USAGE, "usage", 500)                                                              \
 	X(STATUS_INTERRUPTED, "interrupted", 503)                                                  \

@@ -377,6 +377,9 @@ static enum status read_origin(const struct safetensors *file, struct features_o
 	if (status == STATUS_OK)
 		status = copy_text(&origin->template_psi,
 				   safetensors_metadata(file, FEATURES_KEY_PSI), err);
+	if (status == STATUS_OK)
+		status = copy_text(&origin->fingerprint,
+				   safetensors_metadata(file, FEATURES_KEY_FINGERPRINT), err);
 	return status;
 }
 
@@ -402,5 +405,6 @@ void features_origin_free(struct features_origin *origin)
 	mem_free(origin->encoder);
 	mem_free(origin->template_phi);
 	mem_free(origin->template_psi);
+	mem_free(origin->fingerprint);
 	*origin = (struct features_origin){0};
 }

@@ -29,6 +29,7 @@
 struct features_origin {
 	char *encoder;			   /* spec; of a file without metadata none:D */
 	char *template_phi, *template_psi; /* NULL: of a file without metadata */
+	char *fingerprint;		   /* base64; NULL: of a file without metadata */
 };
 
 /** features_file_is(path): whether it is a safetensors file, by its first bytes. */

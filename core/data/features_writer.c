@@ -36,9 +36,11 @@ struct writing {
 	uint64_t offset[N_FIELDS]; /* of each tensor; 0: there is none */
 	uint64_t n_unkept;	   /* bytes written since the last note */
 
-	/* the pairs that are encoded and not yet written */
-	size_t batch_pairs; /* at most */
-	size_t first, n;    /* number of the first pair; pairs */
+	/* the pairs that are not yet written */
+	size_t batch_pairs;			   /* at most */
+	size_t first, n;			   /* number of the first pair; pairs */
+	struct text texts[N_VECTORS][BATCH_PAIRS]; /* to be encoded together; owned */
+	size_t n_texts[N_VECTORS];
 	struct features vectors[N_VECTORS];
 	int32_t ids[N_FIELDS - N_VECTORS][BATCH_PAIRS];
 	size_t lines[BATCH_PAIRS];
@@ -196,30 +198,51 @@ static enum status describe(struct writing *w, struct safetensors_head *head_out
 
 /* ---- second pass: encode and write ---- */
 
-static enum status encode_text(struct writing *w, enum field field, const char *template,
-			       const struct template_fields *fields, struct err *err)
+static enum status add_text(struct writing *w, enum field field, const char *template,
+			    const struct template_fields *fields, struct err *err)
 {
-	struct text text;
-	enum status status = template_render(template, fields, &text, err);
+	struct text *text = &w->texts[field][w->n_texts[field]];
+	enum status status = template_render(template, fields, text, err);
 
-	if (status != STATUS_OK)
-		return status;
-	status = encoder_encode(w->recipe->encoder, &text, 1, &w->vectors[field], err);
-	mem_free((char *)text.bytes);
+	if (status == STATUS_OK)
+		w->n_texts[field]++;
 	return status;
 }
 
-static enum status encode_texts(struct writing *w, const struct dataset_line *line, struct err *err)
+static enum status add_texts(struct writing *w, const struct dataset_line *line, struct err *err)
 {
 	struct template_fields fields = {.context = line->context, .prompt = line->prompt.text};
-	enum status status = encode_text(w, PROMPT, w->recipe->template_psi, &fields, err);
+	enum status status = add_text(w, PROMPT, w->recipe->template_psi, &fields, err);
 
 	fields.response = line->chosen.text;
 	if (status == STATUS_OK)
-		status = encode_text(w, CHOSEN, w->recipe->template_phi, &fields, err);
+		status = add_text(w, CHOSEN, w->recipe->template_phi, &fields, err);
 	fields.response = line->rejected.text;
 	if (status == STATUS_OK)
-		status = encode_text(w, REJECTED, w->recipe->template_phi, &fields, err);
+		status = add_text(w, REJECTED, w->recipe->template_phi, &fields, err);
+	return status;
+}
+
+static void drop_texts(struct writing *w)
+{
+	for (size_t f = 0; f < N_VECTORS; f++) {
+		for (size_t i = 0; i < w->n_texts[f]; i++)
+			mem_free((char *)w->texts[f][i].bytes);
+		w->n_texts[f] = 0;
+	}
+}
+
+/* A server gets many texts at once. */
+static enum status encode_batch(struct writing *w, struct err *err)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t f = 0; f < N_VECTORS && status == STATUS_OK; f++)
+		status = encoder_encode(w->recipe->encoder, w->texts[f], w->n_texts[f],
+					&w->vectors[f], err);
+	drop_texts(w);
+	if (status != STATUS_OK)
+		err_wrap(err, "%s:%zu to %zu", w->recipe->data, w->lines[0], w->lines[w->n - 1]);
 	return status;
 }
 
@@ -239,7 +262,7 @@ static enum status append_vectors(struct writing *w, const struct dataset_line *
 static enum status add_pair(struct writing *w, const struct pair_reader *reader,
 			    const struct dataset_line *line, struct err *err)
 {
-	enum status status = line->chosen.kind == DATASET_TEXT ? encode_texts(w, line, err)
+	enum status status = line->chosen.kind == DATASET_TEXT ? add_texts(w, line, err)
 							       : append_vectors(w, line, err);
 
 	if (status == STATUS_OK)
@@ -287,7 +310,7 @@ static enum status write_ids(struct writing *w, enum field f, struct err *err)
 static enum status write_batch(struct writing *w, struct err *err)
 {
 	size_t end = w->first + w->n;
-	enum status status = STATUS_OK;
+	enum status status = w->n > 0 ? encode_batch(w, err) : STATUS_OK;
 
 	for (size_t f = 0; f < N_FIELDS && status == STATUS_OK; f++)
 		status = f < N_VECTORS ? write_vectors(w, (enum field)f, err)
@@ -405,6 +428,7 @@ static void writing_free(struct writing *w)
 {
 	intern_free(&w->users);
 	intern_free(&w->contexts);
+	drop_texts(w);
 	for (size_t f = 0; f < N_VECTORS; f++)
 		features_free(&w->vectors[f]);
 	mem_free(w->row);

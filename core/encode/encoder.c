@@ -2,14 +2,14 @@
 #include "core/encode/encoder.h"
 
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <unistr.h>
 
 #include "core/base/mem.h"
+#include "core/encode/encoder_http.h"
 #include "core/encode/encoder_impl.h"
+#include "core/encode/encoder_spec.h"
 #include "core/math/linalg.h"
 
 /*
@@ -20,56 +20,73 @@ static const char probe[] = "The quick brown fox doesn't jump over 13 lazy dogs.
 			    "ÀÉÎÕÜ o\xcc\x88 Straße ΣΊΣΥΦΟΣ Ёлка שָׁלוֹם हिन्दी 한국어 "
 			    "日本語です ภาษาไทย";
 
-static const struct encoder_ops *const all_ops[] = {&encoder_hash_ops, &encoder_none_ops};
+#define CONNECT_TIMEOUT 5.0
+#define TIMEOUT		120.0
+#define N_RETRIES	8
+#define N_CONNECTIONS	4
+#define MAX_BATCH	256
+#define CACHE_BYTES	((size_t)64 << 20)
 
-/* The number of a spec's ":D" in dim_out; false if it is not that. */
-static bool parse_dim(const char *text, size_t *dim_out)
+void encoder_options_init(struct encoder_options *options)
 {
-	unsigned long dim = 0;
-
-	if (*text++ != ':')
-		return false;
-	if (*text == '\0' || strlen(text) != strspn(text, "0123456789"))
-		return false;
-	dim = strtoul(text, NULL, 10); /* ULONG_MAX if it is larger than that */
-	*dim_out = dim;
-	return dim >= ENCODER_MIN_DIM && dim <= ENCODER_MAX_DIM;
+	*options = (struct encoder_options){
+	    .connect_timeout = CONNECT_TIMEOUT,
+	    .timeout = TIMEOUT,
+	    .n_retries = N_RETRIES,
+	    .n_connections = N_CONNECTIONS,
+	    .max_batch = MAX_BATCH,
+	    .cache_bytes = CACHE_BYTES,
+	};
 }
 
-static const struct encoder_ops *parse_spec(const char *spec, size_t *dim_out)
+static enum status open_parsed(const struct encoder_spec *spec,
+			       const struct encoder_options *options, struct encoder **encoder_out,
+			       struct err *err)
 {
-	for (size_t i = 0; i < sizeof(all_ops) / sizeof(*all_ops); i++) {
-		size_t len = strlen(all_ops[i]->scheme);
+	const struct text text = {probe, sizeof(probe) - 1};
+	struct encoder *encoder = mem_array(1, sizeof(*encoder));
+	enum status status = STATUS_OK;
 
-		if (strncmp(spec, all_ops[i]->scheme, len) == 0 && parse_dim(spec + len, dim_out))
-			return all_ops[i];
-	}
-	return NULL;
-}
-
-enum status encoder_open(const char *spec, struct encoder **encoder_out, struct err *err)
-{
-	struct encoder *encoder;
-	size_t dim = 0;
-	const struct encoder_ops *ops = parse_spec(spec, &dim);
-
-	if (ops == NULL)
-		return err_set(err, STATUS_INVALID_VALUE,
-			       "encoder \"%.64s\": want %s or %s with D from %d to %d, such as %s",
-			       spec, encoder_hash_ops.syntax, encoder_none_ops.syntax,
-			       ENCODER_MIN_DIM, ENCODER_MAX_DIM, ENCODER_DEFAULT_SPEC);
-	encoder = mem_array(1, sizeof(*encoder));
 	if (encoder == NULL)
 		return err_no_memory(err, "an encoder");
-	encoder->ops = ops;
-	encoder->dim = dim;
-	snprintf(encoder->spec, sizeof(encoder->spec), "%s:%zu", ops->scheme, dim);
+	encoder->ops = spec->ops;
+	encoder->dim = spec->dim;
+	encoder->spec = mem_string(spec->text, strlen(spec->text));
+	if (encoder->spec == NULL)
+		status = err_no_memory(err, "an encoder");
+	else if (encoder_is_remote(encoder) && options->url != NULL)
+		status = encoder_http_open(encoder, spec, text, options, err);
+	if (status != STATUS_OK) {
+		encoder_close(encoder);
+		return status;
+	}
 	*encoder_out = encoder;
 	return STATUS_OK;
 }
 
+enum status encoder_open_at(const char *spec, const struct encoder_options *options,
+			    struct encoder **encoder_out, struct err *err)
+{
+	struct encoder_spec parsed;
+	enum status status = encoder_spec_parse(spec, &parsed, err);
+
+	return status == STATUS_OK ? open_parsed(&parsed, options, encoder_out, err) : status;
+}
+
+enum status encoder_open(const char *spec, struct encoder **encoder_out, struct err *err)
+{
+	const struct encoder_options options = {.url = NULL};
+
+	return encoder_open_at(spec, &options, encoder_out, err);
+}
+
 void encoder_close(struct encoder *encoder)
 {
+	if (encoder == NULL)
+		return;
+	encoder_http_close(encoder);
+	mem_free(encoder->pinned);
+	mem_free(encoder->spec);
 	mem_free(encoder);
 }
 
@@ -93,15 +110,78 @@ bool encoder_reads_text(const struct encoder *encoder)
 	return encoder->ops->reads_text;
 }
 
-static enum status encode_one(const struct encoder *encoder, struct text text, struct features *out,
-			      struct err *err)
+enum status encoder_check_url(const char *url, struct err *err)
+{
+	return http_pool_check_url(url, err);
+}
+
+bool encoder_is_remote(const struct encoder *encoder)
+{
+	return encoder->ops->api != EMBEDDING_API_NONE;
+}
+
+enum status encoder_pin(struct encoder *encoder, const float *fingerprint, struct err *err)
+{
+	float *copy = mem_array(encoder->dim, sizeof(*copy));
+
+	if (copy == NULL)
+		return err_no_memory(err, "fingerprint");
+	memcpy(copy, fingerprint, encoder->dim * sizeof(*copy));
+	mem_free(encoder->pinned);
+	encoder->pinned = copy;
+	if (encoder->http != NULL)
+		remote_pin(encoder_http_remote(encoder), fingerprint);
+	return STATUS_OK;
+}
+
+enum status encoder_health(const struct encoder *encoder, struct err *err)
+{
+	if (encoder->http == NULL)
+		return STATUS_OK;
+	return remote_health(encoder_http_remote(encoder), err);
+}
+
+void encoder_stats(const struct encoder *encoder, struct encoder_stats *stats_out)
+{
+	*stats_out = (struct encoder_stats){.is_remote = encoder_is_remote(encoder)};
+	if (encoder->http != NULL)
+		encoder_http_stats(encoder, stats_out);
+}
+
+void encoder_cancel(struct encoder *encoder)
+{
+	if (encoder->http != NULL)
+		remote_cancel(encoder_http_remote(encoder));
+}
+
+static enum status check_text(struct text text, struct err *err)
 {
 	const uint8_t *bad = u8_check((const uint8_t *)text.bytes, text.len);
 
-	if (bad != NULL)
-		return err_set(err, STATUS_MALFORMED, "the text is not valid UTF-8 at byte %td",
-			       bad - (const uint8_t *)text.bytes);
-	return encoder->ops->encode(encoder, text, out, err);
+	if (bad == NULL)
+		return STATUS_OK;
+	return err_set(err, STATUS_MALFORMED, "the text is not valid UTF-8 at byte %td",
+		       bad - (const uint8_t *)text.bytes);
+}
+
+static enum status check_address(const struct encoder *encoder, struct err *err)
+{
+	if (encoder->http != NULL)
+		return STATUS_OK;
+	return err_set(err, STATUS_USAGE,
+		       "encoder %.128s: texts are encoded by a server: want its address, "
+		       "--encoder-url URL",
+		       encoder->spec);
+}
+
+static enum status encode_here(const struct encoder *encoder, const struct text *texts,
+			       size_t n_texts, struct features *out, struct err *err)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; i < n_texts && status == STATUS_OK; i++)
+		status = encoder->ops->encode(encoder, texts[i], out, err);
+	return status;
 }
 
 enum status encoder_encode(const struct encoder *encoder, const struct text *texts, size_t n_texts,
@@ -111,10 +191,29 @@ enum status encoder_encode(const struct encoder *encoder, const struct text *tex
 	enum status status = STATUS_OK;
 
 	for (size_t i = 0; i < n_texts && status == STATUS_OK; i++)
-		status = encode_one(encoder, texts[i], out, err);
+		status = check_text(texts[i], err);
+	if (status != STATUS_OK || n_texts == 0)
+		return status;
+	if (!encoder_is_remote(encoder))
+		status = encode_here(encoder, texts, n_texts, out, err);
+	else
+		status = check_address(encoder, err);
+	if (status == STATUS_OK && encoder_is_remote(encoder))
+		status = encoder_http_encode(encoder, texts, n_texts, out, err);
 	if (status != STATUS_OK)
 		out->n_rows = n_rows_before;
 	return status;
+}
+
+/* Its server's, or what is known of it. */
+static enum status remote_vector(const struct encoder *encoder, float *vector_out, struct err *err)
+{
+	if (encoder->http != NULL)
+		return remote_fingerprint(encoder_http_remote(encoder), vector_out, err);
+	if (encoder->pinned == NULL)
+		return check_address(encoder, err);
+	memcpy(vector_out, encoder->pinned, encoder->dim * sizeof(*vector_out));
+	return STATUS_OK;
 }
 
 enum status encoder_fingerprint(const struct encoder *encoder, float *vector_out, struct err *err)
@@ -127,6 +226,8 @@ enum status encoder_fingerprint(const struct encoder *encoder, float *vector_out
 		memset(vector_out, 0, encoder->dim * sizeof(*vector_out));
 		return STATUS_OK;
 	}
+	if (encoder_is_remote(encoder))
+		return remote_vector(encoder, vector_out, err);
 	features_init(&features, encoder->dim, encoder_is_sparse(encoder));
 	status = encoder_encode(encoder, &text, 1, &features, err);
 	if (status == STATUS_OK)

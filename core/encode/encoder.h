@@ -2,14 +2,20 @@
 /*
  * encoder.h - text in, feature vectors out; training and serving use the same.
  *
- *   hash:D   signed hashing of words, built in (encoder_hash.c)
- *   none:D   there is no encoder: callers send vectors of D numbers (encoder_none.c)
+ *   hash:D     signed hashing of words, built in (encoder_hash.c)
+ *   none:D     there is no encoder: callers send vectors of D numbers (encoder_none.c)
+ *   openai:D   a server with OpenAI's /v1/embeddings, such as vLLM, SGLang, llama.cpp
+ *   tei:D      a server with the /embed of Text Embeddings Inference (both: encoder_http.c)
+ *
+ * A spec says what the vectors are, and is kept in the model file (encoder_spec.h). Where the
+ * server is, which key it wants and how patient to be is the operator's: encoder_options.
  */
 #ifndef MICRO_ENCODE_ENCODER_H
 #define MICRO_ENCODE_ENCODER_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/base/err.h"
 #include "core/encode/features.h"
@@ -18,6 +24,8 @@
 #define ENCODER_MAX_DIM	     1048576
 #define ENCODER_DEFAULT_SPEC "hash:8192"
 #define ENCODER_MIN_COSINE   0.999 /* of two fingerprints that count as the same encoder's */
+#define ENCODER_SPEC_MAX     1024  /* bytes */
+#define ENCODER_KEY_VARIABLE "MICROD_ENCODER_KEY" /* of the environment: a server's key */
 
 struct encoder; /* opaque; immutable after opening, any number of threads may share it */
 
@@ -27,12 +35,85 @@ struct text {
 	size_t len;
 };
 
+/* Told of a server that has become unavailable (why) or is back (NULL); on any thread. */
+typedef void encoder_notify_fn(void *context, const struct err *why);
+
+/* Of encoders behind HTTP. Strings are copied. */
+struct encoder_options {
+	const char *url;	   /* of the server's route; NULL: no address is known */
+	const char *key;	   /* sent as Authorization: Bearer; NULL: none */
+	double connect_timeout;	   /* seconds */
+	double timeout;		   /* seconds for a call and all its repetitions */
+	size_t n_retries;	   /* repetitions of a call that may pass the next time */
+	size_t n_connections;	   /* at once, at most */
+	size_t max_batch;	   /* texts of a call; less where the server takes less */
+	size_t cache_bytes;	   /* for vectors of texts seen lately; 0: none */
+	unsigned max_failures;	   /* of calls in a row until the server counts as down and is only
+				      probed, in the background; 0: it is asked again and again */
+	encoder_notify_fn *notify; /* NULL: nobody wants to know */
+	void *notify_context;
+};
+
+/* What an encoder behind HTTP has done; all zero for others. */
+struct encoder_stats {
+	bool is_remote;		   /* there is a server */
+	bool is_up;		   /* it is being asked */
+	uint64_t n_texts;	   /* that were to be encoded */
+	uint64_t n_sent;	   /* that the server was asked for */
+	uint64_t n_calls;	   /* HTTP requests, repetitions included */
+	uint64_t n_retries;	   /* repetitions */
+	uint64_t n_failed;	   /* calls without vectors in the end, by any fault */
+	uint64_t n_trips;	   /* times that the server was found down */
+	uint64_t call_us;	   /* time of all calls, microseconds */
+	uint64_t n_hits, n_misses; /* of the cache */
+	uint64_t n_evicted;
+	size_t cache_rows, cache_bytes;
+};
+
+/** encoder_options_init(options): no address, and defaults for a program that runs to its end. */
+void encoder_options_init(struct encoder_options *options);
+
 /**
  * encoder_open(spec, encoder_out, err): the encoder that spec names, such as
- * "hash:4096". The caller closes it. Errors: STATUS_INVALID_VALUE naming the
+ * "hash:4096". The caller closes it. One behind HTTP has no address: it has a name and a
+ * dimension, and encodes nothing. Errors: STATUS_INVALID_VALUE naming the
  * spec and what would be right, STATUS_NO_MEMORY.
  */
 enum status encoder_open(const char *spec, struct encoder **encoder_out, struct err *err);
+
+/**
+ * encoder_open_at(spec, options, encoder_out, err): the same with a server's address; nothing
+ * is sent yet. options are not looked at for encoders that need no server.
+ */
+enum status encoder_open_at(const char *spec, const struct encoder_options *options,
+			    struct encoder **encoder_out, struct err *err);
+
+/** encoder_check_url(url, err): STATUS_INVALID_VALUE unless it may be options.url. */
+enum status encoder_check_url(const char *url, struct err *err);
+
+/** encoder_is_remote(encoder): whether its vectors come from a server. */
+bool encoder_is_remote(const struct encoder *encoder);
+
+/**
+ * encoder_pin(encoder, fingerprint, err): fingerprint [dim] is what the encoder was when its
+ * vectors were used before. Without an address this is taken for its fingerprint; with one, the
+ * server is held to it at the first text, and whenever its connection was lost. Copies; called
+ * before any other thread has the encoder. Error: STATUS_NO_MEMORY.
+ */
+enum status encoder_pin(struct encoder *encoder, const float *fingerprint, struct err *err);
+
+/**
+ * encoder_health(encoder, err): STATUS_OK, or why its server is not asked at present. Never
+ * waits for the server.
+ */
+enum status encoder_health(const struct encoder *encoder, struct err *err);
+
+/** encoder_stats(encoder, stats_out): as of now. */
+void encoder_stats(const struct encoder *encoder, struct encoder_stats *stats_out);
+
+/** encoder_cancel(encoder): calls under way end soon, with STATUS_INTERRUPTED, and so do later
+ * ones. */
+void encoder_cancel(struct encoder *encoder);
 
 /** encoder_close(encoder): NULL does nothing. */
 void encoder_close(struct encoder *encoder);
@@ -52,9 +133,13 @@ bool encoder_reads_text(const struct encoder *encoder);
 /**
  * encoder_encode(encoder, texts, n_texts, out, err): append n_texts rows to out
  * (initialized by the caller with encoder_dim and encoder_is_sparse), in order.
- * Blocking and thread-safe; a text's row does not depend on the other texts.
- * Texts must be valid UTF-8 (STATUS_MALFORMED otherwise). On error out keeps
- * the rows it had before the call.
+ * Blocking and thread-safe; a text's row does not depend on the other texts. One call for
+ * many texts is cheaper than many: a server is asked for each distinct text once, in as few
+ * requests as it allows.
+ * Texts must be valid UTF-8 (STATUS_MALFORMED otherwise). Errors of a server, with its name:
+ * STATUS_ENCODER_DOWN, STATUS_ENCODER_FAULT (its answer is wrong), STATUS_ENCODER_REFUSED (it
+ * does not take a text), STATUS_ENCODER_MISMATCH (it is another encoder than it was),
+ * STATUS_OVERLOADED, STATUS_INTERRUPTED. On error out keeps the rows it had before the call.
  */
 enum status encoder_encode(const struct encoder *encoder, const struct text *texts, size_t n_texts,
 			   struct features *out, struct err *err);

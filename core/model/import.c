@@ -115,15 +115,19 @@ static enum status find_tensors(struct import *import, struct err *err)
 	return status;
 }
 
-static enum status open_encoder(const struct import *import, const char *spec,
+static enum status open_encoder(const struct import *import, const struct import_options *options,
 				struct encoder **encoder_out, struct err *err)
 {
+	const struct encoder_options nowhere = {.url = NULL};
+	const struct encoder_options *address =
+	    options->address == NULL ? &nowhere : options->address;
 	size_t dim = import->heads.dim;
 	char none[32];
 	enum status status;
 
 	snprintf(none, sizeof(none), "none:%zu", dim);
-	status = encoder_open(spec == NULL ? none : spec, encoder_out, err);
+	status = encoder_open_at(options->encoder == NULL ? none : options->encoder, address,
+				 encoder_out, err);
 	if (status != STATUS_OK || encoder_dim(*encoder_out) == dim)
 		return status;
 	status = err_set(err, STATUS_INVALID_VALUE,
@@ -200,7 +204,7 @@ static enum status make_model(struct import *import, const struct import_options
 			      struct model *model, struct err *err)
 {
 	struct encoder *encoder;
-	enum status status = open_encoder(import, options->encoder, &encoder, err);
+	enum status status = open_encoder(import, options, &encoder, err);
 
 	if (status != STATUS_OK)
 		return status;

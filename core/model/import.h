@@ -21,9 +21,10 @@
 #define IMPORT_FACT_PREFIX MODEL_FACT_PREFIX "import."
 
 struct import_options {
-	const char *encoder;	  /* spec; NULL: none:D */
-	const char *template_phi; /* has passed template_check() */
-	const char *template_psi; /* has passed template_check() */
+	const char *encoder;		       /* spec; NULL: none:D */
+	const struct encoder_options *address; /* of its server; NULL: none */
+	const char *template_phi;	       /* has passed template_check() */
+	const char *template_psi;	       /* has passed template_check() */
 };
 
 /**

@@ -250,14 +250,22 @@ enum status model_check_encoder(const struct model *model, const struct encoder 
 	return encoder_check_fingerprint(encoder, model->fingerprint, "the model was trained", err);
 }
 
-enum status model_open_encoder(const struct model *model, struct encoder **encoder_out,
-			       struct err *err)
+enum status model_open_encoder(const struct model *model, const struct encoder_options *options,
+			       struct encoder **encoder_out, struct err *err)
 {
-	enum status status = encoder_open(model->encoder_spec, encoder_out, err);
+	enum status status = encoder_open_at(model->encoder_spec, options, encoder_out, err);
 
 	if (status != STATUS_OK)
 		return status;
-	status = model_check_encoder(model, *encoder_out, err);
+	if (encoder_is_remote(*encoder_out))
+		status = encoder_pin(*encoder_out, model->fingerprint, err);
+	if (status == STATUS_OK)
+		status = model_check_encoder(model, *encoder_out, err);
+	if (status == STATUS_ENCODER_DOWN && options->max_failures > 0) {
+		if (err != NULL)
+			*err = (struct err){0};
+		return STATUS_OK;
+	}
 	if (status != STATUS_OK)
 		encoder_close(*encoder_out);
 	return status;

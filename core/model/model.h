@@ -100,10 +100,12 @@ enum status model_check_encoder(const struct model *model, const struct encoder 
 				struct err *err);
 
 /**
- * model_open_encoder(model, encoder_out, err): the encoder that the model was trained with,
- * checked; the caller closes it. Errors: encoder_open()'s and model_check_encoder()'s.
+ * model_open_encoder(model, options, encoder_out, err): the encoder that the model was trained
+ * with, checked; the caller closes it. A server that is down is no error where it is watched
+ * (options->max_failures), and is checked once it is there. Errors: encoder_open_at()'s and
+ * model_check_encoder()'s.
  */
-enum status model_open_encoder(const struct model *model, struct encoder **encoder_out,
-			       struct err *err);
+enum status model_open_encoder(const struct model *model, const struct encoder_options *options,
+			       struct encoder **encoder_out, struct err *err);
 
 #endif

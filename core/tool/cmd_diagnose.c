@@ -9,6 +9,7 @@
 #include "core/tool/command.h"
 #include "core/tool/diagnose_progress.h"
 #include "core/tool/diagnose_report.h"
+#include "core/tool/encoder_address.h"
 #include "core/tool/interrupt.h"
 #include "core/tool/stopwatch.h"
 #include "core/tool/usage.h"
@@ -22,6 +23,7 @@
 struct diagnose_config {
 	const char *data;
 	const char *encoder;
+	const char *encoder_url; /* NULL: not given */
 	int64_t budget;
 	int64_t seed;
 	int64_t threads;
@@ -41,11 +43,14 @@ static const struct option_spec options[] = {
     {.name = "encoder",
      .type = OPTION_STRING,
      .min = 1,
-     .max = 256,
+     .max = ENCODER_SPEC_MAX,
      .default_text = ENCODER_DEFAULT_SPEC,
      .value_name = "SPEC",
-     .help = "What makes vectors of texts: hash:D, or none:D for data with vectors.",
+     .help =
+	 "What makes vectors of texts: hash:D, none:D for data with vectors, " ENCODER_ADDRESS_SPECS
+	 ".",
      .offset = AT(encoder)},
+    ENCODER_ADDRESS_OPTION(AT(encoder_url)),
     {.name = "budget",
      .type = OPTION_INT,
      .min = DIAGNOSIS_MIN_PAIRS,
@@ -152,6 +157,7 @@ static enum status check_data(const char *data, struct err *err)
 static enum status run(int argc, char **argv, struct err *err)
 {
 	struct diagnosing d = {0};
+	struct encoder_options address;
 	enum status status =
 	    options_parse(options, N_OPTIONS, argc, argv, &d.config, NULL, NULL, err);
 
@@ -160,8 +166,10 @@ static enum status run(int argc, char **argv, struct err *err)
 	terminal_init(&d.terminal, stdout);
 	status = check_data(d.config.data, err);
 	if (status == STATUS_OK)
-		status = usage_of_option(encoder_open(d.config.encoder, &d.encoder, err), "encoder",
-					 err);
+		status = encoder_address_options(d.config.encoder_url, &address, err);
+	if (status == STATUS_OK)
+		status = usage_of_option(
+		    encoder_open_at(d.config.encoder, &address, &d.encoder, err), "encoder", err);
 	if (status == STATUS_OK)
 		status = dataset_read(d.config.data, d.encoder, TEMPLATE_DEFAULT_PHI,
 				      TEMPLATE_DEFAULT_PSI, &d.dataset, err);

@@ -11,6 +11,7 @@
 #include "core/tool/bar.h"
 #include "core/tool/command.h"
 #include "core/tool/command_files.h"
+#include "core/tool/encoder_address.h"
 #include "core/tool/interrupt.h"
 #include "core/tool/json_line.h"
 #include "core/tool/stopwatch.h"
@@ -23,9 +24,9 @@
 /* Strings point into argv. */
 struct embed_config {
 	const char *data, *out;
-	const char *model;				   /* NULL: none */
-	const char *encoder, *template_phi, *template_psi; /* NULL: not given */
-	int dtype;					   /* index in dtype_choices */
+	const char *model;						 /* NULL: none */
+	const char *encoder, *encoder_url, *template_phi, *template_psi; /* NULL: not given */
+	int dtype; /* index in dtype_choices */
 	bool json, quiet;
 };
 
@@ -71,11 +72,14 @@ static const struct option_spec options[] = {
     {.name = "encoder",
      .type = OPTION_STRING,
      .min = 1,
-     .max = 256,
+     .max = ENCODER_SPEC_MAX,
      .value_name = "SPEC",
-     .help = "What makes vectors of texts: hash:D, or none:D for data with vectors. Not "
-	     "given: " ENCODER_DEFAULT_SPEC ".",
+     .help =
+	 "What makes vectors of texts: hash:D, none:D for data with vectors, " ENCODER_ADDRESS_SPECS
+	 ". Not "
+	 "given: " ENCODER_DEFAULT_SPEC ".",
      .offset = AT(encoder)},
+    ENCODER_ADDRESS_OPTION(AT(encoder_url)),
     {.name = "template-phi",
      .type = OPTION_STRING,
      .max = MAX_TEMPLATE,
@@ -202,12 +206,16 @@ static enum status open_source(struct embedding *e, struct err *err)
 		return err_set(err, STATUS_USAGE, "--data %s: it is a features file already",
 			       config->data);
 	if (config->model == NULL)
-		return command_open_source(config->data, config->encoder, config->template_phi,
-					   config->template_psi, &e->source, err);
+		return command_open_source(
+		    config->data,
+		    &(struct command_source_options){config->encoder, config->encoder_url,
+						     config->template_phi, config->template_psi},
+		    &e->source, err);
 	if (config->encoder != NULL || config->template_phi != NULL || config->template_psi != NULL)
 		return err_set(err, STATUS_USAGE,
 			       "--model says encoder and templates; give it or them, not both");
-	status = command_open_model(config->model, &e->model, &e->source.encoder, err);
+	status = command_open_model(config->model, config->encoder_url, &e->model,
+				    &e->source.encoder, err);
 	e->source.template_phi = e->model.template_phi;
 	e->source.template_psi = e->model.template_psi;
 	return status;

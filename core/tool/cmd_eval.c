@@ -44,7 +44,8 @@ static enum status eval_one_model(const struct eval_config *config, struct err *
 	struct model model;
 	struct dataset dataset;
 	struct encoder *encoder;
-	enum status status = command_open_model(config->model, &model, &encoder, err);
+	enum status status =
+	    command_open_model(config->model, config->encoder_url, &model, &encoder, err);
 
 	if (status != STATUS_OK)
 		return status;

@@ -6,6 +6,7 @@
 #include "core/base/mem.h"
 #include "core/base/options.h"
 #include "core/tool/command.h"
+#include "core/tool/encoder_address.h"
 #include "core/tool/heads_report.h"
 #include "core/tool/usage.h"
 
@@ -16,9 +17,10 @@
 /* Strings point into argv. */
 struct heads_config {
 	const char *model;
-	const char *data;  /* NULL: the heads are not scored */
-	const char *out;   /* NULL: nothing is written */
-	const char *audit; /* NULL: none */
+	const char *encoder_url; /* NULL: not given */
+	const char *data;	 /* NULL: the heads are not scored */
+	const char *out;	 /* NULL: nothing is written */
+	const char *audit;	 /* NULL: none */
 	struct head_orders orders;
 	double merge; /* NO_MERGE: none */
 	double audit_threshold;
@@ -46,6 +48,7 @@ static const struct option_spec options[] = {
      .value_name = "FILE",
      .help = "Model file.",
      .offset = AT(model)},
+    ENCODER_ADDRESS_OPTION(AT(encoder_url)),
     {.name = "data",
      .type = OPTION_STRING,
      .min = 1,
@@ -185,6 +188,16 @@ static enum status read_dataset(const struct examination *e, const char *path,
 			    dataset_out, err);
 }
 
+static enum status open_encoder(struct examination *e, struct err *err)
+{
+	struct encoder_options address;
+	enum status status = encoder_address_options(e->config.encoder_url, &address, err);
+
+	if (status != STATUS_OK)
+		return status;
+	return model_open_encoder(&e->model, &address, &e->encoder, err);
+}
+
 static enum status read_datasets(struct examination *e, struct err *err)
 {
 	enum status status = STATUS_OK;
@@ -193,7 +206,7 @@ static enum status read_datasets(struct examination *e, struct err *err)
 	if (e->datasets == NULL)
 		return err_no_memory(err, "the data");
 	if (e->n_datasets > 0 || e->config.audit != NULL)
-		status = model_open_encoder(&e->model, &e->encoder, err);
+		status = open_encoder(e, err);
 	for (size_t j = 0; j < e->n_datasets && status == STATUS_OK; j++)
 		status = read_dataset(e, e->paths[j], &e->datasets[j], err);
 	return status;

@@ -8,6 +8,7 @@
 #include "core/encode/template.h"
 #include "core/model/import.h"
 #include "core/tool/command.h"
+#include "core/tool/encoder_address.h"
 #include "core/tool/head_likeness.h"
 #include "core/tool/head_list.h"
 #include "core/tool/model_report.h"
@@ -22,7 +23,8 @@ struct import_config {
 	const char *from;
 	const char *out;
 	const char *encoder; /* NULL: none:D */
-	const char *labels;  /* NULL: the default ones */
+	const char *encoder_url;
+	const char *labels; /* NULL: the default ones */
 	const char *template_phi;
 	const char *template_psi;
 	bool json;
@@ -49,11 +51,12 @@ static const struct option_spec options[] = {
     {.name = "encoder",
      .type = OPTION_STRING,
      .min = 1,
-     .max = 256,
+     .max = ENCODER_SPEC_MAX,
      .value_name = "SPEC",
      .help = "Encoder of the vectors that the heads read; without it none:D: callers send "
 	     "the backbone's vectors.",
      .offset = AT(encoder)},
+    ENCODER_ADDRESS_OPTION(AT(encoder_url)),
     {.name = "labels",
      .type = OPTION_STRING,
      .min = 1,
@@ -175,13 +178,18 @@ static enum status run(int argc, char **argv, struct err *err)
 {
 	struct import_config config;
 	struct import_options import;
+	struct encoder_options address;
 	struct terminal terminal;
 	struct model model;
 	enum status status = read_config(argc, argv, &config, err);
 
 	if (status != STATUS_OK)
 		return status;
-	import = (struct import_options){config.encoder, config.template_phi, config.template_psi};
+	status = encoder_address_options(config.encoder_url, &address, err);
+	if (status != STATUS_OK)
+		return status;
+	import = (struct import_options){config.encoder, &address, config.template_phi,
+					 config.template_psi};
 	status = import_model(config.from, &import, &model, err);
 	if (status != STATUS_OK)
 		return status;

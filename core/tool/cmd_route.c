@@ -35,7 +35,8 @@ static bool on_progress(void *context, const struct stage2_progress *state)
 
 static enum status read_inputs(struct adaptation *a, struct err *err)
 {
-	enum status status = command_open_model(a->config.model, &a->model, &a->encoder, err);
+	enum status status =
+	    command_open_model(a->config.model, a->config.encoder_url, &a->model, &a->encoder, err);
 
 	if (status != STATUS_OK)
 		return status;

@@ -35,8 +35,10 @@ static enum status check_config(struct training *t, struct err *err)
 	const struct train_config *config = &t->config;
 	enum status status;
 
-	status = command_open_source(config->data, config->encoder, config->template_phi,
-				     config->template_psi, &t->source, err);
+	const struct command_source_options options = {config->encoder, config->encoder_url,
+						       config->template_phi, config->template_psi};
+
+	status = command_open_source(config->data, &options, &t->source, err);
 	if (status == STATUS_OK)
 		status = command_check_out(config->out, config->data, err);
 	return status;

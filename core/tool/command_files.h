@@ -15,15 +15,20 @@ struct command_source {
 	struct features_origin origin;
 };
 
+/* What is typed of it; NULL: not given. */
+struct command_source_options {
+	const char *encoder, *encoder_url;
+	const char *template_phi, *template_psi;
+};
+
 /**
- * command_open_source(data, encoder, template_phi, template_psi, source_out, err): what is
- * not given (NULL) is what the features file was made with, or for any other file the
- * defaults. command_source_free() releases, also on error. STATUS_USAGE for an option that
- * is wrong.
+ * command_open_source(data, options, source_out, err): what is not given is what the features
+ * file was made with, or for any other file the defaults. Without an address the encoder of a
+ * features file is taken to be what it was then. command_source_free() releases, also on error.
+ * STATUS_USAGE for an option that is wrong.
  */
-enum status command_open_source(const char *data, const char *encoder, const char *template_phi,
-				const char *template_psi, struct command_source *source_out,
-				struct err *err);
+enum status command_open_source(const char *data, const struct command_source_options *options,
+				struct command_source *source_out, struct err *err);
 
 /** command_source_free(source): a zeroed one is allowed. */
 void command_source_free(struct command_source *source);
@@ -35,10 +40,11 @@ void command_source_free(struct command_source *source);
 enum status command_check_out(const char *out, const char *data, struct err *err);
 
 /**
- * command_open_model(path, model_out, encoder_out, err): the model and the encoder that it
- * was trained with; model_free() and encoder_close() release. On error nothing is owned.
+ * command_open_model(path, encoder_url, model_out, encoder_out, err): the model and the encoder
+ * that it was trained with; encoder_url: where its server is, NULL: not given. model_free() and
+ * encoder_close() release. On error nothing is owned.
  */
-enum status command_open_model(const char *path, struct model *model_out,
+enum status command_open_model(const char *path, const char *encoder_url, struct model *model_out,
 			       struct encoder **encoder_out, struct err *err);
 
 #endif

@@ -120,8 +120,9 @@ static enum status name_map_rows(struct run *run, struct err *err)
 static enum status prepare(struct run *run, struct err *err)
 {
 	const struct eval_config *config = run->config;
-	enum status status =
-	    command_open_source(config->data, config->encoder, NULL, NULL, &run->source, err);
+	const struct command_source_options options = {.encoder = config->encoder,
+						       .encoder_url = config->encoder_url};
+	enum status status = command_open_source(config->data, &options, &run->source, err);
 
 	if (status == STATUS_OK && config->report != NULL)
 		status = command_check_out(config->report, config->data, err);

@@ -7,6 +7,7 @@
 #include "core/base/options.h"
 #include "core/encode/encoder.h"
 #include "core/model/heads.h"
+#include "core/tool/encoder_address.h"
 #include "core/tool/usage.h"
 
 #define AT(field)      offsetof(struct eval_config, field)
@@ -15,7 +16,7 @@
 #define MAX_LIST       4096
 #define MAX_SEED       9007199254740991.0 /* 2^53 - 1: every JSON reader gets it exactly */
 #define DEFAULT_SHOTS  "0,1,2,4,8"
-#define OF_COMPARISONS 7 /* index of --compare, where the options of comparisons begin */
+#define OF_COMPARISONS 8 /* index of --compare, where the options of comparisons begin */
 
 /* in the order of enum adapt_method */
 static const char *const adapts[] = {"hedge", "none", "hyre", "lore", NULL};
@@ -43,6 +44,7 @@ static const struct option_spec options[] = {
      .type = OPTION_FLAG,
      .help = "Print one JSON object, numbers unrounded.",
      .offset = AT(json)},
+    ENCODER_ADDRESS_OPTION(AT(encoder_url)),
     /* one model */
     {.name = "model",
      .type = OPTION_STRING,
@@ -126,10 +128,12 @@ static const struct option_spec options[] = {
     {.name = "encoder",
      .type = OPTION_STRING,
      .min = 1,
-     .max = 256,
+     .max = ENCODER_SPEC_MAX,
      .value_name = "SPEC",
-     .help = "What makes vectors of texts: hash:D, or none:D for data with vectors. Not given: "
-	     "what a features file was made with, " ENCODER_DEFAULT_SPEC " for other data.",
+     .help =
+	 "What makes vectors of texts: hash:D, none:D for data with vectors, " ENCODER_ADDRESS_SPECS
+	 ". Not given: "
+	 "what a features file was made with, " ENCODER_DEFAULT_SPEC " for other data.",
      .offset = AT(encoder)},
     {.name = "route",
      .type = OPTION_STRING,

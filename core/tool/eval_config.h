@@ -17,6 +17,7 @@ struct eval_config {
 	const char *shots_text;
 	struct number_list shots; /* n 0: no personalization protocol */
 	bool json;
+	const char *encoder_url;
 
 	/* one model */
 	const char *model;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/options.h"
+#include "core/tool/encoder_address.h"
 #include "core/tool/usage.h"
 
 #define AT(field) offsetof(struct route_config, field)
@@ -28,6 +29,7 @@ static const struct option_spec options[] = {
      .value_name = "FILE",
      .help = "Model file, with a linear or mlp router.",
      .offset = AT(model)},
+    ENCODER_ADDRESS_OPTION(AT(encoder_url)),
     {.name = "data",
      .type = OPTION_STRING,
      .min = 1,

@@ -13,6 +13,7 @@
 /* Strings point into argv or static memory. */
 struct route_config {
 	const char *model;
+	const char *encoder_url; /* NULL: not given */
 	const char *data;
 	const char *out;
 	int method; /* enum stage2_method */

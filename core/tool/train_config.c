@@ -10,6 +10,7 @@
 #include "core/base/options.h"
 #include "core/encode/encoder.h"
 #include "core/encode/template.h"
+#include "core/tool/encoder_address.h"
 #include "core/tool/usage.h"
 
 #define AT(field)    offsetof(struct train_config, field)
@@ -42,11 +43,14 @@ static const struct option_spec options[] = {
     {.name = "encoder",
      .type = OPTION_STRING,
      .min = 1,
-     .max = 256,
+     .max = ENCODER_SPEC_MAX,
      .value_name = "SPEC",
-     .help = "What makes vectors of texts: hash:D, or none:D for data with vectors. Not given: "
-	     "what a features file was made with, " ENCODER_DEFAULT_SPEC " for other data.",
+     .help =
+	 "What makes vectors of texts: hash:D, none:D for data with vectors, " ENCODER_ADDRESS_SPECS
+	 ". Not given: "
+	 "what a features file was made with, " ENCODER_DEFAULT_SPEC " for other data.",
      .offset = AT(encoder)},
+    ENCODER_ADDRESS_OPTION(AT(encoder_url)),
     {.name = "template-phi",
      .type = OPTION_STRING,
      .max = MAX_TEMPLATE,

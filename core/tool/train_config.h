@@ -14,7 +14,8 @@
 struct train_config {
 	const char *data;
 	const char *out;
-	const char *encoder; /* NULL: not given, as those that follow */
+	const char *encoder;
+	const char *encoder_url; /* NULL: not given, as those that follow */
 	const char *template_phi;
 	const char *template_psi;
 	int objective; /* enum objective */

@@ -61,8 +61,10 @@ START_TEST(source_of_texts_has_the_defaults_unless_given)
 	const char *data = folder_write("data", "{}", 2);
 	struct command_source source;
 
-	ck_assert_int_eq(command_open_source(data, NULL, NULL, "{prompt}", &source, NULL),
-			 STATUS_OK);
+	ck_assert_int_eq(
+	    command_open_source(data, &(struct command_source_options){.template_psi = "{prompt}"},
+				&source, NULL),
+	    STATUS_OK);
 	ck_assert_str_eq(encoder_spec(source.encoder), ENCODER_DEFAULT_SPEC);
 	ck_assert_str_eq(source.template_phi, TEMPLATE_DEFAULT_PHI);
 	ck_assert_str_eq(source.template_psi, "{prompt}");
@@ -80,16 +82,22 @@ START_TEST(source_of_features_is_what_made_them_unless_given)
 	struct command_source source;
 	struct err err;
 
-	ck_assert_int_eq(command_open_source(data, NULL, NULL, NULL, &source, NULL), STATUS_OK);
+	ck_assert_int_eq(
+	    command_open_source(data, &(struct command_source_options){0}, &source, NULL),
+	    STATUS_OK);
 	ck_assert_str_eq(encoder_spec(source.encoder), "hash:2");
 	ck_assert_str_eq(source.template_phi, "{prompt}{response}");
 	ck_assert_str_eq(source.template_psi, "{context}");
 	command_source_free(&source);
-	ck_assert_int_eq(command_open_source(data, "hash:x", NULL, NULL, &source, &err),
+	ck_assert_int_eq(command_open_source(data,
+					     &(struct command_source_options){.encoder = "hash:x"},
+					     &source, &err),
 			 STATUS_USAGE);
 	ck_assert_ptr_nonnull(strstr(err.msg, "--encoder"));
 	command_source_free(&source);
-	ck_assert_int_eq(command_open_source(data, NULL, NULL, "{response}", &source, &err),
+	ck_assert_int_eq(command_open_source(
+			     data, &(struct command_source_options){.template_psi = "{response}"},
+			     &source, &err),
 			 STATUS_USAGE);
 	ck_assert_ptr_nonnull(strstr(err.msg, "--template-psi"));
 	command_source_free(&source);
@@ -105,7 +113,7 @@ START_TEST(model_comes_with_its_encoder)
 	struct model loaded;
 
 	ck_assert_int_eq(model_save(&model, path, NULL), STATUS_OK);
-	ck_assert_int_eq(command_open_model(path, &loaded, &encoder, NULL), STATUS_OK);
+	ck_assert_int_eq(command_open_model(path, NULL, &loaded, &encoder, NULL), STATUS_OK);
 	ck_assert_str_eq(loaded.id, model.id);
 	ck_assert_str_eq(encoder_spec(encoder), "none:4");
 	encoder_close(encoder);
@@ -123,7 +131,7 @@ START_TEST(model_of_another_encoder_is_refused_by_name)
 	/* none:4 has the zero vector as its fingerprint */
 	model.fingerprint[0] = 1;
 	ck_assert_int_eq(model_save(&model, path, NULL), STATUS_OK);
-	ck_assert_int_eq(command_open_model(path, &loaded, &encoder, &err),
+	ck_assert_int_eq(command_open_model(path, NULL, &loaded, &encoder, &err),
 			 STATUS_ENCODER_MISMATCH);
 	ck_assert_msg(strncmp(err.msg, path, strlen(path)) == 0, "%s", err.msg);
 }
@@ -135,7 +143,7 @@ START_TEST(model_that_is_not_there_is_refused)
 	struct model loaded;
 	struct err err;
 
-	ck_assert_int_eq(command_open_model(folder_path("none"), &loaded, &encoder, &err),
+	ck_assert_int_eq(command_open_model(folder_path("none"), NULL, &loaded, &encoder, &err),
 			 STATUS_IO);
 	ck_assert_ptr_nonnull(strstr(err.msg, "none"));
 }

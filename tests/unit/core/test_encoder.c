@@ -114,7 +114,8 @@ START_TEST(open_refuses_other_specs)
 		struct err err;
 
 		snprintf(want, sizeof(want),
-			 "encoder \"%s\": want hash:D or none:D with D from 1 to 1048576, such "
+			 "encoder \"%s\": want hash:D, none:D, openai:D?model=NAME or "
+			 "tei:D?normalize=false with D from 1 to 1048576, such "
 			 "as " ENCODER_DEFAULT_SPEC,
 			 specs[i]);
 		ck_assert_msg(encoder_open(specs[i], &e, &err) == STATUS_INVALID_VALUE, "case %zu",

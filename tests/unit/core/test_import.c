@@ -17,7 +17,7 @@
 #define H	    3
 #define MAX_TENSORS 6
 
-static const struct import_options plain = {NULL, TEMPLATE_DEFAULT_PHI, TEMPLATE_DEFAULT_PSI};
+static const struct import_options plain = {NULL, NULL, TEMPLATE_DEFAULT_PHI, TEMPLATE_DEFAULT_PSI};
 
 static const struct tensor_spec score = {"score.weight", 2, {K, D}, draft_values};
 static const struct tensor_spec backbone = {"model.norm.weight", 1, {D}, draft_values};
@@ -241,7 +241,7 @@ END_TEST
 
 START_TEST(options_set_encoder_and_templates)
 {
-	const struct import_options options = {"hash:4", "{prompt} {response}", "{context}"};
+	const struct import_options options = {"hash:4", NULL, "{prompt} {response}", "{context}"};
 	const struct tensor_spec tensors[MAX_TENSORS] = {score};
 	struct model model;
 
@@ -397,7 +397,7 @@ END_TEST
 
 START_TEST(refuses_an_encoder_of_another_dimension)
 {
-	const struct import_options options = {"none:5", TEMPLATE_DEFAULT_PHI,
+	const struct import_options options = {"none:5", NULL, TEMPLATE_DEFAULT_PHI,
 					       TEMPLATE_DEFAULT_PSI};
 	const struct tensor_spec tensors[MAX_TENSORS] = {score};
 	struct model model;

@@ -24,7 +24,8 @@ static const struct tensor_spec tensors[] = {
 
 START_TEST(import_survives_any_failed_allocation)
 {
-	const struct import_options options = {NULL, TEMPLATE_DEFAULT_PHI, TEMPLATE_DEFAULT_PSI};
+	const struct import_options options = {NULL, NULL, TEMPLATE_DEFAULT_PHI,
+					       TEMPLATE_DEFAULT_PSI};
 	const char *path = folder_path(".");
 	enum status status = STATUS_NO_MEMORY;
 	long n;

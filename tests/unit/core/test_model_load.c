@@ -305,8 +305,8 @@ START_TEST(load_refuses_wrong_metadata)
 	    {"colour", "red", "unexpected metadata \"colour\""},
 	    {"trainer", "x", "unexpected metadata \"trainer\""},
 	    {"encoder", "word2vec",
-	     "encoder \"word2vec\": want hash:D or none:D with D from 1 to 1048576, such "
-	     "as " ENCODER_DEFAULT_SPEC},
+	     "encoder \"word2vec\": want hash:D, none:D, openai:D?model=NAME or "
+	     "tei:D?normalize=false with D from 1 to 1048576, such as " ENCODER_DEFAULT_SPEC},
 	    {"encoder", "none:5", "encoder: none:5 has dimension 5, but heads.weight has 4"},
 	    {"encoder", "hash:4096",
 	     "encoder: hash:4096 has dimension 4096, but heads.weight has 4"},

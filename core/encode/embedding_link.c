@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/encode/embedding_link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "core/base/mem.h"
+#include "core/base/monotonic.h"
+#include "core/encode/retry.h"
+
+#define NAME_MAX_LEN   160 /* of messages, which have room for a reason too */
+#define COMPLAINT_SIZE 200
+#define QUOTED_TEXT    40   /* bytes of a refused text in a message */
+#define NUMBER_BYTES   32   /* of a reply, for each number of a vector */
+#define VECTOR_BYTES   4096 /* for each vector besides */
+#define REPLY_BYTES    ((size_t)64 << 10)
+
+/* ---- opening ---- */
+
+static char *make_name(const char *spec, const char *url)
+{
+	char name[NAME_MAX_LEN + 1];
+
+	snprintf(name, sizeof(name), "%.80s at %s", spec, url);
+	return mem_string(name, strlen(name));
+}
+
+enum status embedding_link_open(struct embedding_link *link,
+				const struct embedding_question *question,
+				const struct encoder_options *options, struct err *err)
+{
+	const struct http_pool_options pool_options = {
+	    .url = options->url,
+	    .bearer = options->key,
+	    .connect_timeout = options->connect_timeout,
+	    .n_connections = options->n_connections,
+	    .cancelled = &link->cancelled,
+	};
+
+	link->api = question->api;
+	link->dim = question->dim;
+	link->timeout = options->timeout;
+	link->n_retries = (unsigned)options->n_retries;
+	pthread_mutex_init(&link->lock, NULL);
+	monotonic_cond_init(&link->woken);
+	link->members = mem_string(question->members, strlen(question->members));
+	link->name = make_name(question->spec, options->url);
+	if (link->members == NULL || link->name == NULL)
+		return err_no_memory(err, "an encoder");
+	return http_pool_open(&pool_options, &link->pool, err);
+}
+
+void embedding_link_close(struct embedding_link *link)
+{
+	http_pool_close(link->pool);
+	mem_free(link->members);
+	mem_free(link->name);
+	pthread_cond_destroy(&link->woken);
+	pthread_mutex_destroy(&link->lock);
+}
+
+void embedding_link_cancel(struct embedding_link *link)
+{
+	pthread_mutex_lock(&link->lock);
+	atomic_store(&link->cancelled, true);
+	pthread_cond_broadcast(&link->woken);
+	pthread_mutex_unlock(&link->lock);
+}
+
+/* ---- one request ---- */
+
+/* A call while it is made. */
+struct call {
+	const struct text *texts; /* [n_texts] */
+	size_t n_texts;
+	char *body;
+	size_t body_len;
+	double deadline;
+	bool may_pass; /* the same may have another outcome the next time */
+	double asked;  /* Retry-After, seconds */
+};
+
+static size_t longest_reply(const struct embedding_link *link, size_t n_texts)
+{
+	size_t vector, all;
+
+	if (!mem_mul(link->dim, NUMBER_BYTES, &vector) ||
+	    !mem_mul(vector + VECTOR_BYTES, n_texts, &all))
+		return SIZE_MAX / 2;
+	return all + REPLY_BYTES;
+}
+
+static const char *body_of(const struct http_reply *reply)
+{
+	return reply->body == NULL ? "" : reply->body;
+}
+
+static enum status refused_by_server(const struct call *call, const struct http_reply *reply,
+				     struct err *err)
+{
+	enum retry_verdict verdict = retry_judge(reply->status);
+	char complaint[COMPLAINT_SIZE];
+
+	embedding_reply_complaint(body_of(reply), reply->len, complaint, sizeof(complaint));
+	if (verdict == RETRY_AGAIN)
+		return err_set(err, STATUS_ENCODER_DOWN, "HTTP %ld: %s", reply->status, complaint);
+	if (verdict == RETRY_NEVER)
+		return err_set(
+		    err, STATUS_ENCODER_FAULT, "HTTP %ld: %s%s", reply->status, complaint,
+		    reply->status == 401 || reply->status == 403 ? " (it wants another key)" : "");
+	if (call->n_texts > 1)
+		return err_set(err, STATUS_ENCODER_REFUSED, "%zu texts: HTTP %ld: %s",
+			       call->n_texts, reply->status, complaint);
+	return err_set(err, STATUS_ENCODER_REFUSED, "the text \"%.*s\": HTTP %ld: %s",
+		       (int)(call->texts->len < QUOTED_TEXT ? call->texts->len : QUOTED_TEXT),
+		       call->texts->len == 0 ? "" : call->texts->bytes, reply->status, complaint);
+}
+
+static enum status take_reply(const struct embedding_link *link, struct call *call,
+			      const struct http_reply *reply, float *rows_out, struct err *err)
+{
+	enum retry_verdict verdict = retry_judge(reply->status);
+
+	if (verdict == RETRY_ANSWERED)
+		return embedding_reply_read(link->api, body_of(reply), reply->len, call->n_texts,
+					    link->dim, rows_out, err);
+	call->may_pass = verdict == RETRY_AGAIN;
+	call->asked = reply->retry_after;
+	return refused_by_server(call, reply, err);
+}
+
+static enum status post_once(struct embedding_link *link, struct call *call, float *rows_out,
+			     bool *reconnected, struct err *err)
+{
+	struct http_reply reply = {.max_len = longest_reply(link, call->n_texts)};
+	double began = monotonic_seconds();
+	enum status status =
+	    http_pool_post(link->pool, call->body, call->body_len, call->deadline, &reply, err);
+
+	atomic_fetch_add(&link->n_calls, 1);
+	atomic_fetch_add(&link->call_us, (unsigned long long)((monotonic_seconds() - began) * 1e6));
+	*reconnected |= reply.reconnected;
+	call->asked = 0;
+	call->may_pass = status == STATUS_ENCODER_DOWN;
+	if (status == STATUS_OK)
+		status = take_reply(link, call, &reply, rows_out, err);
+	http_reply_free(&reply);
+	return status;
+}
+
+/* ---- until it passes ---- */
+
+/* Sleep; false if that was ended from outside. */
+static bool sleep_until(struct embedding_link *link, double until)
+{
+	pthread_mutex_lock(&link->lock);
+	while (!atomic_load(&link->cancelled) && monotonic_seconds() < until)
+		monotonic_wait(&link->woken, &link->lock, until);
+	pthread_mutex_unlock(&link->lock);
+	return !atomic_load(&link->cancelled);
+}
+
+static enum status post_until_it_passes(struct embedding_link *link, struct call *call,
+					float *rows_out, bool *reconnected, struct err *err)
+{
+	for (unsigned attempt = 0;; attempt++) {
+		enum status status = post_once(link, call, rows_out, reconnected, err);
+		double wait, until;
+
+		if (status == STATUS_OK || !call->may_pass || attempt == link->n_retries)
+			return status;
+		wait = retry_wait(attempt, call->asked, randombytes_random());
+		until = monotonic_seconds() + wait;
+		if (wait < 0 || until >= call->deadline)
+			return status;
+		if (!sleep_until(link, until))
+			return err_set(err, STATUS_INTERRUPTED, "given up");
+		atomic_fetch_add(&link->n_retried, 1);
+	}
+}
+
+enum status embedding_link_ask(struct embedding_link *link, const struct text *texts,
+			       size_t n_texts, float *rows_out, bool *reconnected, struct err *err)
+{
+	struct call call = {
+	    .texts = texts, .n_texts = n_texts, .deadline = monotonic_seconds() + link->timeout};
+	enum status status;
+
+	call.body =
+	    embedding_request_make(link->api, link->members, texts, n_texts, &call.body_len);
+	if (call.body == NULL)
+		return err_no_memory(err, "an encoder's request");
+	atomic_fetch_add(&link->n_sent, n_texts);
+	status = post_until_it_passes(link, &call, rows_out, reconnected, err);
+	mem_free(call.body);
+	if (status != STATUS_OK) {
+		atomic_fetch_add(&link->n_failed, 1);
+		err_wrap(err, "encoder %s", link->name);
+	}
+	return status;
+}

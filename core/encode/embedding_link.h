@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * embedding_link.h - calls to an embedding server: one batch of texts, asked for until there are
+ * vectors, there is no hope, or there is no time left.
+ */
+#ifndef MICRO_ENCODE_EMBEDDING_LINK_H
+#define MICRO_ENCODE_EMBEDDING_LINK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/encode/embedding_api.h"
+#include "core/encode/encoder.h"
+#include "core/encode/http_pool.h"
+
+/* What is asked of a server. */
+struct embedding_question {
+	enum embedding_api api;
+	size_t dim;
+	const char *spec;    /* the encoder's name */
+	const char *members; /* JSON members of every request */
+};
+
+struct embedding_link {
+	enum embedding_api api;
+	size_t dim;
+	char *members;	/* owned */
+	char *name;	/* spec and address, for messages; owned */
+	double timeout; /* seconds for a call and its repetitions */
+	unsigned n_retries;
+	struct http_pool *pool;
+	atomic_bool cancelled;
+	pthread_mutex_t lock; /* of waking */
+	pthread_cond_t woken; /* by embedding_link_cancel() */
+	atomic_ullong n_calls, n_retried, n_failed, n_sent, call_us;
+};
+
+/** embedding_link_open(link, question, options, err): link is zeroed; embedding_link_close()
+ * releases, also on error. */
+enum status embedding_link_open(struct embedding_link *link,
+				const struct embedding_question *question,
+				const struct encoder_options *options, struct err *err);
+
+/** embedding_link_close(link): no call is under way. */
+void embedding_link_close(struct embedding_link *link);
+
+/**
+ * embedding_link_ask(link, texts, n_texts, rows_out, reconnected, err): rows_out [n_texts, dim].
+ * *reconnected becomes true if a connection was lost on the way. Errors, with the server's name:
+ * STATUS_ENCODER_DOWN, STATUS_ENCODER_FAULT, STATUS_ENCODER_REFUSED (of several texts: fewer may
+ * be taken), STATUS_OVERLOADED, STATUS_INTERRUPTED, STATUS_NO_MEMORY.
+ */
+enum status embedding_link_ask(struct embedding_link *link, const struct text *texts,
+			       size_t n_texts, float *rows_out, bool *reconnected, struct err *err);
+
+/** embedding_link_cancel(link): calls under way end soon, later ones at once. */
+void embedding_link_cancel(struct embedding_link *link);
+
+#endif
