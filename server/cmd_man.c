@@ -19,7 +19,8 @@ static const struct manual_section sections[] = {
      "Every option has a variable, named with it. The command line comes first, then the\n"
      "environment, then the default; an empty variable counts as none.\n\n"
      "MICROD_API_KEY: one API key that may do everything, for where a file of --api-keys is\n"
-     "too much. It is no option, because a command line is there for everyone to read."},
+     "too much. MICROD_ENCODER_KEY: the key that the encoder's server wants. They are no\n"
+     "options, because a command line is there for everyone to read."},
     {"FILES", "The state is an SQLite database; beside it are FILE-wal and FILE-shm while\n"
 	      "microd runs. A copy of the one file is no backup: use microd backup."},
     {"SEE ALSO", "micro-model(1). The HTTP interface is served at /openapi.yaml."},

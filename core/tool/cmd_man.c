@@ -17,7 +17,8 @@ static const struct manual_section sections[] = {
     {"EXIT STATUS", "0 done; 1 it failed, and one line on standard error says why; 2 wrong\n"
 		    "options; 130 stopped by Ctrl-C."},
     {"ENVIRONMENT", "OPENBLAS_NUM_THREADS limits what the linear algebra reserves at start, where\n"
-		    "address space is limited."},
+		    "address space is limited. MICROD_ENCODER_URL stands for --encoder-url, and\n"
+		    "MICROD_ENCODER_KEY is the key that the encoder's server wants."},
     {"SEE ALSO", "microd(8)"},
 };
 
