@@ -13,6 +13,7 @@
 #include "server/httpd.h"
 #include "server/listener.h"
 #include "server/log.h"
+
 #include "server/signals.h"
 
 #define ENCODER_MAX_FAILURES 5 /* calls in a row until its server counts as down */
@@ -172,6 +173,7 @@ static void log_listening(const struct microd *d)
 	log_text(&line, "version", MICRO_VERSION);
 	log_text(&line, "model", served->model.id);
 	log_text(&line, "blas", linalg_version());
+	log_text(&line, "vectors", packed_kind_name(packed_kind_best()));
 	log_end(&line);
 	live_model_release(d->api.live, served);
 }

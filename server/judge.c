@@ -107,6 +107,16 @@ static enum status response_row(const struct served_model *served, const struct 
 	return status;
 }
 
+/* The row's product with weights [dim, n_out], which may be packed. */
+static void times(struct feature_row row, const struct packed *packed, const float *weight,
+		  size_t n_out, float *out)
+{
+	if (row.index == NULL && packed->weight != NULL)
+		packed_times(packed, &row.value, 1, out);
+	else
+		feature_row_times(row, weight, n_out, out);
+}
+
 enum status judge_rewards(const struct served_model *served, const struct question *question,
 			  float *reward_out, struct err *err)
 {
@@ -123,7 +133,7 @@ enum status judge_rewards(const struct served_model *served, const struct questi
 		status = response_row(served, question, i, &phi, &row, err);
 		if (status != STATUS_OK)
 			break;
-		heads_rewards(heads, row, reward);
+		times(row, &served->heads, heads->weight, heads->n_heads, reward);
 		if (!all_finite_f(reward, heads->n_heads, &head))
 			status = fault(&question->responses[i], STATUS_NOT_FINITE,
 				       "the numbers are so large that a head's reward overflows",
@@ -145,7 +155,7 @@ static enum status check_logits(const struct served_model *served, const struct 
 }
 
 enum status judge_logits(const struct served_model *served, const struct question *question,
-			 float *hidden, float *logits_out, struct err *err)
+			 float *first, float *logits_out, struct err *err)
 {
 	const struct router *router = &served->model.router;
 	const struct template_fields fields = {
@@ -165,7 +175,10 @@ enum status judge_logits(const struct served_model *served, const struct questio
 			row = features_row(&psi, 0);
 	}
 	if (status == STATUS_OK) {
-		router_logits(router, row, hidden, logits_out);
+		if (router->kind != ROUTER_STATIC)
+			times(row, &served->first, router->first, router_first_n_out(router),
+			      first);
+		router_finish_row(router, first, logits_out);
 		status = check_logits(served, &question->prompt, logits_out, err);
 	}
 	features_free(&psi);

@@ -45,9 +45,9 @@ enum status judge_check(const struct served_model *served, const struct question
 enum status judge_rewards(const struct served_model *served, const struct question *question,
 			  float *reward_out, struct err *err);
 
-/** judge_logits(served, question, hidden, logits_out, err): hidden: scratch [n_hidden];
- * logits_out [n_heads]. The question has passed judge_check(). */
+/** judge_logits(served, question, first, logits_out, err): first: scratch, as many as the router's
+ * first layer has outputs; logits_out [n_heads]. The question has passed judge_check(). */
 enum status judge_logits(const struct served_model *served, const struct question *question,
-			 float *hidden, float *logits_out, struct err *err);
+			 float *first, float *logits_out, struct err *err);
 
 #endif

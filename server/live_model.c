@@ -13,8 +13,32 @@ struct live_model {
 	struct served_model *current;
 };
 
+enum status served_model_pack(struct served_model *served, enum packed_kind kind, struct err *err)
+{
+	const struct heads *heads = &served->model.heads;
+	const struct router *router = &served->model.router;
+	enum status status;
+
+	if (encoder_is_sparse(served->encoder))
+		return STATUS_OK;
+	status = packed_init(&served->heads, kind, heads->weight, heads->dim, heads->n_heads, err);
+	if (status == STATUS_OK && router->first != NULL)
+		status = packed_init(&served->first, kind, router->first, router->dim,
+				     router_first_n_out(router), err);
+	if (status != STATUS_OK)
+		served_model_unpack(served);
+	return status;
+}
+
+void served_model_unpack(struct served_model *served)
+{
+	packed_free(&served->heads);
+	packed_free(&served->first);
+}
+
 static void served_free(struct served_model *served)
 {
+	served_model_unpack(served);
 	model_free(&served->model);
 	encoder_close(served->encoder);
 	mem_free(served);
@@ -48,10 +72,15 @@ static enum status served_open(const struct live_model *live, struct served_mode
 	status = open_encoder(served, &live->options, err);
 	if (status != STATUS_OK)
 		goto err_after_load;
+	status = served_model_pack(served, packed_kind_best(), err);
+	if (status != STATUS_OK)
+		goto err_after_encoder;
 	served->n_references = 1;
 	*served_out = served;
 	return STATUS_OK;
 
+err_after_encoder:
+	encoder_close(served->encoder);
 err_after_load:
 	err_wrap(err, "load model %s", live->path);
 	model_free(&served->model);

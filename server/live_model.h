@@ -8,14 +8,23 @@
 
 #include "core/base/err.h"
 #include "core/encode/encoder.h"
+#include "core/math/packed.h"
 #include "core/model/model.h"
 
 /* A model and the encoder it was trained with; immutable. */
 struct served_model {
 	struct model model;
 	struct encoder *encoder;
+	/* for dense features, the weights of heads and of the router's first layer; else zeroed */
+	struct packed heads;
+	struct packed first;
 	size_t n_references; /* guarded by the lock of the live_model it came from */
 };
+
+/** served_model_pack(served, kind, err): pack the weights, if the encoder's features are dense;
+ * part of opening. served_model_unpack() releases them. */
+enum status served_model_pack(struct served_model *served, enum packed_kind kind, struct err *err);
+void served_model_unpack(struct served_model *served);
 
 struct live_model; /* opaque; any number of threads may share it */
 

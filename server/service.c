@@ -12,7 +12,7 @@
 
 /* Work space of a request, for one item at a time. */
 struct scratch {
-	float *hidden;	    /* [n_hidden] */
+	float *first;	    /* [outputs of the router's first layer] */
 	float *logits;	    /* [n_heads] */
 	float *reward;	    /* [most responses of an item, n_heads] */
 	double *bias;	    /* [n_heads] */
@@ -25,13 +25,13 @@ static enum status scratch_init(struct scratch *scratch, const struct model *mod
 	size_t n_heads = model->heads.n_heads;
 
 	*scratch = (struct scratch){
-	    .hidden = arena_array(arena, model->router.n_hidden, sizeof(float)),
+	    .first = arena_array(arena, router_first_n_out(&model->router), sizeof(float)),
 	    .logits = arena_array(arena, n_heads, sizeof(float)),
 	    .reward = arena_array(arena, n_responses, n_heads * sizeof(float)),
 	    .bias = arena_array(arena, n_heads, sizeof(double)),
 	    .log_weight = arena_array(arena, n_heads, sizeof(double)),
 	};
-	if (scratch->hidden == NULL || scratch->logits == NULL || scratch->reward == NULL ||
+	if (scratch->first == NULL || scratch->logits == NULL || scratch->reward == NULL ||
 	    scratch->bias == NULL || scratch->log_weight == NULL)
 		return err_no_memory(err, "scoring");
 	return STATUS_OK;
@@ -44,7 +44,7 @@ static enum status weigh(const struct service *service, const struct served_mode
 	const struct model *model = &served->model;
 	size_t n_heads = model->heads.n_heads;
 	enum status status =
-	    judge_logits(served, &item->question, scratch->hidden, scratch->logits, err);
+	    judge_logits(served, &item->question, scratch->first, scratch->logits, err);
 
 	if (status != STATUS_OK)
 		return status;
@@ -147,7 +147,7 @@ static enum status judge_pair(const struct served_model *served, const struct fe
 		status = judge_rewards(served, &feedback->question, scratch.reward, err);
 	if (status == STATUS_OK)
 		status =
-		    judge_logits(served, &feedback->question, scratch.hidden, scratch.logits, err);
+		    judge_logits(served, &feedback->question, scratch.first, scratch.logits, err);
 	if (status != STATUS_OK)
 		return status;
 	double *loss = arena_array(arena, n_heads, sizeof(*loss));

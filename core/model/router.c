@@ -90,28 +90,33 @@ static float relu(float x)
 	return x < 0 ? 0 : x;
 }
 
-void router_logits(const struct router *router, struct feature_row psi, float *hidden,
-		   float *logits_out)
+void router_finish_row(const struct router *router, float *first, float *logits_out)
 {
 	size_t n_heads = router->n_heads;
 
-	switch (router->kind) {
-	case ROUTER_LINEAR:
-		feature_row_times(psi, router->first, n_heads, logits_out);
+	memcpy(logits_out, router->bias, n_heads * sizeof(*logits_out));
+	if (router->kind == ROUTER_LINEAR) {
 		for (size_t k = 0; k < n_heads; k++)
-			logits_out[k] += router->bias[k];
-		break;
-	case ROUTER_MLP:
-		feature_row_times(psi, router->first, router->n_hidden, hidden);
+			logits_out[k] += first[k];
+	} else if (router->kind == ROUTER_MLP) {
 		for (size_t h = 0; h < router->n_hidden; h++)
-			hidden[h] = relu(hidden[h] + router->bias0[h]);
-		memcpy(logits_out, router->bias, n_heads * sizeof(*logits_out));
-		add_vecmat(hidden, router->weight2, router->n_hidden, n_heads, logits_out);
-		break;
-	default:
-		memcpy(logits_out, router->bias, n_heads * sizeof(*logits_out));
-		break;
+			first[h] = relu(first[h] + router->bias0[h]);
+		add_vecmat(first, router->weight2, router->n_hidden, n_heads, logits_out);
 	}
+}
+
+void router_logits(const struct router *router, struct feature_row psi, float *hidden,
+		   float *logits_out)
+{
+	if (router->kind == ROUTER_LINEAR) {
+		feature_row_times(psi, router->first, router->n_heads, logits_out);
+		for (size_t k = 0; k < router->n_heads; k++)
+			logits_out[k] += router->bias[k];
+		return;
+	}
+	if (router->kind == ROUTER_MLP)
+		feature_row_times(psi, router->first, router->n_hidden, hidden);
+	router_finish_row(router, hidden, logits_out);
 }
 
 static void add_to_rows(const float *bias, size_t n, size_t m, float *x)

@@ -63,6 +63,12 @@ void router_logits(const struct router *router, struct feature_row psi, float *h
 size_t router_first_n_out(const struct router *router);
 
 /**
+ * router_finish_row(router, first, logits_out): logits_out [n_heads] of one row whose product
+ * with the first layer's weights is first [n_first_out], as in router_finish().
+ */
+void router_finish_row(const struct router *router, float *first, float *logits_out);
+
+/**
  * router_finish(router, n, first, logits_out): logits_out [n, n_heads] of n rows whose
  * products with the first layer's weights are first [n, n_first_out], which holds
  * relu(W0 psi + b0) afterwards (mlp only).

@@ -48,6 +48,7 @@ struct served_model *served_open(const char *spec, enum router_kind kind)
 	must(encoder_open(spec, &served->encoder, &err), &err);
 	must(model_init(&served->model, SERVED_HEADS, kind, n_hidden, served->encoder, &err), &err);
 	fill(&served->model);
+	must(served_model_pack(served, packed_kind_best(), &err), &err);
 	return served;
 }
 
@@ -67,6 +68,7 @@ void served_close(struct served_model *served)
 {
 	if (served == NULL)
 		return;
+	served_model_unpack(served);
 	model_free(&served->model);
 	encoder_close(served->encoder);
 	free(served);

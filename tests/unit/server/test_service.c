@@ -324,6 +324,8 @@ START_TEST(numbers_that_overflow_are_refused_with_their_place)
 	item.question.n_responses = 1;
 	for (size_t i = 0; i < served->model.router.n_params; i++)
 		served->model.router.params[i] = 8;
+	served_model_unpack(served);
+	ck_assert_int_eq(served_model_pack(served, packed_kind_best(), &err), STATUS_OK);
 	ck_assert_int_eq(score(&item, 1, &err), STATUS_NOT_FINITE);
 	ck_assert_str_eq(err.param, "/prompt");
 }
