@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_serve.c - microd without a command: start, serve, stop. */
-#include <sodium.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -13,7 +12,7 @@
 #include "server/httpd.h"
 #include "server/listener.h"
 #include "server/log.h"
-
+#include "server/random.h"
 #include "server/signals.h"
 
 #define ENCODER_MAX_FAILURES 5 /* calls in a row until its server counts as down */
@@ -72,7 +71,7 @@ static void set_up_api(struct microd *d)
 	service->drift = d->config.drift;
 	service->keep_inputs = d->config.keep_inputs;
 	service->now_us = clock_now_us;
-	service->random_bytes = randombytes_buf;
+	service->random_bytes = random_bytes;
 	d->api.max_body = (size_t)d->config.max_body;
 	d->api.max_items = (size_t)d->config.max_items;
 	d->api.max_responses = (size_t)d->config.max_responses;
