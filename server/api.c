@@ -2,12 +2,12 @@
 #include "server/api.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "generated/openapi.h"
 #include "server/clock.h"
 #include "server/log.h"
 #include "server/wire_read.h"
+#include "server/wire_tensors.h"
 #include "server/wire_write.h"
 
 #define JSON_CONTENT_TYPE "application/json"
@@ -81,23 +81,19 @@ void api_refuse(struct api *api, struct exchange *exchange)
 	answer(api, exchange, status_http(exchange->err.code), JSON_CONTENT_TYPE);
 }
 
-/* application/json, application/<anything>+json, or nothing said */
-static bool is_json(const char *content_type)
+/* Vectors come as JSON or, where there are some, as tensors. */
+static enum status check_media_type(struct exchange *exchange, const char *content_type)
 {
-	static const char prefix[] = "application/";
-	size_t n_prefix = sizeof(prefix) - 1;
+	const struct route_match *match = &exchange->match;
+	bool tensors = match->route == ROUTE_SCORE || match->route == ROUTE_FEEDBACK;
 
-	if (content_type == NULL)
-		return true;
-	if (strncasecmp(content_type, prefix, n_prefix) != 0)
-		return false;
-
-	const char *subtype = content_type + n_prefix;
-	size_t len = strcspn(subtype, "; \t");
-
-	if (len >= 5 && strncasecmp(subtype + len - 5, "+json", 5) == 0)
-		return true;
-	return len == 4 && strncasecmp(subtype, "json", 4) == 0;
+	exchange->body_type = media_type_of(content_type);
+	if (match->method != METHOD_POST || exchange->body_type == MEDIA_JSON ||
+	    (tensors && exchange->body_type == MEDIA_SAFETENSORS))
+		return STATUS_OK;
+	return err_set(&exchange->err, STATUS_UNSUPPORTED_MEDIA_TYPE,
+		       "Content-Type is %.64s, want application/json%s", content_type,
+		       tensors ? " or application/vnd.safetensors" : "");
 }
 
 static void take_request_id(const struct api *api, struct exchange *exchange, const char *id)
@@ -128,18 +124,14 @@ static enum status admit(struct api *api, struct exchange *exchange,
 
 void api_open(struct api *api, struct exchange *exchange, const struct exchange_head *head)
 {
-	struct err *err = &exchange->err;
 	enum status status;
 
 	exchange->began = clock_monotonic();
 	atomic_fetch_add(&api->metrics.in_flight, 1);
 	take_request_id(api, exchange, head->request_id);
 	status = admit(api, exchange, head);
-	if (status == STATUS_OK && exchange->match.method == METHOD_POST &&
-	    !is_json(head->content_type))
-		status =
-		    err_set(err, STATUS_UNSUPPORTED_MEDIA_TYPE,
-			    "Content-Type is %.64s, want application/json", head->content_type);
+	if (status == STATUS_OK)
+		status = check_media_type(exchange, head->content_type);
 	if (status != STATUS_OK)
 		api_refuse(api, exchange);
 }
@@ -155,26 +147,46 @@ static void hold_model(struct api *api, struct exchange *exchange, struct wire_l
 	};
 }
 
-/* The texts that are read stay where they are, so the body lives as long as the exchange. */
-static enum status terminate_body(struct exchange *exchange)
+/* What is read may stay where it is, so the body lives as long as the exchange. */
+static enum status read_score(struct exchange *exchange, const struct wire_limits *limits,
+			      struct score_request *out)
 {
-	buffer_terminate(&exchange->body);
-	return buffer_status(&exchange->body, "the body", &exchange->err);
+	struct buffer *body = &exchange->body;
+	struct err *err = &exchange->err;
+
+	buffer_terminate(body);
+	if (buffer_status(body, "the body", err) != STATUS_OK)
+		return err->code;
+	if (exchange->body_type == MEDIA_SAFETENSORS)
+		return wire_tensors_score(body->bytes, body->len, limits, &exchange->arena, out,
+					  err);
+	return wire_read_score(body->bytes, body->len, limits, &exchange->arena, out, err);
+}
+
+static enum status read_feedback(struct exchange *exchange, const struct wire_limits *limits,
+				 struct feedback *out)
+{
+	struct buffer *body = &exchange->body;
+	struct err *err = &exchange->err;
+
+	buffer_terminate(body);
+	if (buffer_status(body, "the body", err) != STATUS_OK)
+		return err->code;
+	if (exchange->body_type == MEDIA_SAFETENSORS)
+		return wire_tensors_feedback(body->bytes, body->len, limits, &exchange->arena, out,
+					     err);
+	return wire_read_feedback(body->bytes, body->len, limits, &exchange->arena, out, err);
 }
 
 static void score(struct api *api, struct exchange *exchange)
 {
-	struct buffer *body = &exchange->body;
 	struct wire_limits limits;
 	struct score_request request;
 	enum status status;
 	size_t n_scored = 0;
 
 	hold_model(api, exchange, &limits);
-	status = terminate_body(exchange);
-	if (status == STATUS_OK)
-		status = wire_read_score(body->bytes, body->len, &limits, &exchange->arena,
-					 &request, &exchange->err);
+	status = read_score(exchange, &limits, &request);
 	if (status == STATUS_OK)
 		status = service_score(&api->service, exchange->served, &request, &exchange->arena,
 				       &exchange->err);
@@ -191,16 +203,12 @@ static void score(struct api *api, struct exchange *exchange)
 
 static enum api_next feedback(struct api *api, struct exchange *exchange)
 {
-	struct buffer *body = &exchange->body;
 	struct wire_limits limits;
 	struct feedback request;
 	enum status status;
 
 	hold_model(api, exchange, &limits);
-	status = terminate_body(exchange);
-	if (status == STATUS_OK)
-		status = wire_read_feedback(body->bytes, body->len, &limits, &exchange->arena,
-					    &request, &exchange->err);
+	status = read_feedback(exchange, &limits, &request);
 	if (status == STATUS_OK)
 		status = service_prepare_feedback(&api->service, exchange->served, &request,
 						  &exchange->arena, &exchange->op, &exchange->err);

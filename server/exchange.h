@@ -15,6 +15,7 @@
 #include "server/buffer.h"
 #include "server/identifier.h"
 #include "server/live_model.h"
+#include "server/media_type.h"
 #include "server/route.h"
 #include "server/store.h"
 
@@ -33,6 +34,7 @@ struct exchange {
 	char request_id[REQUEST_ID_MAX + 1];
 	struct access_caller caller;
 	double began; /* clock_monotonic() */
+	enum media_type body_type;
 	struct buffer body;
 	/* while it is answered */
 	struct arena arena;

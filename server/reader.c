@@ -25,7 +25,13 @@ enum status reader_open(struct reader *reader, const char *body, size_t len, str
 
 static void point_at(const struct reader *reader, const struct node *node)
 {
-	node_pointer(reader->root, node, reader->err->param, sizeof(reader->err->param));
+	const size_t size = sizeof(reader->err->param);
+	char *param = reader->err->param;
+	size_t len = 0;
+
+	if (reader->base != NULL)
+		len = (size_t)snprintf(param, size / 2, "%s", reader->base);
+	node_pointer(reader->root, node, param + len, size - len);
 }
 
 enum status reader_at(const struct reader *reader, const struct node *node, enum status status)

@@ -17,6 +17,7 @@
 
 struct reader {
 	const struct node *root; /* of the body; faults are told from here */
+	const char *base;	 /* JSON pointer of root in what the client sent; NULL: all of it */
 	struct arena *arena;	 /* where what is read lives */
 	struct err *err;
 };

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* media_type.h - what a Content-Type header says of a body. */
+#ifndef MICRO_SERVER_MEDIA_TYPE_H
+#define MICRO_SERVER_MEDIA_TYPE_H
+
+enum media_type {
+	MEDIA_JSON,	   /* application/json, application/<anything>+json, or nothing said */
+	MEDIA_SAFETENSORS, /* application/vnd.safetensors */
+	MEDIA_OTHER,
+};
+
+/** media_type_of(content_type): NULL is a header that is not there; parameters are ignored. */
+enum media_type media_type_of(const char *content_type);
+
+#endif
