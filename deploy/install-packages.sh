@@ -17,9 +17,9 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config python3 curl ca-certificates
 	libsodium-dev libunistring-dev uthash-dev libcurl4-gnutls-dev)
 # clang: second compiler, fuzzers (with compiler-rt) and the formatting check; numpy: reads our files;
 # openssl: certificates for the tests; yaml, jsonschema: the contract, and each answer held against it;
-# mandoc, man-db: the manual pages
+# mandoc, man-db: the manual pages; prometheus: alerts and dashboard; yamllint, shellcheck: other files
 TEST=("${BUILD[@]}" check clang libclang-rt-dev llvm clang-format python3-numpy openssl
-	python3-yaml python3-jsonschema mandoc man-db)
+	python3-yaml python3-jsonschema mandoc man-db prometheus yamllint shellcheck)
 BENCH=(python3-numpy python3-torch wrk nginx-light redis-server
 	python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-ujson)
 # the serial OpenBLAS: the daemon runs BLAS on one thread anyway
@@ -62,6 +62,14 @@ apt() {
 	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
 		apt-get -o DPkg::Lock::Timeout=600 "$@" </dev/null
 }
+# What is only looked at or compared with, such as prometheus or nginx, is not to run as a service of
+# this machine: Debian asks this file before it starts one.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	trap '"${as_root[@]}" rm -f $policy' EXIT
+	printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+	"${as_root[@]}" chmod 755 $policy
+fi
 say "installing ${missing[*]}"
 { apt -q update && apt -q install -y --no-install-recommends "${missing[@]}"; } ||
 	die "apt-get failed; by hand, as root:

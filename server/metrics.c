@@ -156,17 +156,14 @@ static void render_requests(struct metrics *metrics, struct buffer *out)
 		   (double)atomic_load(&metrics->in_flight));
 }
 
+/* The zeros too: a counter that begins with its first fault has no increase to be alarmed by. */
 static void render_refusals(struct metrics *metrics, struct buffer *out)
 {
 	add_family(out, "micro_http_refusals_total", "counter",
 		   "Answers that were errors, by their code.");
 	for (enum status code = STATUS_OK + 1; code < N_STATUSES; code++) {
-		unsigned long long n = count(&metrics->refusals[code]);
-
-		if (n == 0)
-			continue;
 		add_label(out, "micro_http_refusals_total{code", status_code(code));
-		add_value(out, "}", (double)n);
+		add_value(out, "}", (double)count(&metrics->refusals[code]));
 	}
 }
 

@@ -214,6 +214,13 @@ class Document(SharedDaemon):
                     codes = schema["allOf"][1]["properties"]["error"]["properties"]["code"]["enum"]
                     self.assertEqual(set(codes), wanted[status])
 
+    def test_each_code_is_explained_with_its_status(self):
+        explained = {}
+        for names, status in re.findall(r"(?m)^\| (`[a-z_`, 0-9]+) \| (\d{3}) \| \S.* \|$",
+                                        (ROOT / "deploy/README.md").read_text()):
+            explained |= {name: status for name in re.findall(r"\w+", names)}
+        self.assertEqual(explained, codes_of_program())
+
     def test_every_operation_can_be_refused_as_all_are(self):
         for path, method, operation in source_operations():
             with self.subTest(f"{method} {path}"):

@@ -138,6 +138,7 @@ START_TEST(work_model_and_writer_are_shown)
 	assert_line(text, "micro_reloads_total{what=\"keys\",result=\"failed\"} 1");
 	assert_line(text, "micro_reloads_total{what=\"model\",result=\"failed\"} 0");
 	assert_line(text, "micro_http_refusals_total{code=\"state_full\"} 1");
+	assert_line(text, "micro_http_refusals_total{code=\"state_corrupt\"} 0");
 	assert_line(text, "micro_http_requests_in_flight 1");
 	assert_line(text, "micro_store_commit_operations_bucket{le=\"1\"} 2");
 	assert_line(text, "micro_store_commit_operations_bucket{le=\"4\"} 2");
