@@ -16,6 +16,7 @@
 #include "server/config.h"
 #include "server/listener.h"
 #include "server/live_model.h"
+#include "server/receipt_key.h"
 #include "server/store_sqlite_offline.h"
 #include "server/tls.h"
 
@@ -27,7 +28,7 @@ static void say(const char *part, const char *format, ...)
 {
 	va_list args;
 
-	printf("%-8s", part);
+	printf("%-9s", part);
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
@@ -95,6 +96,35 @@ static bool check_state(const struct config *config)
 		return refuse("state", &err);
 	say("state", "%s: undamaged, %" PRId64 " users, %" PRId64 " feedbacks", config->state,
 	    facts.n_users, facts.n_events);
+	return true;
+}
+
+static bool check_receipt_key(const struct config *config)
+{
+	struct receipt_key key;
+	char path[PATH_MAX];
+	enum status status;
+	struct err err;
+
+	if (config->receipt_key != NULL) {
+		status = receipt_key_parse(config->receipt_key, &key, &err);
+		sodium_memzero(&key, sizeof(key));
+		if (status == STATUS_OK) {
+			say("receipts", "signed with the key in MICROD_RECEIPT_KEY");
+			return true;
+		}
+		err_wrap(&err, "MICROD_RECEIPT_KEY");
+		return refuse("receipts", &err);
+	}
+	status = config_receipt_key_path(config, path, &err);
+	if (status == STATUS_OK)
+		status = receipt_key_check(path, &err);
+	if (status == STATUS_NOT_FOUND)
+		say("receipts", "%s: not there, it would be made", path);
+	else if (status == STATUS_OK)
+		say("receipts", "signed with the key in %s", path);
+	else
+		return refuse("receipts", &err);
 	return true;
 }
 
@@ -173,6 +203,7 @@ int check_run(int argc, char **argv)
 	linalg_set_threads(1);
 	good = check_model(&config);
 	good &= check_state(&config);
+	good &= check_receipt_key(&config);
 	good &= check_keys(&config);
 	good &= check_tls(&config);
 	good &= check_address(&config);

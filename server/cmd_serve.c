@@ -57,6 +57,20 @@ static enum status open_tls(struct microd *d, struct err *err)
 	return tls_open(d->config.tls_cert, d->config.tls_key, &d->api.tls, err);
 }
 
+static enum status open_receipt_key(struct microd *d, struct err *err)
+{
+	struct receipt_key *key = &d->api.service.receipt_key;
+	char path[PATH_MAX];
+	enum status status;
+
+	if (d->config.receipt_key != NULL) {
+		status = receipt_key_parse(d->config.receipt_key, key, err);
+		return status == STATUS_OK ? status : err_wrap(err, "MICROD_RECEIPT_KEY");
+	}
+	status = config_receipt_key_path(&d->config, path, err);
+	return status == STATUS_OK ? receipt_key_load(path, randombytes_buf, key, err) : status;
+}
+
 static enum status start_writer(struct microd *d, struct err *err)
 {
 	return writer_start(d->api.service.store, (size_t)d->config.queue,
@@ -70,6 +84,7 @@ static void set_up_api(struct microd *d)
 	service->temperature = d->config.tau;
 	service->drift = d->config.drift;
 	service->keep_inputs = d->config.keep_inputs;
+	service->receipt_age_us = (int64_t)(d->config.receipt_age * 1e6);
 	service->now_us = clock_now_us;
 	service->random_bytes = random_bytes;
 	d->api.max_body = (size_t)d->config.max_body;
@@ -150,6 +165,8 @@ static enum status start(struct microd *d, struct err *err)
 		status = open_tls(d, err);
 	if (status == STATUS_OK)
 		status = open_store(d, err);
+	if (status == STATUS_OK)
+		status = open_receipt_key(d, err);
 	if (status == STATUS_OK)
 		status = start_writer(d, err);
 	if (status == STATUS_OK)

@@ -8,10 +8,11 @@
 #include "server/listener.h"
 #include "server/log.h"
 
-#define AT(field) offsetof(struct config, field)
-#define MiB	  (1024.0 * 1024)
-#define MAX_URL	  2048
-#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+#define AT(field)	   offsetof(struct config, field)
+#define MiB		   (1024.0 * 1024)
+#define RECEIPT_KEY_SUFFIX ".receipt-key"
+#define MAX_URL		   2048
+#define N_OPTIONS	   (sizeof(options) / sizeof(options[0]))
 
 static const struct option_spec options[] = {
     {.name = "model",
@@ -292,6 +293,26 @@ static const struct option_spec options[] = {
      .value_name = "SIZE",
      .help = "Memory for vectors of texts that the encoder has seen lately; 0 is none.",
      .offset = AT(encoder_cache)},
+    {.name = "receipt-key-file",
+     .env = "MICROD_RECEIPT_KEY_FILE",
+     .type = OPTION_STRING,
+     .min = 1,
+     .max = PATH_MAX - 1,
+     .value_name = "FILE",
+     .help = "Secret that signs receipts, 64 hexadecimal digits; made if it is not there. Nodes "
+	     "that share it take each other's receipts. Not given: the state's file with "
+	     ".receipt-key after its name. It may be in MICROD_RECEIPT_KEY instead, in the "
+	     "environment only.",
+     .offset = AT(receipt_key_file)},
+    {.name = "receipt-age",
+     .env = "MICROD_RECEIPT_AGE",
+     .type = OPTION_REAL,
+     .min = 1,
+     .max = 1e9,
+     .default_text = "604800",
+     .value_name = "SECONDS",
+     .help = "Oldest receipt that a feedback may show.",
+     .offset = AT(receipt_age)},
     {.name = "keep-inputs",
      .env = "MICROD_KEEP_INPUTS",
      .type = OPTION_FLAG,
@@ -382,12 +403,27 @@ static enum status check_together(const struct config *config, struct err *err)
 	return status == STATUS_OK ? check_access(config, err) : status;
 }
 
-/* Not an option: the command line of a process is there for everyone to read. */
-static const char *key_of_environment(const char *name)
+enum status config_receipt_key_path(const struct config *config, char path_out[PATH_MAX],
+				    struct err *err)
 {
-	const char *key = getenv(name);
+	bool given = config->receipt_key_file != NULL;
+	int len =
+	    snprintf(path_out, PATH_MAX, "%s%s", given ? config->receipt_key_file : config->state,
+		     given ? "" : RECEIPT_KEY_SUFFIX);
 
-	return key == NULL || key[0] == '\0' ? NULL : key;
+	if (len < PATH_MAX)
+		return STATUS_OK;
+	return err_set(err, STATUS_USAGE,
+		       "the path of the state is too long for a receipt key "
+		       "beside it: want --receipt-key-file FILE");
+}
+
+/* Not an option: the command line of a process is there for everyone to read. */
+static const char *secret_of_environment(const char *name)
+{
+	const char *secret = getenv(name);
+
+	return secret == NULL || secret[0] == '\0' ? NULL : secret;
 }
 
 enum status config_parse(int argc, char **argv, struct config *config_out,
@@ -403,8 +439,9 @@ enum status config_parse(int argc, char **argv, struct config *config_out,
 	if (options_ask_for(argc, argv, "--version"))
 		return STATUS_OK;
 	*action_out = CONFIG_RUN;
-	config_out->api_key = key_of_environment("MICROD_API_KEY");
-	config_out->encoder_key = key_of_environment(ENCODER_KEY_VARIABLE);
+	config_out->api_key = secret_of_environment("MICROD_API_KEY");
+	config_out->receipt_key = secret_of_environment("MICROD_RECEIPT_KEY");
+	config_out->encoder_key = secret_of_environment(ENCODER_KEY_VARIABLE);
 	status = options_parse(options, N_OPTIONS, argc, argv, config_out, NULL, NULL, err);
 	return status == STATUS_OK ? check_together(config_out, err) : status;
 }

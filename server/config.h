@@ -3,6 +3,7 @@
 #ifndef MICRO_SERVER_CONFIG_H
 #define MICRO_SERVER_CONFIG_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,8 +44,11 @@ struct config {
 	const char *encoder_key; /* the key itself; from the environment only; NULL: none */
 	double encoder_timeout;	 /* seconds */
 	int64_t encoder_connections;
-	int64_t encoder_batch; /* texts */
-	int64_t encoder_cache; /* bytes */
+	int64_t encoder_batch;	      /* texts */
+	int64_t encoder_cache;	      /* bytes */
+	const char *receipt_key_file; /* NULL: beside the state */
+	const char *receipt_key;      /* from the environment only; NULL: none */
+	double receipt_age;	      /* seconds */
 	bool keep_inputs;
 	bool no_state_check;
 	int log_level; /* enum log_level */
@@ -69,5 +73,10 @@ bool config_has_keys(const struct config *config);
 
 /* The table of options, for --help. */
 extern const struct help_group config_options;
+
+/** config_receipt_key_path(config, path_out, err): where the key of receipts is. STATUS_USAGE if
+ * the path would be too long. */
+enum status config_receipt_key_path(const struct config *config, char path_out[PATH_MAX],
+				    struct err *err);
 
 #endif

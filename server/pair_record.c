@@ -2,6 +2,7 @@
 #include "server/pair_record.h"
 
 #include <sodium.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/base/base64.h"
@@ -42,15 +43,31 @@ void pair_record_digest(const struct feedback *feedback, unsigned char digest_ou
 	crypto_generichash_init(&state, NULL, 0, STORE_DIGEST_LEN);
 	add_part(&state, INPUT_TEXT, q->context, strlen(q->context));
 	add_input(&state, &q->prompt);
-	add_input(&state, &q->responses[0]);
-	add_input(&state, &q->responses[1]);
+	for (size_t i = 0; i < q->n_responses; i++)
+		add_input(&state, &q->responses[i]);
+	add_part(&state, INPUT_VECTOR, &feedback->strength, sizeof(feedback->strength));
+	crypto_generichash_final(&state, digest_out, STORE_DIGEST_LEN);
+}
+
+void pair_record_digest_choice(const struct feedback *feedback,
+			       unsigned char digest_out[STORE_DIGEST_LEN])
+{
+	const struct receipt_choice *choice = feedback->choice;
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, STORE_DIGEST_LEN);
+	add_part(&state, INPUT_ABSENT, &choice->chosen, sizeof(choice->chosen));
+	add_part(&state, INPUT_ABSENT, choice->rejected,
+		 choice->n_rejected * sizeof(*choice->rejected));
 	add_part(&state, INPUT_VECTOR, &feedback->strength, sizeof(feedback->strength));
 	crypto_generichash_final(&state, digest_out, STORE_DIGEST_LEN);
 }
 
 static void add_key(struct buffer *line, const char *key)
 {
-	buffer_add_string(line, line->len == 0 ? "{" : ",");
+	bool first = line->len == 0 || line->bytes[line->len - 1] == '\n';
+
+	buffer_add_string(line, first ? "{" : ",");
 	buffer_add_quoted(line, key, strlen(key));
 	buffer_add_string(line, ":");
 }
@@ -75,28 +92,39 @@ static void write_input(struct buffer *line, const char *key, const struct input
 	mem_free(base64);
 }
 
-enum status pair_record_line(const struct feedback *feedback, struct arena *arena,
-			     const char **line_out, struct err *err)
+static void write_pair(struct buffer *line, const struct feedback *feedback, size_t rejected)
 {
 	const struct question *q = &feedback->question;
-	struct buffer line = {0};
+
+	write_input(line, "prompt", &q->prompt);
+	write_input(line, "chosen", &q->responses[0]);
+	write_input(line, "rejected", &q->responses[rejected]);
+	add_key(line, "user");
+	buffer_add_quoted(line, feedback->user, strlen(feedback->user));
+	if (*q->context != '\0') {
+		add_key(line, "context");
+		buffer_add_quoted(line, q->context, strlen(q->context));
+	}
+	buffer_add_string(line, "}");
+}
+
+enum status pair_record_lines(const struct feedback *feedback, struct arena *arena,
+			      const char **lines_out, struct err *err)
+{
+	struct buffer lines = {0};
 	enum status status;
 
-	write_input(&line, "prompt", &q->prompt);
-	write_input(&line, "chosen", &q->responses[0]);
-	write_input(&line, "rejected", &q->responses[1]);
-	add_key(&line, "user");
-	buffer_add_quoted(&line, feedback->user, strlen(feedback->user));
-	if (*q->context != '\0') {
-		add_key(&line, "context");
-		buffer_add_quoted(&line, q->context, strlen(q->context));
+	for (size_t i = 1; i < feedback->question.n_responses; i++) {
+		if (i > 1)
+			buffer_add_string(&lines, "\n");
+		write_pair(&lines, feedback, i);
 	}
-	buffer_add(&line, "}", sizeof("}"));
-	status = buffer_status(&line, "the kept pair", err);
+	buffer_add(&lines, "", 1);
+	status = buffer_status(&lines, "the kept pairs", err);
 	if (status != STATUS_OK) {
-		buffer_free(&line);
+		buffer_free(&lines);
 		return status;
 	}
-	*line_out = arena_adopt(arena, line.bytes);
-	return *line_out == NULL ? err_no_memory(err, "the kept pair") : STATUS_OK;
+	*lines_out = arena_adopt(arena, lines.bytes);
+	return *lines_out == NULL ? err_no_memory(err, "the kept pairs") : STATUS_OK;
 }

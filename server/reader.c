@@ -152,6 +152,63 @@ enum status reader_number(const struct reader *reader, const struct node *object
 			    "%g, want 0 to %g (the limit of %s)", *out, max, option);
 }
 
+enum status reader_flag(const struct reader *reader, const struct node *object, const char *field,
+			bool *out)
+{
+	const struct node *node = reader_find(object, field);
+
+	if (node == NULL)
+		return STATUS_OK;
+	if (node->kind != NODE_BOOL)
+		return reader_wrong_type(reader, node, "true or false");
+	*out = node->truth;
+	return STATUS_OK;
+}
+
+static bool to_index(double x, size_t *out)
+{
+	if (!(x >= 0 && x <= INDEX_MAX))
+		return false;
+	*out = (size_t)x;
+	return (double)*out == x;
+}
+
+static enum status no_index(const struct reader *reader, const struct node *node, double x)
+{
+	return reader_fault(reader, node, STATUS_INVALID_VALUE,
+			    "%g, want the number of a response: 0 is the first", x);
+}
+
+enum status reader_index(const struct reader *reader, const struct node *node, size_t *out)
+{
+	if (node->kind != NODE_NUMBER)
+		return reader_wrong_type(reader, node, "the number of a response");
+	return to_index(node->number, out) ? STATUS_OK : no_index(reader, node, node->number);
+}
+
+enum status reader_indices(const struct reader *reader, const struct node *node, const size_t **out,
+			   size_t *n_out)
+{
+	size_t *indices;
+
+	if (node->kind != NODE_NUMBER && node->kind != NODE_FLOATS)
+		return reader_wrong_type(reader, node,
+					 "the number of a response, or an array of them");
+	*n_out = node->kind == NODE_NUMBER ? 1 : node->n;
+	indices = arena_array(reader->arena, *n_out, sizeof(*indices));
+	*out = indices;
+	if (indices == NULL)
+		return err_no_memory(reader->err, "the request");
+	if (node->kind == NODE_NUMBER)
+		return reader_index(reader, node, indices);
+	/* float32 has every whole number up to 2^24 */
+	for (size_t i = 0; i < *n_out; i++) {
+		if (!to_index((double)node->floats[i], &indices[i]))
+			return no_index(reader, node, (double)node->floats[i]);
+	}
+	return STATUS_OK;
+}
+
 enum status reader_array(const struct reader *reader, const struct node *node, size_t max,
 			 const char *option, const char *want)
 {

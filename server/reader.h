@@ -7,6 +7,7 @@
 #ifndef MICRO_SERVER_READER_H
 #define MICRO_SERVER_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/base/arena.h"
@@ -14,6 +15,8 @@
 #include "core/encode/encoder.h"
 #include "core/encode/features.h"
 #include "core/json/node.h"
+
+#define INDEX_MAX 1000000 /* more responses than an item may have */
 
 struct reader {
 	const struct node *root; /* of the body; faults are told from here */
@@ -61,6 +64,18 @@ enum status reader_name(const struct reader *reader, const struct node *object, 
  * the limit of that option; *out is left alone if it is missing. */
 enum status reader_number(const struct reader *reader, const struct node *object, const char *field,
 			  double max, const char *option, double *out);
+
+/** reader_flag(reader, object, field, out): an optional true or false; *out is left alone if it
+ * is missing. */
+enum status reader_flag(const struct reader *reader, const struct node *object, const char *field,
+			bool *out);
+
+/** reader_index(reader, node, out): a whole number from 0 to INDEX_MAX. */
+enum status reader_index(const struct reader *reader, const struct node *node, size_t *out);
+
+/** reader_indices(reader, node, out, n_out): one of them, or an array of 1 or more. */
+enum status reader_indices(const struct reader *reader, const struct node *node, const size_t **out,
+			   size_t *n_out);
 
 /** reader_array(reader, node, max, option, want): an array of 1 to max elements, the limit of
  * that option, which are what want says; none is a number. */

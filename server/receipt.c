@@ -2,7 +2,6 @@
 #include "server/receipt.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "server/store.h"
@@ -296,4 +295,9 @@ void receipt_event_id(const struct receipt *receipt, char id_out[RECEIPT_ID_LEN 
 	memcpy(id_out, ID_PREFIX, sizeof(ID_PREFIX) - 1);
 	sodium_bin2hex(id_out + sizeof(ID_PREFIX) - 1, 2 * RECEIPT_NONCE_LEN + 1, receipt->nonce,
 		       RECEIPT_NONCE_LEN);
+}
+
+bool receipt_is_event_id(const char *id)
+{
+	return strncmp(id, ID_PREFIX, sizeof(ID_PREFIX) - 1) == 0;
 }

@@ -15,6 +15,7 @@
 #ifndef MICRO_SERVER_RECEIPT_H
 #define MICRO_SERVER_RECEIPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -73,5 +74,8 @@ enum status receipt_check(const struct receipt *receipt, int64_t now_us, int64_t
 
 /** receipt_event_id(receipt, id_out): the id under which its feedback counts once. */
 void receipt_event_id(const struct receipt *receipt, char id_out[RECEIPT_ID_LEN + 1]);
+
+/** receipt_is_event_id(id): is it the id of a receipt's feedback? Clients may not choose one. */
+bool receipt_is_event_id(const char *id);
 
 #endif

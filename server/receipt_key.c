@@ -92,23 +92,40 @@ static enum status read_key(int fd, struct receipt_key *key_out, struct err *err
 	return err->code = STATUS_BAD_FILE;
 }
 
+/* STATUS_NOT_FOUND if there is no such file. */
+static enum status load(const char *path, struct receipt_key *key_out, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	enum status status;
+
+	if (fd < 0)
+		return err_errno(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "open");
+	status = read_key(fd, key_out, err);
+	close(fd);
+	return status;
+}
+
 enum status receipt_key_load(const char *path, random_bytes_fn *random_bytes,
 			     struct receipt_key *key_out, struct err *err)
 {
 	enum status status = STATUS_OK;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 && errno == ENOENT) {
+	/* a file that is not there is no fault, and leaves no trace in err */
+	if (access(path, F_OK) != 0 && errno == ENOENT)
 		status = make(path, random_bytes, err);
-		if (status == STATUS_OK)
-			fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	if (status == STATUS_OK && fd < 0)
-		status = err_errno(err, STATUS_IO, "open");
 	if (status == STATUS_OK)
-		status = read_key(fd, key_out, err);
-	if (fd >= 0)
-		close(fd);
+		status = load(path, key_out, err);
+	if (status != STATUS_OK)
+		err_wrap(err, "receipt key %s", path);
+	return status;
+}
+
+enum status receipt_key_check(const char *path, struct err *err)
+{
+	struct receipt_key key;
+	enum status status = load(path, &key, err);
+
+	sodium_memzero(&key, sizeof(key));
 	if (status != STATUS_OK)
 		err_wrap(err, "receipt key %s", path);
 	return status;

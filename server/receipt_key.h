@@ -28,4 +28,7 @@ enum status receipt_key_parse(const char *text, struct receipt_key *key_out, str
 enum status receipt_key_load(const char *path, random_bytes_fn *random_bytes,
 			     struct receipt_key *key_out, struct err *err);
 
+/** receipt_key_check(path, err): as receipt_key_load(), but nothing is made: STATUS_NOT_FOUND. */
+enum status receipt_key_check(const char *path, struct err *err);
+
 #endif

@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "core/math/logmath.h"
-#include "core/model/hedge.h"
 #include "core/model/mixture.h"
-#include "server/pair_record.h"
+#include "server/receipt.h"
 
 /* Work space of a request, for one item at a time. */
 struct scratch {
@@ -49,7 +48,7 @@ static enum status weigh(const struct service *service, const struct served_mode
 	if (status != STATUS_OK)
 		return status;
 	memset(scratch->bias, 0, n_heads * sizeof(double));
-	if (item->user != NULL) {
+	if (item->user != NULL && !item->impersonal) {
 		status = store_read_state(service->store, item->user, item->question.context,
 					  model->id, n_heads, scratch->bias, &item->updates, err);
 		if (status != STATUS_OK)
@@ -83,6 +82,25 @@ static enum status check_item(const struct score_item *item, struct err *err)
 	return err_set(err, STATUS_INTERNAL, "a reward or weight is not finite");
 }
 
+static enum status make_receipt(const struct service *service, const struct model *model,
+				const struct scratch *scratch, struct score_item *item,
+				struct arena *arena, struct err *err)
+{
+	struct receipt receipt = {
+	    .user = item->user,
+	    .context = item->question.context,
+	    .model_id = model->id,
+	    .issued_us = service->now_us(),
+	    .n_responses = item->question.n_responses,
+	    .n_heads = model->heads.n_heads,
+	    .logits = scratch->logits,
+	    .reward = scratch->reward,
+	};
+
+	service->random_bytes(receipt.nonce, sizeof(receipt.nonce));
+	return receipt_seal(&receipt, &service->receipt_key, arena, &item->receipt, err);
+}
+
 static enum status score_item(const struct service *service, const struct served_model *served,
 			      struct score_item *item, struct scratch *scratch, struct arena *arena,
 			      struct err *err)
@@ -103,7 +121,10 @@ static enum status score_item(const struct service *service, const struct served
 	if (status != STATUS_OK)
 		return status;
 	mix(&served->model, scratch, item);
-	return check_item(item, err);
+	status = check_item(item, err);
+	if (status != STATUS_OK || !item->wants_receipt)
+		return status;
+	return make_receipt(service, &served->model, scratch, item, arena, err);
 }
 
 enum status service_score(const struct service *service, const struct served_model *served,
@@ -121,89 +142,6 @@ enum status service_score(const struct service *service, const struct served_mod
 	for (size_t i = 0; i < request->n_items && status == STATUS_OK; i++)
 		status = score_item(service, served, &request->items[i], &scratch, arena, err);
 	return status;
-}
-
-static enum status make_event_id(const struct service *service, struct feedback *feedback,
-				 struct arena *arena, struct err *err)
-{
-	char uuid[UUID_LEN + 1];
-
-	if (feedback->event_id != NULL)
-		return STATUS_OK;
-	identifier_uuid(service->random_bytes, uuid);
-	feedback->event_id = arena_string(arena, uuid, UUID_LEN);
-	return feedback->event_id == NULL ? err_no_memory(err, "an event id") : STATUS_OK;
-}
-
-/* L_k of both responses and g of the prompt, in the arena: the store reads them later. */
-static enum status judge_pair(const struct served_model *served, const struct feedback *feedback,
-			      struct arena *arena, struct store_feedback *step, struct err *err)
-{
-	size_t n_heads = served->model.heads.n_heads;
-	struct scratch scratch;
-	enum status status = scratch_init(&scratch, &served->model, 2, arena, err);
-
-	if (status == STATUS_OK)
-		status = judge_rewards(served, &feedback->question, scratch.reward, err);
-	if (status == STATUS_OK)
-		status =
-		    judge_logits(served, &feedback->question, scratch.first, scratch.logits, err);
-	if (status != STATUS_OK)
-		return status;
-	double *loss = arena_array(arena, n_heads, sizeof(*loss));
-	step->weights_out = arena_array(arena, HEADS_MAX, sizeof(*step->weights_out));
-	if (loss == NULL || step->weights_out == NULL)
-		return err_no_memory(err, "feedback");
-	hedge_losses(scratch.reward, scratch.reward + n_heads, n_heads, loss);
-	step->loss = loss;
-	step->logits = scratch.logits;
-	return STATUS_OK;
-}
-
-enum status service_prepare_feedback(const struct service *service,
-				     const struct served_model *served, struct feedback *feedback,
-				     struct arena *arena, struct store_op *op_out, struct err *err)
-{
-	const struct model *model = &served->model;
-	struct store_feedback *step = &op_out->feedback;
-	enum status status = judge_check(served, &feedback->question, err);
-
-	if (status == STATUS_OK)
-		status = make_event_id(service, feedback, arena, err);
-	if (status != STATUS_OK)
-		return status;
-	*op_out = (struct store_op){
-	    .kind = STORE_FEEDBACK,
-	    .feedback = {.user = feedback->user,
-			 .context = feedback->question.context,
-			 .event_id = feedback->event_id,
-			 .model_id = model->id,
-			 .time_us = service->now_us(),
-			 .n_heads = model->heads.n_heads,
-			 .temperature = service->temperature,
-			 .strength = feedback->strength,
-			 .drift = service->drift,
-			 .mask = model->mask},
-	};
-	pair_record_digest(feedback, step->digest);
-	status = judge_pair(served, feedback, arena, step, err);
-	if (status == STATUS_OK && service->keep_inputs)
-		status = pair_record_line(feedback, arena, &step->input, err);
-	return status;
-}
-
-enum status service_check_write(const struct store_op *op, struct err *err)
-{
-	if (op->err.code != STATUS_OK) {
-		*err = op->err;
-		if (err->code == STATUS_EVENT_ID_REUSED)
-			snprintf(err->param, sizeof(err->param), "/id");
-		return err->code;
-	}
-	if (op->kind == STORE_FEEDBACK &&
-	    !all_finite(op->feedback.weights_out, op->feedback.n_weights_out))
-		return err_set(err, STATUS_INTERNAL, "a weight is not finite");
-	return STATUS_OK;
 }
 
 enum status service_read_user(const struct service *service, const char *user, struct arena *arena,

@@ -18,6 +18,7 @@
 #include "server/identifier.h"
 #include "server/judge.h"
 #include "server/live_model.h"
+#include "server/receipt_key.h"
 #include "server/store.h"
 
 /* Immutable after start; any thread may use it. */
@@ -28,17 +29,22 @@ struct service {
 	bool keep_inputs;   /* keep each pair beside its event */
 	int64_t (*now_us)(void);
 	random_bytes_fn *random_bytes;
+	struct receipt_key receipt_key;
+	int64_t receipt_age_us; /* older receipts are refused */
 };
 
 struct score_item {
 	const char *user; /* NULL: nobody, the router alone */
 	struct question question;
+	bool wants_receipt; /* of a user who is named */
+	bool impersonal;    /* score as if the user were not known */
 	/* the answer */
 	double *rewards;   /* [n_responses] */
 	double preference; /* P(first > second), if n_responses is 2 */
 	double *weights;   /* [n_weights] */
 	size_t n_weights;  /* the model's n_heads */
 	uint64_t updates;
+	const char *receipt; /* NULL: none was wanted */
 };
 
 struct score_request {
@@ -47,10 +53,24 @@ struct score_request {
 	bool is_batch; /* came as {"items": [...]} and is answered so */
 };
 
+/* Which of the responses that a receipt is for was chosen, and over which others. */
+struct receipt_choice {
+	struct text token;
+	size_t chosen;
+	const size_t *rejected; /* [n_rejected], at least 1, all different and not chosen */
+	size_t n_rejected;
+};
+
+/*
+ * The chosen response was preferred over each of the rejected ones: one step with the sum of
+ * the pairs' losses. A feedback by receipt has no responses and no event id of its own.
+ */
 struct feedback {
-	const char *user;
+	const char *user;	  /* NULL, with a receipt: whoever it was made for */
 	const char *event_id;	  /* NULL: service_prepare_feedback() makes one */
-	struct question question; /* responses: [2] chosen, rejected */
+	struct question question; /* responses: chosen, then each rejected. With a receipt: only
+				     context, NULL if it is not said */
+	const struct receipt_choice *choice; /* NULL: no receipt */
 	double strength;
 };
 
@@ -67,14 +87,17 @@ enum status service_score(const struct service *service, const struct served_mod
 
 /**
  * service_prepare_feedback(service, served, feedback, arena, op_out, err): the
- * step for the writer; everything in op_out lives in arena, feedback and served.
+ * step for the writer; everything in op_out lives in arena, feedback and served. Of a receipt:
+ * the errors of receipt_open() and receipt_check(), and STATUS_INVALID_VALUE for a response
+ * that it has not.
  */
 enum status service_prepare_feedback(const struct service *service,
 				     const struct served_model *served, struct feedback *feedback,
 				     struct arena *arena, struct store_op *op_out, struct err *err);
 
 /** service_check_write(op, err): the outcome of what the writer did; STATUS_INTERNAL for
- * weights that are not finite. */
+ * weights that are not finite, STATUS_RECEIPT_REPLAYED if the receipt was used for another
+ * choice before. */
 enum status service_check_write(const struct store_op *op, struct err *err);
 
 /** service_read_user(service, user, arena, view_out, err): STATUS_NOT_FOUND if unknown;

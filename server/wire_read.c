@@ -4,15 +4,19 @@
 #include <string.h>
 
 #include "server/reader.h"
+#include "server/receipt.h"
 
 #define WANT_INPUT "a text or {\"embedding\": ...}"
 #define WANT_ITEM  "an object"
 
 /* The fields that an object may have, NULL-terminated. */
 static const char *const batch_fields[] = {"items", NULL};
-static const char *const item_fields[] = {"user", "context", "prompt", "responses", NULL};
+static const char *const item_fields[] = {"user",    "context",	    "prompt", "responses",
+					  "receipt", "personalize", NULL};
 static const char *const feedback_fields[] = {"user",	  "context", "prompt",	 "chosen",
 					      "rejected", "id",	     "strength", NULL};
+static const char *const choice_fields[] = {"receipt",	"user",	    "context", "chosen",
+					    "rejected", "strength", NULL};
 
 static enum status no_memory(const struct reader *reader)
 {
@@ -86,11 +90,20 @@ static enum status read_item(const struct reader *reader, const struct wire_limi
 			     const struct node *object, size_t item, struct score_item *out)
 {
 	enum status status = reader_object(reader, object, item_fields);
+	bool personalize = true;
 
 	if (status == STATUS_OK)
 		status = read_person(reader, limits, object, item, &out->user, &out->question);
 	if (status == STATUS_OK)
 		status = read_responses(reader, limits, object, item, &out->question);
+	if (status == STATUS_OK)
+		status = reader_flag(reader, object, "receipt", &out->wants_receipt);
+	if (status == STATUS_OK)
+		status = reader_flag(reader, object, "personalize", &personalize);
+	out->impersonal = !personalize;
+	if (status == STATUS_OK && out->wants_receipt && out->user == NULL)
+		return reader_fault(reader, node_find(object, "receipt"), STATUS_MISSING_FIELD,
+				    "a receipt is for a user, want the field \"user\" too");
 	return status;
 }
 
@@ -142,47 +155,146 @@ enum status wire_read_score(const char *body, size_t len, const struct wire_limi
 	return read_item(&reader, limits, reader.root, PLACE_NONE, &request_out->items[0]);
 }
 
-/* The pair, as responses [2]: chosen, rejected. */
-static enum status read_pair(const struct reader *reader, const struct wire_limits *limits,
-			     struct question *question)
+/* The responses that were not chosen: one, or an array. */
+static enum status count_rejected(const struct reader *reader, const struct wire_limits *limits,
+				  const struct node *rejected, size_t *n_out)
 {
-	static const char *const fields[] = {"chosen", "rejected"};
-	enum status status = make_responses(reader, 2, question);
+	*n_out = 1;
+	if (rejected->kind != NODE_ARRAY && rejected->kind != NODE_FLOATS)
+		return STATUS_OK;
+	*n_out = rejected->n;
+	return reader_array(reader, rejected, limits->max_responses - 1, "--max-responses",
+			    WANT_INPUT);
+}
 
-	for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
-		const struct node *node;
+/* As responses: chosen, then each rejected. */
+static enum status read_preference(const struct reader *reader, const struct wire_limits *limits,
+				   struct question *question)
+{
+	struct place place = place_field(PLACE_NONE, "rejected");
+	const struct node *chosen, *rejected;
+	enum status status = reader_require(reader, reader->root, "chosen", &chosen);
+	size_t n;
 
-		status = reader_require(reader, reader->root, fields[i], &node);
-		if (status == STATUS_OK)
-			status =
-			    read_input(reader, limits, node, place_field(PLACE_NONE, fields[i]),
-				       &question->responses[i]);
+	if (status == STATUS_OK)
+		status = reader_require(reader, reader->root, "rejected", &rejected);
+	if (status == STATUS_OK)
+		status = count_rejected(reader, limits, rejected, &n);
+	if (status == STATUS_OK)
+		status = make_responses(reader, 1 + n, question);
+	if (status == STATUS_OK)
+		status = read_input(reader, limits, chosen, place_field(PLACE_NONE, "chosen"),
+				    &question->responses[0]);
+	if (status != STATUS_OK || rejected->kind != NODE_ARRAY)
+		return status == STATUS_OK
+			   ? read_input(reader, limits, rejected, place, &question->responses[1])
+			   : status;
+	rejected = node_first(rejected);
+	for (size_t i = 0; i < n && status == STATUS_OK; i++) {
+		place.index = i;
+		status = read_input(reader, limits, rejected, place, &question->responses[1 + i]);
+		rejected = node_next(rejected);
 	}
 	return status;
+}
+
+static enum status read_pair(const struct reader *reader, const struct wire_limits *limits,
+			     struct feedback *out)
+{
+	const struct node *root = reader->root, *user;
+	enum status status = reader_object(reader, root, feedback_fields);
+
+	if (status == STATUS_OK)
+		status = reader_require(reader, root, "user", &user);
+	if (status == STATUS_OK)
+		status = read_person(reader, limits, root, PLACE_NONE, &out->user, &out->question);
+	if (status == STATUS_OK)
+		status = read_preference(reader, limits, &out->question);
+	if (status == STATUS_OK)
+		status = reader_name(reader, root, "id", 1, &out->event_id);
+	if (status != STATUS_OK || out->event_id == NULL || !receipt_is_event_id(out->event_id))
+		return status;
+	return reader_fault(reader, node_find(root, "id"), STATUS_INVALID_VALUE,
+			    "ids that begin like this are those of receipts, want another");
+}
+
+/* Each response at most once; the chosen one is not among the rejected. */
+static enum status check_choice(const struct reader *reader, const struct node *rejected,
+				const struct receipt_choice *choice)
+{
+	for (size_t i = 0; i < choice->n_rejected; i++) {
+		bool twice = choice->rejected[i] == choice->chosen;
+
+		for (size_t j = 0; j < i && !twice; j++)
+			twice = choice->rejected[i] == choice->rejected[j];
+		if (twice)
+			return reader_fault(reader, rejected, STATUS_INVALID_VALUE,
+					    "response %zu is there twice, want different ones",
+					    choice->rejected[i]);
+	}
+	return STATUS_OK;
+}
+
+static enum status read_indices(const struct reader *reader, const struct wire_limits *limits,
+				struct receipt_choice *choice)
+{
+	const struct node *chosen, *rejected;
+	enum status status = reader_require(reader, reader->root, "chosen", &chosen);
+
+	if (status == STATUS_OK)
+		status = reader_index(reader, chosen, &choice->chosen);
+	if (status == STATUS_OK)
+		status = reader_require(reader, reader->root, "rejected", &rejected);
+	if (status == STATUS_OK)
+		status = reader_indices(reader, rejected, &choice->rejected, &choice->n_rejected);
+	if (status != STATUS_OK)
+		return status;
+	if (choice->n_rejected >= limits->max_responses)
+		return reader_fault(reader, rejected, STATUS_INVALID_VALUE,
+				    "%zu elements, want fewer than %zu (the limit of "
+				    "--max-responses)",
+				    choice->n_rejected, limits->max_responses);
+	return check_choice(reader, rejected, choice);
+}
+
+static enum status read_choice(const struct reader *reader, const struct wire_limits *limits,
+			       const struct node *token, struct feedback *out)
+{
+	struct receipt_choice *choice = arena_array(reader->arena, 1, sizeof(*choice));
+	const struct node *root = reader->root;
+	enum status status;
+
+	if (choice == NULL)
+		return no_memory(reader);
+	out->choice = choice;
+	status = reader_object(reader, root, choice_fields);
+	if (status == STATUS_OK && token->kind != NODE_STRING)
+		status = reader_wrong_type(reader, token, "a string");
+	if (status != STATUS_OK)
+		return status;
+	choice->token = reader_text(token);
+	status = reader_name(reader, root, "user", 1, &out->user);
+	if (status == STATUS_OK)
+		status = reader_name(reader, root, "context", 0, &out->question.context);
+	return status == STATUS_OK ? read_indices(reader, limits, choice) : status;
 }
 
 enum status wire_read_feedback(const char *body, size_t len, const struct wire_limits *limits,
 			       struct arena *arena, struct feedback *feedback_out, struct err *err)
 {
-	struct feedback *out = feedback_out;
-	const struct node *user;
+	const struct node *token = NULL;
 	struct reader reader;
 	enum status status = reader_open(&reader, body, len, arena, err);
 
-	*out = (struct feedback){.strength = 1};
-	if (status == STATUS_OK)
-		status = reader_object(&reader, reader.root, feedback_fields);
-	if (status == STATUS_OK)
-		status = reader_require(&reader, reader.root, "user", &user);
-	if (status == STATUS_OK)
-		status = read_person(&reader, limits, reader.root, PLACE_NONE, &out->user,
-				     &out->question);
-	if (status == STATUS_OK)
-		status = read_pair(&reader, limits, &out->question);
-	if (status == STATUS_OK)
-		status = reader_name(&reader, reader.root, "id", 1, &out->event_id);
+	*feedback_out = (struct feedback){.strength = 1};
+	if (status != STATUS_OK)
+		return status;
+	if (reader.root->kind == NODE_OBJECT)
+		token = reader_find(reader.root, "receipt");
+	status = token == NULL ? read_pair(&reader, limits, feedback_out)
+			       : read_choice(&reader, limits, token, feedback_out);
 	if (status != STATUS_OK)
 		return status;
 	return reader_number(&reader, reader.root, "strength", limits->max_strength,
-			     "--max-strength", &out->strength);
+			     "--max-strength", &feedback_out->strength);
 }

@@ -42,6 +42,8 @@ static void add_item(struct buffer *out, const struct score_item *item)
 	}
 	add_numbers(out, ",\"weights\":", item->weights, item->n_weights);
 	add_count(out, ",\"updates\":", item->updates);
+	if (item->receipt != NULL)
+		add_text(out, ",\"receipt\":", item->receipt);
 }
 
 void wire_write_scores(struct buffer *out, const char *model_id,

@@ -77,6 +77,11 @@ def check_max_items(limit, _schema):
     return lambda value: not isinstance(value, list) or len(value) <= limit
 
 
+def check_unique_items(wanted, _schema):
+    return lambda value: not wanted or not isinstance(value, list) or not any(
+        same(a, b) for i, a in enumerate(value) for b in value[:i])
+
+
 def check_items(schema, _schema):
     check = compile_schema(schema)
     return lambda value: not isinstance(value, list) or all(map(check, value))
@@ -119,7 +124,7 @@ KEYWORDS = {
     "type": check_type, "enum": check_enum, "const": check_const, "minimum": check_minimum,
     "maximum": check_maximum, "pattern": check_pattern, "minLength": check_min_length,
     "maxLength": check_max_length, "minItems": check_min_items, "maxItems": check_max_items,
-    "items": check_items, "required": check_required, "properties": check_properties,
+    "uniqueItems": check_unique_items, "items": check_items, "required": check_required, "properties": check_properties,
     "additionalProperties": check_additional, "allOf": check_all, "anyOf": check_any,
     "oneOf": check_one}
 

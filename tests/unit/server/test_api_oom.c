@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "server/api.h"
 #include "server/log.h"
+#include "server/receipt.h"
 #include "tests/unit/mem_failing.h"
 #include "tests/unit/server/served_fixture.h"
 #include "tests/unit/unit.h"
@@ -64,14 +66,42 @@ static void assert_json(const struct exchange *exchange, long n)
 	json_decref(json);
 }
 
+/* A feedback by a receipt that the service made. */
+static const char *choice_body(struct arena *arena)
+{
+	static const float numbers[2 * SERVED_HEADS] = {1, 0, 0.5f};
+	static char body[2048];
+	struct served_model *served = live_model_acquire(api.live);
+	const struct receipt receipt = {
+	    .user = "ada",
+	    .context = "",
+	    .model_id = served->model.id,
+	    .issued_us = SERVED_TIME_US,
+	    .n_responses = 2,
+	    .n_heads = SERVED_HEADS,
+	    .logits = numbers,
+	    .reward = numbers,
+	};
+	const char *token;
+
+	ck_assert_int_eq(receipt_seal(&receipt, &api.service.receipt_key, arena, &token, NULL),
+			 STATUS_OK);
+	snprintf(body, sizeof(body), "{\"receipt\":\"%s\",\"chosen\":0,\"rejected\":[1]}", token);
+	live_model_release(api.live, served);
+	return body;
+}
+
 /* Without memory every route still answers, in JSON: 503, and 200 once there is enough. */
 START_TEST(every_failed_allocation_is_answered)
 {
-	static const struct {
+	struct arena arena = {0};
+	const struct {
 		const char *method, *route, *body;
 	} cases[] = {
 	    {"POST", "/score", "{\"user\":\"ada\",\"responses\":[" V "]}"},
 	    {"POST", "/feedback", "{\"user\":\"ada\",\"chosen\":" V ",\"rejected\":" V "}"},
+	    {"POST", "/score", "{\"user\":\"ada\",\"receipt\":true,\"responses\":[" V "]}"},
+	    {"POST", "/feedback", choice_body(&arena)},
 	    {"GET", "/users/ada", ""},
 	    {"DELETE", "/users/ada", ""},
 	    {"GET", "/model", ""},
@@ -93,6 +123,7 @@ START_TEST(every_failed_allocation_is_answered)
 			api_close(&api, &exchange);
 		}
 	}
+	arena_free(&arena);
 	ck_assert_int_eq(atomic_load(&api.metrics.in_flight), 0);
 }
 END_TEST

@@ -23,6 +23,8 @@ START_TEST(digest_tells_different_feedbacks_apart)
 	struct input ab[] = {input_text("a", "chosen"), input_text("b", "rejected")};
 	struct input ba[] = {input_text("b", "chosen"), input_text("a", "rejected")};
 	struct input shifted[] = {input_text("ab", "chosen"), input_text("", "rejected")};
+	struct input abc[] = {input_text("a", "chosen"), input_text("b", "rejected"),
+			      input_text("c", "rejected")};
 	struct input vectors[] = {input_vector(vector_a, "chosen"), input_text("b", "rejected")};
 	const struct {
 		struct question question;
@@ -31,6 +33,7 @@ START_TEST(digest_tells_different_feedbacks_apart)
 	    {{"", input_text("p", "prompt"), ab, 2}, 1},
 	    {{"", input_text("p", "prompt"), ab, 2}, 2},
 	    {{"", input_text("p", "prompt"), ba, 2}, 1},
+	    {{"", input_text("p", "prompt"), abc, 3}, 1},
 	    {{"", input_text("p", "prompt"), shifted, 2}, 1},
 	    {{"", input_text("p", "prompt"), vectors, 2}, 1},
 	    {{"c", input_text("p", "prompt"), ab, 2}, 1},
@@ -54,12 +57,57 @@ START_TEST(digest_tells_different_feedbacks_apart)
 }
 END_TEST
 
+static void digest_of_choice(size_t chosen, const size_t *rejected, size_t n, double strength,
+			     unsigned char *digest)
+{
+	const struct receipt_choice choice = {{"t", 1}, chosen, rejected, n};
+	const struct feedback feedback = {.choice = &choice, .strength = strength};
+
+	pair_record_digest_choice(&feedback, digest);
+}
+
+START_TEST(digest_tells_different_choices_apart)
+{
+	static const size_t one[] = {1}, two[] = {1, 2}, turned[] = {2, 1};
+	unsigned char digest[5][STORE_DIGEST_LEN];
+
+	digest_of_choice(0, one, 1, 1, digest[0]);
+	digest_of_choice(0, two, 2, 1, digest[1]);
+	digest_of_choice(0, turned, 2, 1, digest[2]);
+	digest_of_choice(3, one, 1, 1, digest[3]);
+	digest_of_choice(0, one, 1, 2, digest[4]);
+	for (size_t i = 0; i < LENGTH(digest); i++) {
+		for (size_t j = 0; j < i; j++)
+			ck_assert_mem_ne(digest[i], digest[j], STORE_DIGEST_LEN);
+	}
+}
+END_TEST
+
+START_TEST(each_rejected_response_is_a_line_of_its_own)
+{
+	struct input abc[] = {input_text("a", "chosen"), input_text("b\n", "rejected"),
+			      input_text("c", "rejected")};
+	const struct feedback feedback = {
+	    .user = "u", .question = {"", input_text("p", "prompt"), abc, 3}, .strength = 1};
+	struct arena arena = {0};
+	const char *lines;
+
+	ck_assert_int_eq(pair_record_lines(&feedback, &arena, &lines, NULL), STATUS_OK);
+	ck_assert_str_eq(
+	    lines, "{\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\\n\",\"user\":\"u\"}\n"
+		   "{\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"c\",\"user\":\"u\"}");
+	arena_free(&arena);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("pair_record");
 	TCase *digest = tcase_create("pair_record_digest");
 
 	tcase_add_test(digest, digest_tells_different_feedbacks_apart);
+	tcase_add_test(digest, digest_tells_different_choices_apart);
+	tcase_add_test(digest, each_rejected_response_is_a_line_of_its_own);
 	suite_add_tcase(suite, digest);
 	return unit_run(suite);
 }

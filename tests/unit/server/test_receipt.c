@@ -241,9 +241,13 @@ static void write_key_file(const char *text, mode_t mode)
 START_TEST(key_file_is_made_once_for_its_owner_only)
 {
 	struct receipt_key first, again;
+	struct err err = {0};
 	struct stat file;
 
-	ck_assert_int_eq(receipt_key_load(path, count_up, &first, NULL), STATUS_OK);
+	ck_assert_int_eq(receipt_key_check(path, NULL), STATUS_NOT_FOUND);
+	ck_assert_int_eq(receipt_key_load(path, count_up, &first, &err), STATUS_OK);
+	ck_assert_int_eq(err.code, STATUS_OK);
+	ck_assert_int_eq(receipt_key_check(path, NULL), STATUS_OK);
 	ck_assert_int_eq(stat(path, &file), 0);
 	ck_assert_int_eq(file.st_mode & ALLPERMS, 0600);
 	for (size_t i = 0; i < sizeof(first.bytes); i++)

@@ -155,6 +155,54 @@ START_TEST(feedback_has_defaults)
 }
 END_TEST
 
+START_TEST(receipt_is_asked_for_by_item)
+{
+	struct score_request request;
+
+	must_read_score("{\"items\":[{\"user\":\"u\",\"responses\":[\"a\"],\"receipt\":true},"
+			"{\"responses\":[\"a\"],\"receipt\":false,\"personalize\":false}]}",
+			&request);
+	ck_assert(request.items[0].wants_receipt && !request.items[0].impersonal);
+	ck_assert(!request.items[1].wants_receipt && request.items[1].impersonal);
+}
+END_TEST
+
+START_TEST(choice_by_receipt_is_read)
+{
+	struct feedback feedback;
+
+	must_read_feedback("{\"receipt\":\"token\",\"chosen\":2,\"rejected\":0,\"user\":\"u\"}",
+			   &feedback);
+	ck_assert_str_eq(feedback.user, "u");
+	ck_assert_ptr_null(feedback.question.context);
+	ck_assert_ptr_null(feedback.event_id);
+	ck_assert_uint_eq(feedback.choice->token.len, strlen("token"));
+	ck_assert_mem_eq(feedback.choice->token.bytes, "token", strlen("token"));
+	ck_assert_uint_eq(feedback.choice->chosen, 2);
+	ck_assert_uint_eq(feedback.choice->n_rejected, 1);
+	ck_assert_uint_eq(feedback.choice->rejected[0], 0);
+	must_read_feedback("{\"receipt\":\"token\",\"chosen\":0,\"rejected\":[1],"
+			   "\"context\":\"\",\"strength\":0.5}",
+			   &feedback);
+	ck_assert_ptr_null(feedback.user);
+	ck_assert_str_eq(feedback.question.context, "");
+	ck_assert_double_eq(feedback.strength, 0.5);
+	ck_assert_uint_eq(feedback.choice->rejected[0], 1);
+}
+END_TEST
+
+START_TEST(one_may_be_chosen_over_each_of_an_array)
+{
+	struct feedback feedback;
+
+	must_read_feedback("{\"user\":\"u\",\"chosen\":\"a\",\"rejected\":[\"b\"]}", &feedback);
+	ck_assert_ptr_null(feedback.choice);
+	ck_assert_uint_eq(feedback.question.n_responses, 2);
+	assert_text(&feedback.question.responses[1], "b");
+	ck_assert_uint_eq(feedback.question.responses[1].place.index, 0);
+}
+END_TEST
+
 /* ---- what is wrong ---- */
 
 struct fault {
@@ -271,7 +319,31 @@ static const struct fault feedback_faults[] = {
     {"{" PAIR ",\"strength\":10.5}", STATUS_INVALID_VALUE, "/strength", "10.5, want 0 to 10"},
     {"{" PAIR ",\"responses\":[]}", STATUS_UNKNOWN_FIELD, "/responses",
      "known are: user, context, prompt, chosen, rejected, id, strength"},
-    {"{" PAIR ",\"receipt\":\"x\"}", STATUS_UNKNOWN_FIELD, "/receipt", "unknown field"},
+    {"{" PAIR ",\"receipt_\":\"x\"}", STATUS_UNKNOWN_FIELD, "/receipt_", "unknown field"},
+    {"{" PAIR ",\"id\":\"receipt-1\"}", STATUS_INVALID_VALUE, "/id", "want another"},
+    {"{\"user\":\"u\",\"chosen\":\"a\",\"rejected\":[]}", STATUS_INVALID_VALUE, "/rejected",
+     "0 elements, want 1 to 3"},
+    {"{\"user\":\"u\",\"chosen\":\"a\",\"rejected\":[1]}", STATUS_INVALID_TYPE, "/rejected/0",
+     "got a number"},
+    {"{\"user\":\"u\",\"chosen\":\"a\",\"rejected\":[null]}", STATUS_INVALID_TYPE, "/rejected/0",
+     "got null"},
+    {"{\"receipt\":1,\"chosen\":0,\"rejected\":1}", STATUS_INVALID_TYPE, "/receipt", "a string"},
+    {"{\"receipt\":\"r\",\"chosen\":\"a\",\"rejected\":1}", STATUS_INVALID_TYPE, "/chosen",
+     "want the number of a response"},
+    {"{\"receipt\":\"r\",\"rejected\":1}", STATUS_MISSING_FIELD, "/chosen", "required"},
+    {"{\"receipt\":\"r\",\"chosen\":0}", STATUS_MISSING_FIELD, "/rejected", "required"},
+    {"{\"receipt\":\"r\",\"chosen\":0.5,\"rejected\":1}", STATUS_INVALID_VALUE, "/chosen", "0.5"},
+    {"{\"receipt\":\"r\",\"chosen\":-1,\"rejected\":1}", STATUS_INVALID_VALUE, "/chosen", "-1"},
+    {"{\"receipt\":\"r\",\"chosen\":1e9,\"rejected\":1}", STATUS_INVALID_VALUE, "/chosen", "1e+09"},
+    {"{\"receipt\":\"r\",\"chosen\":1,\"rejected\":1}", STATUS_INVALID_VALUE, "/rejected", "twice"},
+    {"{\"receipt\":\"r\",\"chosen\":1,\"rejected\":\"b\"}", STATUS_INVALID_TYPE, "/rejected",
+     "or an array of them"},
+    {"{\"receipt\":\"r\",\"chosen\":1,\"rejected\":[0,2,3,4]}", STATUS_INVALID_VALUE, "/rejected",
+     "4 elements, want fewer than 4 (the limit of --max-responses)"},
+    {"{\"receipt\":\"r\",\"chosen\":1,\"rejected\":0,\"id\":\"e\"}", STATUS_UNKNOWN_FIELD, "/id",
+     "known are: receipt, user, context, chosen, rejected, strength"},
+    {"{\"receipt\":\"r\",\"chosen\":1,\"rejected\":0,\"strength\":11}", STATUS_INVALID_VALUE,
+     "/strength", "11, want 0 to 10"},
 };
 
 static void assert_fault(const struct fault *want, enum status got, const struct err *err)
@@ -393,6 +465,9 @@ int main(void)
 	tcase_add_test(right, integers_of_any_length_are_numbers);
 	tcase_add_test(right, feedback_with_everything_is_read);
 	tcase_add_test(right, feedback_has_defaults);
+	tcase_add_test(right, receipt_is_asked_for_by_item);
+	tcase_add_test(right, choice_by_receipt_is_read);
+	tcase_add_test(right, one_may_be_chosen_over_each_of_an_array);
 	suite_add_tcase(suite, right);
 	tcase_add_test(wrong, malformed_body_is_refused_with_line_and_column);
 	tcase_add_test(wrong, score_with_wrong_content_is_refused_with_its_place);
