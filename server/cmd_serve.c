@@ -5,6 +5,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/math/linalg.h"
+#include "server/anteroom.h"
 #include "server/api.h"
 #include "server/clock.h"
 #include "server/command.h"
@@ -12,10 +13,16 @@
 #include "server/httpd.h"
 #include "server/listener.h"
 #include "server/log.h"
+#include "server/process.h"
 #include "server/random.h"
 #include "server/signals.h"
 
 #define ENCODER_MAX_FAILURES 5 /* calls in a row until its server counts as down */
+
+/* Files that may be open besides connections: in all, with those of clients past the limit
+ * (anteroom.h); and of each thread, with its connection to the database */
+#define FILES_OF_DAEMON (ANTEROOM_SIZE + 128)
+#define FILES_OF_THREAD 8
 
 /* What is opened in this order and closed in the other. */
 struct microd {
@@ -94,12 +101,35 @@ static void set_up_api(struct microd *d)
 	d->api.access_log = d->config.access_log;
 }
 
+/* As many as --max-connections says, or as the system lets us have open besides all else. */
+static unsigned allow_connections(const struct config *config)
+{
+	uint64_t others = FILES_OF_DAEMON + FILES_OF_THREAD * (uint64_t)config->threads;
+	uint64_t wanted = (uint64_t)config->max_connections + others;
+	uint64_t files = process_allow_files(wanted);
+	uint64_t least = others + (uint64_t)config->threads;
+	struct log_line line;
+
+	if (files >= wanted)
+		return (unsigned)config->max_connections;
+	files = files > least ? files - others : (uint64_t)config->threads;
+	log_begin(&line, LOG_WARN, "few_files");
+	log_int(&line, "wanted", (int64_t)wanted);
+	log_int(&line, "max_connections", (int64_t)files);
+	log_text(&line, "message",
+		 "not enough files may be open (ulimit -n) for --max-connections");
+	log_end(&line);
+	return (unsigned)files;
+}
+
 static enum status start_httpd(struct microd *d, struct err *err)
 {
 	struct httpd_options options = {
 	    .n_threads = (unsigned)d->config.threads,
-	    .max_connections = (unsigned)d->config.max_connections,
+	    .max_connections = allow_connections(&d->config),
+	    .max_pending = (uint64_t)d->config.max_pending,
 	    .idle_timeout = (unsigned)d->config.idle_timeout,
+	    .request_timeout = (unsigned)d->config.request_timeout,
 	    .connection_memory = (size_t)d->config.connection_memory,
 	    .tls = d->api.tls,
 	};

@@ -23,8 +23,10 @@ struct config {
 	int64_t max_items;
 	int64_t max_responses;
 	int64_t max_connections;
+	int64_t max_pending;	   /* bytes */
 	int64_t connection_memory; /* bytes */
 	int64_t idle_timeout;	   /* seconds */
+	int64_t request_timeout;   /* seconds */
 	double tau;
 	double drift;
 	double max_strength;

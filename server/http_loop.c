@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -16,15 +17,25 @@
 #include <utlist.h>
 
 #include "core/base/mem.h"
+#include "server/clock.h"
 
-#define MAX_EVENTS 64 /* looked at in one turn; the others come in the next */
+#define MAX_EVENTS    64  /* looked at in one turn; the others come in the next */
+#define CHECK_SECONDS 1.0 /* between two looks for slow clients */
 
 /* A connection, of which the kernel tells once that its client has ended. */
-struct client {
-	int fd;
+struct guest {
+	struct client client;
 	bool has_ended;
 	int n_unread; /* bytes that were there when libmicrohttpd was last told so; -1: never */
-	struct client *prev, *next; /* among http_loop.ended */
+	struct guest *prev, *next; /* among http_loop.ended */
+};
+
+/* A connection that libmicrohttpd does not know yet. */
+struct arrival {
+	int fd;
+	socklen_t len;
+	struct sockaddr_storage address;
+	struct arrival *next;
 };
 
 struct http_loop {
@@ -34,11 +45,19 @@ struct http_loop {
 	int wakeup;
 	atomic_bool is_woken; /* wakeup is readable, or about to be */
 	atomic_bool stopping;
-	struct client *ended; /* what they sent is not read to its end yet */
-	bool has_room;	      /* a connection was closed since the daemon began to run */
+	struct guest *ended; /* what they sent is not read to its end yet */
+	struct clients clients;
+	struct client_limits limits;
+	double now, checked; /* of this turn; of the last look for slow clients */
+	atomic_size_t n_to_shed;
+	atomic_size_t n_open;	 /* connections of the daemon, after its last run */
+	atomic_size_t n_arrived; /* and those that it may not know yet */
+	pthread_mutex_t lock;	 /* guards arrivals */
+	struct arrival *arrivals;
+	struct metrics *metrics;
 };
 
-/* source: NULL for the daemon, the loop for wakeup, else a client */
+/* source: NULL for the daemon, the loop for wakeup, else a guest */
 static int watch(struct http_loop *loop, int fd, uint32_t events, void *source)
 {
 	struct epoll_event event = {.events = events, .data = {.ptr = source}};
@@ -46,12 +65,17 @@ static int watch(struct http_loop *loop, int fd, uint32_t events, void *source)
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-enum status http_loop_open(struct http_loop **loop_out, struct err *err)
+enum status http_loop_open(const struct client_limits *limits, struct metrics *metrics,
+			   struct http_loop **loop_out, struct err *err)
 {
 	struct http_loop *loop = mem_array(1, sizeof(*loop));
 
+	*loop_out = NULL;
 	if (loop == NULL)
 		return err_no_memory(err, "the HTTP server");
+	loop->limits = *limits;
+	loop->metrics = metrics;
+	pthread_mutex_init(&loop->lock, NULL);
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->epoll < 0 || loop->wakeup < 0 || watch(loop, loop->wakeup, EPOLLIN, loop) != 0) {
@@ -72,28 +96,29 @@ static int socket_of(struct MHD_Connection *connection)
 /* Without memory for that the connection is ended at once: it might stay for ever. */
 static void welcome(struct http_loop *loop, int fd, void **slot)
 {
-	struct client *client = mem_array(1, sizeof(*client));
+	struct guest *guest = mem_array(1, sizeof(*guest));
 
-	if (client == NULL) {
+	if (guest == NULL) {
 		shutdown(fd, SHUT_RDWR);
 		return;
 	}
-	*client = (struct client){.fd = fd, .n_unread = -1};
-	*slot = client;
-	if (watch(loop, fd, EPOLLRDHUP | EPOLLONESHOT, client) != 0)
+	*guest = (struct guest){.n_unread = -1};
+	*slot = guest;
+	clients_add(&loop->clients, &guest->client, fd, loop->now);
+	if (watch(loop, fd, EPOLLRDHUP | EPOLLONESHOT, guest) != 0)
 		shutdown(fd, SHUT_RDWR);
 }
 
-static void part(struct http_loop *loop, struct client *client)
+static void part(struct http_loop *loop, struct guest *guest)
 {
-	loop->has_room = true;
-	if (client == NULL)
+	if (guest == NULL)
 		return;
-	if (client->has_ended && client->n_unread != 0)
-		DL_DELETE(loop->ended, client);
+	if (guest->has_ended && guest->n_unread != 0)
+		DL_DELETE(loop->ended, guest);
+	clients_remove(&loop->clients, &guest->client);
 	/* the socket is still open, and not for the kernel to forget */
-	epoll_ctl(loop->epoll, EPOLL_CTL_DEL, client->fd, NULL);
-	mem_free(client);
+	epoll_ctl(loop->epoll, EPOLL_CTL_DEL, guest->client.fd, NULL);
+	mem_free(guest);
 }
 
 void http_loop_note(void *context, struct MHD_Connection *connection, void **slot,
@@ -121,27 +146,143 @@ static void tell_again(int fd)
 /* After libmicrohttpd has read, whether all or a part: it may believe that this was all. */
 static void look_at_ended(struct http_loop *loop)
 {
-	struct client *client, *next;
+	struct guest *guest, *next;
 
-	DL_FOREACH_SAFE(loop->ended, client, next)
+	DL_FOREACH_SAFE(loop->ended, guest, next)
 	{
 		int n_unread = 0;
 
-		if (ioctl(client->fd, FIONREAD, &n_unread) != 0)
+		if (ioctl(guest->client.fd, FIONREAD, &n_unread) != 0)
 			n_unread = 0;
-		if (n_unread == client->n_unread)
+		if (n_unread == guest->n_unread)
 			continue;
-		client->n_unread = n_unread;
-		tell_again(client->fd);
+		guest->n_unread = n_unread;
+		tell_again(guest->client.fd);
 		if (n_unread == 0)
-			DL_DELETE(loop->ended, client);
+			DL_DELETE(loop->ended, guest);
 	}
 }
 
-static void note_end(struct http_loop *loop, struct client *client)
+static void note_end(struct http_loop *loop, struct guest *guest)
 {
-	client->has_ended = true;
-	DL_APPEND(loop->ended, client);
+	guest->has_ended = true;
+	DL_APPEND(loop->ended, guest);
+}
+
+void http_loop_enter(struct http_loop *loop, struct MHD_Connection *connection,
+		     enum client_phase phase)
+{
+	struct guest *guest =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+
+	/* without memory for it there was none */
+	if (guest != NULL)
+		clients_enter(&loop->clients, &guest->client, phase, loop->now);
+}
+
+void http_loop_give(void *context, int fd, const struct sockaddr *address, socklen_t len)
+{
+	struct http_loop *loop = context;
+	struct arrival *arrival = mem_array(1, sizeof(*arrival));
+
+	if (arrival == NULL || len > sizeof(arrival->address)) {
+		mem_free(arrival);
+		close(fd);
+		return;
+	}
+	arrival->fd = fd;
+	arrival->len = len;
+	memcpy(&arrival->address, address, len);
+	atomic_fetch_add(&loop->n_arrived, 1);
+	pthread_mutex_lock(&loop->lock);
+	LL_PREPEND(loop->arrivals, arrival);
+	pthread_mutex_unlock(&loop->lock);
+	http_loop_wake(loop);
+}
+
+static struct arrival *take_arrivals(struct http_loop *loop)
+{
+	struct arrival *arrivals;
+
+	pthread_mutex_lock(&loop->lock);
+	arrivals = loop->arrivals;
+	loop->arrivals = NULL;
+	pthread_mutex_unlock(&loop->lock);
+	return arrivals;
+}
+
+/* How many were given to the daemon, which looks at them when it runs. */
+static size_t add_arrivals(struct http_loop *loop)
+{
+	struct arrival *arrival, *next;
+	size_t n = 0;
+
+	if (atomic_load(&loop->n_arrived) == 0)
+		return 0;
+	LL_FOREACH_SAFE(take_arrivals(loop), arrival, next)
+	{
+		/* which closes the socket when it fails */
+		MHD_add_connection(loop->daemon, arrival->fd, (struct sockaddr *)&arrival->address,
+				   arrival->len);
+		mem_free(arrival);
+		n++;
+	}
+	return n;
+}
+
+/* In this order no connection is ever missing from http_loop_count(). */
+static void count_open(struct http_loop *loop, size_t n_added)
+{
+	size_t n =
+	    MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+
+	size_t before = atomic_exchange(&loop->n_open, n);
+
+	atomic_fetch_sub(&loop->n_arrived, n_added);
+	if (n != before)
+		atomic_fetch_add(&loop->metrics->connections, (long long)n - (long long)before);
+}
+
+void http_loop_count(void *context, struct lane_counts *counts_out)
+{
+	struct http_loop *loop = context;
+	size_t n_to_shed = atomic_load(&loop->n_to_shed);
+	size_t n_idle = clients_count_idle(&loop->clients);
+	size_t n_going = n_to_shed < n_idle ? n_to_shed : n_idle;
+
+	*counts_out = (struct lane_counts){
+	    .n = atomic_load(&loop->n_arrived) + atomic_load(&loop->n_open),
+	    .n_idle = n_idle - n_going,
+	    .n_leaving = n_going + clients_count_ended(&loop->clients),
+	};
+}
+
+void http_loop_shed(void *context)
+{
+	struct http_loop *loop = context;
+
+	atomic_fetch_add(&loop->n_to_shed, 1);
+	http_loop_wake(loop);
+}
+
+static void shed(struct http_loop *loop)
+{
+	size_t n = atomic_load(&loop->n_to_shed);
+
+	if (n == 0)
+		return;
+	atomic_fetch_sub(&loop->n_to_shed, n);
+	metrics_connections(loop->metrics, CONNECTION_DISPLACED,
+			    clients_end_idlest(&loop->clients, n, loop->now));
+}
+
+static void end_slow(struct http_loop *loop)
+{
+	if (loop->now < loop->checked + CHECK_SECONDS)
+		return;
+	loop->checked = loop->now;
+	metrics_connections(loop->metrics, CONNECTION_SLOW,
+			    clients_end_slow(&loop->clients, &loop->limits, loop->now));
 }
 
 /* is_woken first: whoever resumes a connection after it wakes the loop once more. */
@@ -154,17 +295,15 @@ static void take_wakeup(struct http_loop *loop)
 	atomic_store(&loop->is_woken, false);
 }
 
-/* Milliseconds until the daemon wants to run whatever happens; -1: never. One that had as many
- * connections as it may looks for new ones only when it runs again. */
+/* Milliseconds until something is to be done whatever happens; -1: never. */
 static int timeout_of(const struct http_loop *loop)
 {
+	int most = atomic_load(&loop->n_open) == 0 ? -1 : (int)(CHECK_SECONDS * 1e3);
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	if (loop->has_room)
-		return 0;
 	if (MHD_get_timeout(loop->daemon, &ms) != MHD_YES)
-		return -1;
-	return ms > INT_MAX ? INT_MAX : (int)ms;
+		return most;
+	return ms > (MHD_UNSIGNED_LONG_LONG)most ? most : (int)ms;
 }
 
 static void wait_for_events(struct http_loop *loop)
@@ -187,10 +326,16 @@ static void *drive(void *context)
 	struct http_loop *loop = context;
 
 	while (!atomic_load(&loop->stopping)) {
+		size_t n_added;
+
 		wait_for_events(loop);
-		loop->has_room = false;
+		loop->now = clock_monotonic();
+		n_added = add_arrivals(loop);
 		MHD_run(loop->daemon);
+		count_open(loop, n_added);
 		look_at_ended(loop);
+		shed(loop);
+		end_slow(loop);
 	}
 	return NULL;
 }
@@ -225,6 +370,8 @@ void http_loop_wake(struct http_loop *loop)
 
 void http_loop_close(struct http_loop *loop)
 {
+	struct arrival *arrival, *next;
+
 	if (loop == NULL)
 		return;
 	if (loop->daemon != NULL) {
@@ -233,6 +380,12 @@ void http_loop_close(struct http_loop *loop)
 		pthread_join(loop->thread, NULL);
 		MHD_stop_daemon(loop->daemon);
 	}
+	LL_FOREACH_SAFE(loop->arrivals, arrival, next)
+	{
+		close(arrival->fd);
+		mem_free(arrival);
+	}
+	pthread_mutex_destroy(&loop->lock);
 	if (loop->epoll >= 0)
 		close(loop->epoll);
 	if (loop->wakeup >= 0)

@@ -13,16 +13,22 @@
 #define MICRO_SERVER_HTTP_LOOP_H
 
 #include <microhttpd.h>
+#include <sys/socket.h>
 
 #include "core/base/err.h"
+#include "server/acceptor.h"
+#include "server/clients.h"
+#include "server/metrics.h"
 
 /* Flags of a daemon that is to be driven from here. */
-#define HTTP_LOOP_FLAGS (MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME)
+#define HTTP_LOOP_FLAGS (MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET)
 
 struct http_loop; /* opaque */
 
-/** http_loop_open(loop_out, err): a loop without a daemon; http_loop_close() releases it. */
-enum status http_loop_open(struct http_loop **loop_out, struct err *err);
+/** http_loop_open(limits, metrics, loop_out, err): a loop without a daemon; http_loop_close()
+ * releases it. metrics outlives it. */
+enum status http_loop_open(const struct client_limits *limits, struct metrics *metrics,
+			   struct http_loop **loop_out, struct err *err);
 
 /** http_loop_note(loop, connection, slot, what): the daemon's MHD_OPTION_NOTIFY_CONNECTION, with
  * the loop as its context. */
@@ -34,6 +40,23 @@ void http_loop_note(void *loop, struct MHD_Connection *connection, void **slot,
  * daemon from now on, also on error.
  */
 enum status http_loop_start(struct http_loop *loop, struct MHD_Daemon *daemon, struct err *err);
+
+/**
+ * http_loop_give(loop, fd, address, len): serve this socket, not blocking, of the client at
+ * address; owns fd. Any thread.
+ */
+void http_loop_give(void *loop, int fd, const struct sockaddr *address, socklen_t len);
+
+/** http_loop_count(loop, counts_out): its connections. Any thread. */
+void http_loop_count(void *loop, struct lane_counts *counts_out);
+
+/** http_loop_shed(loop): end the one that is without a request for longest. Any thread. */
+void http_loop_shed(void *loop);
+
+/** http_loop_enter(loop, connection, phase): what a connection is at, so that it is ended when
+ * that takes too long. From the daemon's callbacks. */
+void http_loop_enter(struct http_loop *loop, struct MHD_Connection *connection,
+		     enum client_phase phase);
 
 /** http_loop_wake(loop): a connection was resumed: look at it now. Any thread. */
 void http_loop_wake(struct http_loop *loop);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * httpd.h - HTTP in front of the api: libmicrohttpd, and nothing of it outside
- * httpd.c and http_loop.c. Each thread reads, answers and writes on connections of its
- * own; a request that needs the store's writer is suspended until its operation is durable.
+ * httpd.h - HTTP in front of the api: libmicrohttpd, and nothing of it outside httpd.c,
+ * http_call.c and http_loop.c. One thread accepts; each of the others reads, answers and writes
+ * on connections of its own.
  */
 #ifndef MICRO_SERVER_HTTPD_H
 #define MICRO_SERVER_HTTPD_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/base/err.h"
 #include "server/api.h"
@@ -20,7 +21,9 @@ struct httpd_options {
 	int listen_fd; /* from listener_open() */
 	unsigned n_threads;
 	unsigned max_connections;
+	uint64_t max_pending;	  /* bytes of bodies at once */
 	unsigned idle_timeout;	  /* seconds */
+	unsigned request_timeout; /* seconds that a client may take to send or to read */
 	size_t connection_memory; /* bytes for the headers of a connection */
 	struct tls *tls;	  /* HTTPS; outlives the server; NULL: plain HTTP */
 };
@@ -31,7 +34,7 @@ enum status httpd_start(const struct httpd_options *options, struct api *api,
 			struct httpd **httpd_out, struct err *err);
 
 /**
- * httpd_drain(httpd, seconds): close new connections at once, end each other one
+ * httpd_drain(httpd, seconds): let nobody in any more, end each connection
  * with its next answer, wait until nothing is in flight; false if that took too long.
  */
 bool httpd_drain(struct httpd *httpd, double seconds);

@@ -23,6 +23,7 @@ static const double buckets[METRICS_N_BUCKETS] = {
 static const char *const feedback_names[] = {"applied", "duplicate", "refused"};
 static const char *const reloaded_names[] = {"model", "keys", "tls"};
 static const char *const reload_names[] = {"ok", "failed"};
+static const char *const connection_end_names[] = {"limit", "files", "displaced", "slow"};
 
 /* Counts of values by upper bound, and what they belong to. */
 struct histogram {
@@ -75,6 +76,11 @@ void metrics_reload(struct metrics *metrics, enum reloaded what, enum status sta
 	enum reload_result result = status == STATUS_OK ? RELOAD_OK : RELOAD_FAILED;
 
 	atomic_fetch_add_explicit(&metrics->reloads[what][result], 1, memory_order_relaxed);
+}
+
+void metrics_connections(struct metrics *metrics, enum connection_end why, size_t n)
+{
+	atomic_fetch_add_explicit(&metrics->connection_ends[why], n, memory_order_relaxed);
 }
 
 static unsigned long long count(atomic_ullong *counter)
@@ -164,6 +170,19 @@ static void render_refusals(struct metrics *metrics, struct buffer *out)
 	for (enum status code = STATUS_OK + 1; code < N_STATUSES; code++) {
 		add_label(out, "micro_http_refusals_total{code", status_code(code));
 		add_value(out, "}", (double)count(&metrics->refusals[code]));
+	}
+}
+
+static void render_connections(struct metrics *metrics, struct buffer *out)
+{
+	add_single(out, "micro_http_connections", "gauge", "Open connections.",
+		   (double)atomic_load(&metrics->connections));
+	add_family(out, "micro_http_connections_ended_total", "counter",
+		   "Connections that were refused, or ended before their client did.");
+	for (size_t why = 0; why < N_CONNECTION_ENDS; why++) {
+		add_label(out, "micro_http_connections_ended_total{reason",
+			  connection_end_names[why]);
+		add_value(out, "}", (double)count(&metrics->connection_ends[why]));
 	}
 }
 
@@ -389,6 +408,7 @@ void metrics_render(struct metrics *metrics, const struct metrics_state *state, 
 {
 	render_requests(metrics, out);
 	render_refusals(metrics, out);
+	render_connections(metrics, out);
 	add_family(out, "micro_http_request_duration_seconds", "histogram",
 		   "From a request's headers to its answer.");
 	for (enum route r = 0; r < N_ROUTES; r++)

@@ -27,6 +27,15 @@ enum reloaded { RELOADED_MODEL, RELOADED_KEYS, RELOADED_TLS, N_RELOADED };
 
 enum reload_result { RELOAD_OK, RELOAD_FAILED, N_RELOAD_RESULTS };
 
+/* Connections that the daemon did not let in, or ended. */
+enum connection_end {
+	CONNECTION_REFUSED_LIMIT, /* --max-connections */
+	CONNECTION_REFUSED_FILES, /* no more files may be opened */
+	CONNECTION_DISPLACED,	  /* without a request, when others needed its place */
+	CONNECTION_SLOW,	  /* --request-timeout */
+	N_CONNECTION_ENDS
+};
+
 /* A zeroed struct is ready to count. */
 struct metrics {
 	atomic_ullong requests[N_ROUTES][N_METHODS][METRICS_N_CODES];
@@ -37,6 +46,8 @@ struct metrics {
 	atomic_ullong feedback[N_FEEDBACK_RESULTS];
 	atomic_ullong refusals[N_STATUSES];
 	atomic_ullong reloads[N_RELOADED][N_RELOAD_RESULTS];
+	atomic_llong connections; /* open ones */
+	atomic_ullong connection_ends[N_CONNECTION_ENDS];
 };
 
 /** metrics_request(metrics, match, http_status, seconds): an answered request. */
@@ -48,6 +59,9 @@ void metrics_refusal(struct metrics *metrics, enum status code);
 
 /** metrics_reload(metrics, what, status): it was read again, or could not be. */
 void metrics_reload(struct metrics *metrics, enum reloaded what, enum status status);
+
+/** metrics_connections(metrics, why, n): n connections were not let in, or ended. */
+void metrics_connections(struct metrics *metrics, enum connection_end why, size_t n);
 
 /* What is known elsewhere. */
 struct metrics_state {

@@ -24,6 +24,19 @@ enum status process_restrict(struct err *err)
 	return STATUS_OK;
 }
 
+uint64_t process_allow_files(uint64_t n)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 0;
+	if (limit.rlim_cur >= n)
+		return limit.rlim_cur;
+	limit.rlim_cur = n < limit.rlim_max ? n : limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
 static double seconds(struct timeval t)
 {
 	return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;

@@ -22,6 +22,10 @@ void process_started(void);
  * privileges, by a set-user-id bit or a file's capabilities. */
 enum status process_restrict(struct err *err);
 
+/** process_allow_files(n): raise the limit of open files to n where it is lower, as far as that
+ * goes; how many there may be. */
+uint64_t process_allow_files(uint64_t n);
+
 /** process_usage(usage_out): what cannot be read is 0. */
 void process_usage(struct process_usage *usage_out);
 

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/http_call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/mem.h"
+
+/* A refused body is read to its end, because a client that is still sending would
+ * see a reset connection instead of the answer. But not for ever. */
+#define DISCARD_MAX (64u << 20)
+
+/* Room for a body is made at once when its first bytes are there, but no more than this for
+ * bytes that are only announced. */
+#define RESERVE_MAX (1u << 20)
+
+/* One request on its connection. */
+struct call {
+	struct exchange exchange;
+	struct http_server *server;
+	struct http_loop *loop;
+	struct MHD_Connection *connection;
+	uint64_t n_announced; /* bytes of the body, by Content-Length */
+	uint64_t n_received;  /* bytes of the body, kept or not */
+	uint64_t n_pending;   /* taken from server->pending */
+	bool submitted;	      /* to the writer: the next step is api_end() */
+	bool last;	      /* of its connection, which is closed after the answer */
+	struct writer_job job;
+};
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+static bool add_retry_after(const struct exchange *exchange, struct MHD_Response *response)
+{
+	unsigned seconds = exchange->caller.retry_after;
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", seconds == 0 ? 1 : seconds);
+	return MHD_add_response_header(response, "Retry-After", text);
+}
+
+static bool add_headers(const struct call *call, struct MHD_Response *response)
+{
+	const struct exchange *exchange = &call->exchange;
+	bool ok = MHD_add_response_header(response, "Content-Type", exchange->content_type) &&
+		  MHD_add_response_header(response, "X-Request-Id", exchange->request_id);
+
+	if (exchange->http_status == 401)
+		ok = ok &&
+		     MHD_add_response_header(response, "WWW-Authenticate",
+					     ACCESS_CHALLENGE_BEARER) &&
+		     MHD_add_response_header(response, "WWW-Authenticate", ACCESS_CHALLENGE_BASIC);
+	if (exchange->http_status == 405)
+		ok = ok &&
+		     MHD_add_response_header(response, "Allow", route_allow(exchange->match.route));
+	if (exchange->http_status == 503)
+		ok = ok && add_retry_after(exchange, response);
+	if (call->last || atomic_load(&call->server->api->stopping))
+		ok = ok && MHD_add_response_header(response, "Connection", "close");
+	return ok;
+}
+
+/* MHD_NO closes the connection: without memory there is nothing better. */
+static enum MHD_Result respond(struct call *call)
+{
+	const struct exchange *exchange = &call->exchange;
+	/* the text lives until completed(), and MHD is done with it then */
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+	    exchange->text_len, (void *)exchange->text, MHD_RESPMEM_PERSISTENT);
+	enum MHD_Result result = MHD_NO;
+
+	if (response == NULL)
+		return MHD_NO;
+	http_loop_enter(call->loop, call->connection, CLIENT_READING);
+	if (add_headers(call, response))
+		result =
+		    MHD_queue_response(call->connection, (unsigned)exchange->http_status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static void refuse_length(struct call *call)
+{
+	struct exchange *exchange = &call->exchange;
+
+	buffer_free(&exchange->body);
+	err_set(&exchange->err, STATUS_TOO_LARGE,
+		"the body has more than %zu bytes, the limit of --max-body",
+		call->server->api->max_body);
+	api_refuse(call->server->api, exchange);
+}
+
+/* n_bytes in all of this body. Refused before they come, or as soon as they are too many. */
+static void reserve(struct call *call, uint64_t n_bytes)
+{
+	struct exchange *exchange = &call->exchange;
+
+	if (n_bytes <= call->n_pending)
+		return;
+	if (budget_take(&call->server->pending, n_bytes - call->n_pending)) {
+		call->n_pending = n_bytes;
+		return;
+	}
+	buffer_free(&exchange->body);
+	err_set(&exchange->err, STATUS_OVERLOADED,
+		"more than %llu bytes of requests are waiting, the limit of --max-pending: "
+		"try again later",
+		(unsigned long long)call->server->pending.limit);
+	api_refuse(call->server->api, exchange);
+}
+
+static void release(struct call *call)
+{
+	budget_give_back(&call->server->pending, call->n_pending);
+	call->n_pending = 0;
+}
+
+static bool is_endless(const struct call *call, uint64_t n_bytes)
+{
+	return n_bytes > (uint64_t)call->server->api->max_body + DISCARD_MAX;
+}
+
+static enum MHD_Result count_length(void *context, enum MHD_ValueKind kind, const char *name,
+				    const char *value)
+{
+	size_t *n_lengths = context;
+
+	(void)kind;
+	(void)value;
+	if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0)
+		++*n_lengths;
+	return MHD_YES;
+}
+
+/* A proxy in front may have believed another length than libmicrohttpd does: what is a body
+ * to one of them is the next request to the other (RFC 9112, section 11.2). */
+static void check_lengths(struct call *call)
+{
+	const char *encoding = header(call->connection, "Transfer-Encoding");
+	struct exchange *exchange = &call->exchange;
+	size_t n_lengths = 0;
+
+	MHD_get_connection_values(call->connection, MHD_HEADER_KIND, count_length, &n_lengths);
+	call->last = n_lengths > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0);
+	if (!call->last || exchange->http_status != 0)
+		return;
+	err_set(&exchange->err, STATUS_MALFORMED,
+		"the length of the body is not clear, want one Content-Length or one "
+		"Transfer-Encoding: chunked");
+	api_refuse(call->server->api, exchange);
+}
+
+/* What can be told from the headers; an answer right away only where no body follows,
+ * would follow too long or has no clear end. */
+static enum MHD_Result check_head(struct call *call)
+{
+	const char *length = header(call->connection, "Content-Length");
+	struct exchange *exchange = &call->exchange;
+	uint64_t n_bytes = length == NULL ? 0 : strtoull(length, NULL, 10);
+
+	call->n_announced = n_bytes;
+	check_lengths(call);
+	if (exchange->http_status == 0 && n_bytes > call->server->api->max_body)
+		refuse_length(call);
+	if (exchange->http_status == 0)
+		reserve(call, n_bytes);
+	if (exchange->http_status == 0)
+		return MHD_YES;
+	if (call->last || header(call->connection, "Expect") != NULL || is_endless(call, n_bytes))
+		return respond(call);
+	return MHD_YES;
+}
+
+static enum MHD_Result open_call(const struct http_lane *lane, struct MHD_Connection *connection,
+				 const char *method, const char *path, void **call_out)
+{
+	const struct exchange_head head = {
+	    .method = method,
+	    .path = path,
+	    .content_type = header(connection, "Content-Type"),
+	    .request_id = header(connection, "X-Request-Id"),
+	    .authorization = header(connection, "Authorization"),
+	};
+	struct call *call = mem_array(1, sizeof(*call));
+
+	if (call == NULL)
+		return MHD_NO;
+	call->server = lane->server;
+	call->loop = lane->loop;
+	call->connection = connection;
+	*call_out = call;
+	http_loop_enter(call->loop, connection, CLIENT_SENDING);
+	api_open(call->server->api, &call->exchange, &head);
+	return check_head(call);
+}
+
+/* The whole of it and its NUL, if that is not too much to do on trust. */
+static size_t body_room(const struct call *call)
+{
+	return call->n_announced < RESERVE_MAX ? (size_t)call->n_announced + 1 : RESERVE_MAX;
+}
+
+static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
+{
+	struct exchange *exchange = &call->exchange;
+	struct api *api = call->server->api;
+
+	call->n_received += n;
+	if (exchange->http_status != 0)
+		return is_endless(call, call->n_received) ? MHD_NO : MHD_YES;
+	if (call->n_received > api->max_body) {
+		refuse_length(call);
+		return MHD_YES;
+	}
+	if (exchange->match.method != METHOD_POST)
+		return MHD_YES;
+	reserve(call, call->n_received);
+	if (exchange->http_status != 0)
+		return MHD_YES;
+	if (exchange->body.capacity == 0)
+		buffer_reserve(&exchange->body, body_room(call));
+	buffer_add(&exchange->body, bytes, n);
+	if (buffer_status(&exchange->body, "the body", &exchange->err) != STATUS_OK)
+		api_refuse(api, exchange);
+	return MHD_YES;
+}
+
+/* On the writer's thread. */
+static void write_done(void *context, struct store_op *op)
+{
+	struct call *call = context;
+	struct http_server *server = call->server;
+	struct http_loop *loop = call->loop;
+
+	(void)op;
+	/* from here on the call belongs to its connection again */
+	MHD_resume_connection(call->connection);
+	http_loop_wake(loop);
+	/* the last thing here: httpd_stop() waits for it */
+	atomic_fetch_sub(&server->n_writes, 1);
+}
+
+/* The connection sleeps before the writer can know of it, so it cannot be woken too early. */
+static void submit(struct call *call)
+{
+	struct exchange *exchange = &call->exchange;
+	struct api *api = call->server->api;
+
+	call->job = (struct writer_job){.op = &exchange->op, .done = write_done, .context = call};
+	call->submitted = true;
+	http_loop_enter(call->loop, call->connection, CLIENT_WAITING);
+	MHD_suspend_connection(call->connection);
+	if (writer_submit(api->writer, &call->job, &exchange->err) == STATUS_OK)
+		return;
+	api_refuse(api, exchange);
+	write_done(call, &exchange->op);
+}
+
+static enum MHD_Result begin_write(struct call *call)
+{
+	struct http_server *server = call->server;
+
+	/* counted before closing is looked at: httpd_stop() sets it, then waits for 0 */
+	atomic_fetch_add(&server->n_writes, 1);
+	if (!atomic_load(&server->closing)) {
+		submit(call);
+		return MHD_YES;
+	}
+	atomic_fetch_sub(&server->n_writes, 1);
+	err_set(&call->exchange.err, STATUS_SHUTTING_DOWN, "the daemon is stopping");
+	api_refuse(server->api, &call->exchange);
+	return respond(call);
+}
+
+/* The whole body is in. */
+static enum MHD_Result answer(struct call *call)
+{
+	struct exchange *exchange = &call->exchange;
+	enum api_next next;
+
+	if (exchange->http_status != 0)
+		return respond(call);
+	if (call->submitted) {
+		api_end(call->server->api, exchange);
+		return respond(call);
+	}
+	next = api_begin(call->server->api, exchange);
+	release(call);
+	return next == API_WRITE ? begin_write(call) : respond(call);
+}
+
+enum MHD_Result http_call_handle(void *context, struct MHD_Connection *connection, const char *url,
+				 const char *method, const char *version, const char *upload_data,
+				 size_t *upload_data_size, void **call_slot)
+{
+	struct call *call = *call_slot;
+	size_t n = *upload_data_size;
+
+	(void)version;
+	if (call == NULL)
+		return open_call(context, connection, method, url, call_slot);
+	if (n == 0)
+		return answer(call);
+	*upload_data_size = 0;
+	return take_body(call, upload_data, n);
+}
+
+void http_call_completed(void *context, struct MHD_Connection *connection, void **call_slot,
+			 enum MHD_RequestTerminationCode why)
+{
+	struct call *call = *call_slot;
+
+	(void)context;
+	(void)why;
+	if (call == NULL)
+		return;
+	http_loop_enter(call->loop, connection, CLIENT_IDLE);
+	release(call);
+	api_close(call->server->api, &call->exchange);
+	mem_free(call);
+	*call_slot = NULL;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http_call.h - one request: its headers, its body, its answer, as libmicrohttpd calls for them.
+ * A request that needs the store's writer sleeps until its operation is durable.
+ */
+#ifndef MICRO_SERVER_HTTP_CALL_H
+#define MICRO_SERVER_HTTP_CALL_H
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "server/api.h"
+#include "server/budget.h"
+#include "server/http_loop.h"
+
+/* What all requests share. */
+struct http_server {
+	struct api *api;
+	atomic_bool closing;	/* no more writes are submitted */
+	atomic_size_t n_writes; /* submitted, or about to be; suspended connections */
+	struct budget pending;	/* bytes of bodies, until they are answered or submitted */
+};
+
+/* A thread with connections of its own. */
+struct http_lane {
+	struct http_server *server;
+	struct http_loop *loop;
+};
+
+/** http_call_handle(lane, ...): an MHD_AccessHandlerCallback; lane is a struct http_lane. */
+enum MHD_Result http_call_handle(void *lane, struct MHD_Connection *connection, const char *url,
+				 const char *method, const char *version, const char *upload_data,
+				 size_t *upload_data_size, void **call_slot);
+
+/** http_call_completed(context, ...): an MHD_RequestCompletedCallback. */
+void http_call_completed(void *context, struct MHD_Connection *connection, void **call_slot,
+			 enum MHD_RequestTerminationCode why);
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_acceptor.c - who gets in, where to, and what the others are told */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/acceptor.h"
+#include "server/listener.h"
+#include "server/log.h"
+#include "tests/unit/unit.h"
+
+#define PATIENCE 10 /* seconds */
+
+enum { N_LANES = 2, MAX_CONNECTIONS = 16 };
+
+/* A thread that only counts. */
+struct lane {
+	atomic_size_t n, n_idle, n_leaving, n_shed, n_counted;
+};
+
+static struct lane lanes[N_LANES];
+static struct metrics metrics;
+static struct acceptor *acceptor;
+static uint16_t port;
+
+static void count(void *context, struct lane_counts *counts_out)
+{
+	struct lane *lane = context;
+
+	atomic_fetch_add(&lane->n_counted, 1);
+	*counts_out = (struct lane_counts){
+	    .n = atomic_load(&lane->n),
+	    .n_idle = atomic_load(&lane->n_idle),
+	    .n_leaving = atomic_load(&lane->n_leaving),
+	};
+}
+
+static void give(void *context, int fd, const struct sockaddr *address, socklen_t len)
+{
+	ck_assert_int_eq(address->sa_family, AF_INET);
+	ck_assert_uint_eq(len, sizeof(struct sockaddr_in));
+	ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	atomic_fetch_add(&((struct lane *)context)->n, 1);
+	send(fd, "in", 2, MSG_NOSIGNAL);
+	close(fd);
+}
+
+static void shed(void *context)
+{
+	atomic_fetch_add(&((struct lane *)context)->n_shed, 1);
+}
+
+static void same_bytes(void *bytes, size_t n)
+{
+	memset(bytes, 0x11, n);
+}
+
+static void start(bool encrypted)
+{
+	struct acceptor_options options = {
+	    .max_connections = MAX_CONNECTIONS,
+	    .n_lanes = N_LANES,
+	    .encrypted = encrypted,
+	    .random_bytes = same_bytes,
+	    .metrics = &metrics,
+	};
+	struct acceptor_lane targets[N_LANES];
+	struct err err = {0};
+
+	log_open(LOG_ERROR, STDERR_FILENO);
+	for (int i = 0; i < N_LANES; i++)
+		targets[i] = (struct acceptor_lane){
+		    .context = &lanes[i],
+		    .count = count,
+		    .give = give,
+		    .shed = shed,
+		};
+	ck_assert_int_eq(listener_open("127.0.0.1", 0, &options.listen_fd, &port, &err), STATUS_OK);
+	ck_assert_int_eq(acceptor_start(&options, targets, &acceptor, &err), STATUS_OK);
+}
+
+static void set_up(void)
+{
+	start(false);
+}
+
+static void tear_down(void)
+{
+	acceptor_stop(acceptor);
+}
+
+static int connect_client(void)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE};
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* All that comes until the end of the connection; static. Closes fd. */
+static const char *receive_all(int fd)
+{
+	static char text[4096];
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, text + len, sizeof(text) - 1 - len, 0)) > 0)
+		len += (size_t)n;
+	ck_assert_msg(n == 0, "the connection ends with %s", strerror(errno));
+	text[len] = '\0';
+	close(fd);
+	return text;
+}
+
+static unsigned long long n_ends(enum connection_end why)
+{
+	return atomic_load(&metrics.connection_ends[why]);
+}
+
+START_TEST(connections_go_to_the_lane_that_has_fewest)
+{
+	atomic_store(&lanes[0].n, 3);
+	for (int i = 0; i < 6; i++)
+		ck_assert_str_eq(receive_all(connect_client()), "in");
+	ck_assert_uint_ge(lanes[0].n, 4);
+	ck_assert_uint_le(lanes[0].n, 5);
+	ck_assert_uint_eq(lanes[0].n + lanes[1].n, 9);
+}
+END_TEST
+
+#define HEAD "POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 4194304\r\n\r\n"
+
+/* All of it is taken, so that the client comes to reading the answer. */
+static void send_all(int fd, const char *bytes, size_t n)
+{
+	for (size_t sent = 0; sent < n;) {
+		ssize_t step = send(fd, bytes + sent, n - sent, MSG_NOSIGNAL);
+
+		ck_assert_int_gt(step, 0);
+		sent += (size_t)step;
+	}
+}
+
+static void assert_refused(const char *text)
+{
+	ck_assert_msg(strstr(text, "HTTP/1.1 503 ") == text, "%s", text);
+	ck_assert_ptr_nonnull(strstr(text, "\r\nRetry-After: 1\r\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\r\nConnection: close\r\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, "\r\nX-Request-Id: 11111111-1111-4111-9111-111111111111\r\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\"code\":\"overloaded\"}}"));
+}
+
+START_TEST(past_the_limit_each_is_told_503_whatever_it_sends)
+{
+	static char body[1 << 22];
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	for (int i = 0; i < 3; i++) {
+		int fd = connect_client();
+
+		send_all(fd, HEAD, i == 0 ? 1 : sizeof(HEAD) - 1);
+		if (i == 2)
+			send_all(fd, body, sizeof(body));
+		shutdown(fd, SHUT_WR);
+		assert_refused(receive_all(fd));
+	}
+	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_LIMIT), 3);
+}
+END_TEST
+
+START_TEST(past_the_limit_the_silent_are_told_503_too)
+{
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	assert_refused(receive_all(connect_client()));
+	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_LIMIT), 1);
+}
+END_TEST
+
+START_TEST(who_asks_when_there_is_room_again_gets_in)
+{
+	char answer[2];
+	int fd;
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	fd = connect_client();
+	while (atomic_load(&lanes[1].n_counted) == 0)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS - 1);
+	send_all(fd, "G", 1);
+	ck_assert_int_eq(recv(fd, answer, sizeof(answer), MSG_WAITALL), sizeof(answer));
+	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_LIMIT), 0);
+	close(fd);
+}
+END_TEST
+
+/* Told by another thread: somebody leaves a moment later. */
+static void *leave(void *unused)
+{
+	(void)unused;
+	nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS - 1);
+	atomic_store(&lanes[1].n_leaving, 0);
+	return NULL;
+}
+
+START_TEST(who_asks_while_somebody_leaves_waits_for_the_place)
+{
+	char answer[2];
+	pthread_t thread;
+	int fd;
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	atomic_store(&lanes[1].n_leaving, 1);
+	fd = connect_client();
+	send_all(fd, "G", 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, leave, NULL), 0);
+	ck_assert_int_eq(recv(fd, answer, sizeof(answer), MSG_WAITALL), sizeof(answer));
+	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_LIMIT), 0);
+	pthread_join(thread, NULL);
+	close(fd);
+}
+END_TEST
+
+START_TEST(who_waits_for_a_place_is_told_when_nobody_leaves)
+{
+	int fd;
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	atomic_store(&lanes[1].n_leaving, 1);
+	fd = connect_client();
+	send_all(fd, HEAD, sizeof(HEAD) - 1);
+	assert_refused(receive_all(fd));
+	ck_assert_uint_eq(lanes[0].n_shed + lanes[1].n_shed, 0);
+}
+END_TEST
+
+START_TEST(past_the_limit_the_process_is_alive)
+{
+	static const char *const requests[] = {"GET /livez HTTP/1.1\r\n\r\n",
+					       "GET /v1/livez HTTP/1.1\r\n\r\n"};
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	for (size_t i = 0; i < LENGTH(requests); i++) {
+		int fd = connect_client();
+		const char *text;
+
+		send_all(fd, requests[i], strlen(requests[i]));
+		text = receive_all(fd);
+		ck_assert_msg(strstr(text, "HTTP/1.1 200 ") == text, "%s", text);
+		ck_assert_ptr_nonnull(strstr(text, "{\"status\":\"ok\"}"));
+	}
+	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_LIMIT), 0);
+}
+END_TEST
+
+START_TEST(more_refused_than_are_waited_for)
+{
+	enum { N = 600 };
+	static int fds[N];
+
+	atomic_store(&lanes[0].n, MAX_CONNECTIONS);
+	for (int i = 0; i < N; i++)
+		fds[i] = connect_client();
+	for (int i = 0; i < N; i++)
+		ck_assert_ptr_nonnull(strstr(receive_all(fds[i]), "HTTP/1.1 503 "));
+	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_LIMIT), N);
+}
+END_TEST
+
+START_TEST(near_the_limit_the_idlest_lane_makes_room)
+{
+	atomic_store(&lanes[0].n, MAX_CONNECTIONS / 2);
+	atomic_store(&lanes[0].n_idle, 1);
+	atomic_store(&lanes[1].n_idle, 2);
+	ck_assert_str_eq(receive_all(connect_client()), "in");
+	ck_assert_uint_eq(lanes[0].n_shed + lanes[1].n_shed, 0);
+	atomic_store(&lanes[0].n, MAX_CONNECTIONS - 2);
+	ck_assert_str_eq(receive_all(connect_client()), "in");
+	ck_assert_uint_eq(lanes[0].n_shed, 0);
+	ck_assert_uint_eq(lanes[1].n_shed, 1);
+}
+END_TEST
+
+START_TEST(encrypted_connections_past_the_limit_are_closed)
+{
+	char byte;
+	int fd;
+
+	tear_down();
+	start(true);
+	atomic_store(&lanes[0].n, MAX_CONNECTIONS);
+	fd = connect_client();
+	send_all(fd, "G", 1);
+	ck_assert_int_le(recv(fd, &byte, 1, 0), 0);
+	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_LIMIT), 1);
+	close(fd);
+}
+END_TEST
+
+/* The number of files that are open, when all lower numbers are in use. */
+static rlim_t first_free(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(fd);
+	return (rlim_t)fd;
+}
+
+/* Closing a file made a place for one, which accept4() may have for a moment. */
+static void take_a_file(void)
+{
+	int fd;
+
+	for (int i = 0; i < 1000 * PATIENCE; i++) {
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			return;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	ck_abort_msg("no file can be opened: %s", strerror(errno));
+}
+
+START_TEST(without_files_each_is_told_503_until_there_are_some_again)
+{
+	struct rlimit before, none;
+	int fds[4];
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (size_t i = 0; i < LENGTH(fds); i++)
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	none = (struct rlimit){first_free(), before.rlim_max};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (size_t i = 0; i < LENGTH(fds); i++) {
+		const struct timeval patience = {.tv_sec = PATIENCE};
+		struct sockaddr_in address = {.sin_family = AF_INET,
+					      .sin_port = htons(port),
+					      .sin_addr = {htonl(INADDR_LOOPBACK)}};
+		const char *text;
+
+		setsockopt(fds[i], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		ck_assert_int_eq(connect(fds[i], (struct sockaddr *)&address, sizeof(address)), 0);
+		send_all(fds[i], "G", 1);
+		shutdown(fds[i], SHUT_WR);
+		text = receive_all(fds[i]);
+		ck_assert_ptr_eq(strstr(text, "HTTP/1.1 503 "), text);
+		take_a_file();
+	}
+	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_FILES), LENGTH(fds));
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert_str_eq(receive_all(connect_client()), "in");
+}
+END_TEST
+
+START_TEST(after_stop_nobody_gets_in)
+{
+	acceptor_stop(acceptor);
+	acceptor = NULL;
+	ck_assert_int_eq(connect_client(), -1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("acceptor");
+	TCase *tc = tcase_create("acceptor");
+
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, connections_go_to_the_lane_that_has_fewest);
+	tcase_add_test(tc, past_the_limit_each_is_told_503_whatever_it_sends);
+	tcase_add_test(tc, past_the_limit_the_silent_are_told_503_too);
+	tcase_add_test(tc, who_asks_when_there_is_room_again_gets_in);
+	tcase_add_test(tc, who_asks_while_somebody_leaves_waits_for_the_place);
+	tcase_add_test(tc, who_waits_for_a_place_is_told_when_nobody_leaves);
+	tcase_add_test(tc, past_the_limit_the_process_is_alive);
+	tcase_add_test(tc, more_refused_than_are_waited_for);
+	tcase_add_test(tc, near_the_limit_the_idlest_lane_makes_room);
+	tcase_add_test(tc, encrypted_connections_past_the_limit_are_closed);
+	tcase_add_test(tc, without_files_each_is_told_503_until_there_are_some_again);
+	tcase_add_test(tc, after_stop_nobody_gets_in);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}
