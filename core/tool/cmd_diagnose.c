@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_diagnose.c - micro-model diagnose: whether personalization is worth it on these pairs. */
-#include <limits.h>
 
 #include "core/base/options.h"
 #include "core/data/features_file.h"
@@ -11,6 +10,7 @@
 #include "core/tool/diagnose_report.h"
 #include "core/tool/encoder_address.h"
 #include "core/tool/interrupt.h"
+#include "core/tool/shared_options.h"
 #include "core/tool/stopwatch.h"
 #include "core/tool/usage.h"
 
@@ -32,14 +32,7 @@ struct diagnose_config {
 };
 
 static const struct option_spec options[] = {
-    {.name = "data",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .required = true,
-     .value_name = "FILE",
-     .help = "Preference pairs, JSON lines, also gzip-compressed.",
-     .offset = AT(data)},
+    REQUIRED_FILE("data", AT(data), "Preference pairs, JSON lines, also gzip-compressed."),
     {.name = "encoder",
      .type = OPTION_STRING,
      .min = 1,
@@ -63,7 +56,7 @@ static const struct option_spec options[] = {
     {.name = "seed",
      .type = OPTION_INT,
      .min = 0,
-     .max = 9007199254740991.0, /* 2^53 - 1: every JSON reader gets it exactly */
+     .max = MAX_SEED,
      .default_text = "1",
      .value_name = "N",
      .help = "Of all random choices; same data, options and seed give the same answer.",

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_embed.c - micro-model embed: preference pairs in, their vectors out, as a features file. */
 #include <inttypes.h>
-#include <limits.h>
 #include <stddef.h>
 
 #include "core/base/options.h"
@@ -14,12 +13,12 @@
 #include "core/tool/encoder_address.h"
 #include "core/tool/interrupt.h"
 #include "core/tool/json_line.h"
+#include "core/tool/shared_options.h"
 #include "core/tool/stopwatch.h"
 #include "core/tool/usage.h"
 
-#define AT(field)    offsetof(struct embed_config, field)
-#define N_OPTIONS    (sizeof(options) / sizeof(options[0]))
-#define MAX_TEMPLATE 65536
+#define AT(field) offsetof(struct embed_config, field)
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
 /* Strings point into argv. */
 struct embed_config {
@@ -46,29 +45,10 @@ static const char *const dtype_choices[] = {"f32", "f16", "bf16", NULL};
 static const enum dtype dtypes[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
 
 static const struct option_spec options[] = {
-    {.name = "data",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .required = true,
-     .value_name = "FILE",
-     .help = "Preference pairs, JSON lines, also gzip-compressed.",
-     .offset = AT(data)},
-    {.name = "out",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .required = true,
-     .value_name = "FILE",
-     .help = "Features file to write. Until it is complete its name ends in .part.",
-     .offset = AT(out)},
-    {.name = "model",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .value_name = "FILE",
-     .help = "Take encoder and templates from this model.",
-     .offset = AT(model)},
+    REQUIRED_FILE("data", AT(data), "Preference pairs, JSON lines, also gzip-compressed."),
+    REQUIRED_FILE("out", AT(out),
+		  "Features file to write. Until it is complete its name ends in .part."),
+    OPTIONAL_FILE("model", AT(model), "Take encoder and templates from this model."),
     {.name = "encoder",
      .type = OPTION_STRING,
      .min = 1,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_heads.c - micro-model heads: which heads to trust, and what to do about the others. */
-#include <limits.h>
 #include <stddef.h>
 
 #include "core/base/mem.h"
@@ -8,6 +7,7 @@
 #include "core/tool/command.h"
 #include "core/tool/encoder_address.h"
 #include "core/tool/heads_report.h"
+#include "core/tool/shared_options.h"
 #include "core/tool/usage.h"
 
 #define AT(field) offsetof(struct heads_config, field)
@@ -40,31 +40,13 @@ struct examination {
 };
 
 static const struct option_spec options[] = {
-    {.name = "model",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .required = true,
-     .value_name = "FILE",
-     .help = "Model file.",
-     .offset = AT(model)},
+    REQUIRED_FILE("model", AT(model), "Model file."),
     ENCODER_ADDRESS_OPTION(AT(encoder_url)),
-    {.name = "data",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .value_name = "FILE",
-     .help = "Labelled pairs, JSON lines, also gzip-compressed, or a features file; more files may "
-	     "follow, "
-	     "correlations are over all of them.",
-     .offset = AT(data)},
-    {.name = "out",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .value_name = "FILE",
-     .help = "Model file to write, which may be that of --model; it is replaced as a whole.",
-     .offset = AT(out)},
+    OPTIONAL_FILE("data", AT(data),
+		  "Labelled pairs, JSON lines, also gzip-compressed, or a features file; more "
+		  "files may follow, correlations are over all of them."),
+    OPTIONAL_FILE("out", AT(out),
+		  "Model file to write, which may be that of --model; it is replaced as a whole."),
     {.name = "label",
      .type = OPTION_STRING,
      .min = 1,
@@ -86,14 +68,9 @@ static const struct option_spec options[] = {
      .value_name = "K,...",
      .help = "Take masked heads in again.",
      .offset = AT(orders.unmask)},
-    {.name = "audit",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .value_name = "FILE",
-     .help = "Safety set: mask the heads that score too many rejected responses above the "
-	     "chosen ones.",
-     .offset = AT(audit)},
+    OPTIONAL_FILE(
+	"audit", AT(audit),
+	"Safety set: mask the heads that score too many rejected responses above the chosen ones."),
     {.name = "audit-threshold",
      .type = OPTION_REAL,
      .min = 0,

@@ -58,13 +58,6 @@ static enum status set_data_facts(struct model *model, const struct dataset *dat
 	return status;
 }
 
-static enum progress_form progress_form(const struct route_config *config)
-{
-	if (config->quiet)
-		return PROGRESS_NONE;
-	return config->json ? PROGRESS_JSON : PROGRESS_PEOPLE;
-}
-
 /* Nothing is written unless the adaptation came to its end. */
 static enum status learn_and_save(struct adaptation *a, struct err *err)
 {
@@ -72,7 +65,8 @@ static enum status learn_and_save(struct adaptation *a, struct err *err)
 
 	linalg_set_threads((int)a->config.threads);
 	interrupt_catch();
-	progress_start(&a->progress, &a->terminal, progress_form(&a->config), stopwatch_seconds());
+	progress_start(&a->progress, &a->terminal, progress_form(a->config.quiet, a->config.json),
+		       stopwatch_seconds());
 	status = stage2_run(&a->dataset, &a->options, on_progress, a, &a->model, &a->result, err);
 	progress_end(&a->progress);
 	if (status == STATUS_OK && interrupt_seen())

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_show.c - micro-model show: what a model file is. */
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "core/base/options.h"
 #include "core/tool/command.h"
 #include "core/tool/model_report.h"
+#include "core/tool/shared_options.h"
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
@@ -16,14 +16,7 @@ struct show_config {
 };
 
 static const struct option_spec options[] = {
-    {.name = "model",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .required = true,
-     .value_name = "FILE",
-     .help = "Model file.",
-     .offset = offsetof(struct show_config, model)},
+    REQUIRED_FILE("model", offsetof(struct show_config, model), "Model file."),
     {.name = "json",
      .type = OPTION_FLAG,
      .help = "Print one JSON object, numbers unrounded.",

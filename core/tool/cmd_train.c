@@ -100,20 +100,14 @@ static enum status make_model(struct training *t, struct err *err)
 	return status;
 }
 
-static enum progress_form progress_form(const struct train_config *config)
-{
-	if (config->quiet)
-		return PROGRESS_NONE;
-	return config->json ? PROGRESS_JSON : PROGRESS_PEOPLE;
-}
-
 /* Nothing is written unless the training came to its end. */
 static enum status learn_and_save(struct training *t, struct err *err)
 {
 	enum status status;
 
 	interrupt_catch();
-	progress_start(&t->progress, &t->terminal, progress_form(&t->config), stopwatch_seconds());
+	progress_start(&t->progress, &t->terminal, progress_form(t->config.quiet, t->config.json),
+		       stopwatch_seconds());
 	status = train_run(&t->dataset, &t->options, on_progress, t, &t->model, err);
 	progress_end(&t->progress);
 	if (status == STATUS_OK && interrupt_seen())

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tool/eval_config.h"
 
-#include <limits.h>
 #include <stddef.h>
 
 #include "core/base/options.h"
 #include "core/encode/encoder.h"
 #include "core/model/heads.h"
 #include "core/tool/encoder_address.h"
+#include "core/tool/shared_options.h"
 #include "core/tool/usage.h"
 
 #define AT(field)      offsetof(struct eval_config, field)
 #define N_OPTIONS      (sizeof(options) / sizeof(options[0]))
 #define MAX_SHOTS      1000000
 #define MAX_LIST       4096
-#define MAX_SEED       9007199254740991.0 /* 2^53 - 1: every JSON reader gets it exactly */
 #define DEFAULT_SHOTS  "0,1,2,4,8"
 #define OF_COMPARISONS 8 /* index of --compare, where the options of comparisons begin */
 
@@ -22,15 +21,9 @@
 static const char *const adapts[] = {"hedge", "none", "hyre", "lore", NULL};
 
 static const struct option_spec options[] = {
-    {.name = "data",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .required = true,
-     .value_name = "FILE",
-     .help = "Preference pairs, JSON lines, also gzip-compressed, or a features file. With "
-	     "--compare what methods are trained on.",
-     .offset = AT(data)},
+    REQUIRED_FILE("data", AT(data),
+		  "Preference pairs, JSON lines, also gzip-compressed, or a features file. With "
+		  "--compare what methods are trained on."),
     {.name = "shots",
      .type = OPTION_STRING,
      .min = 1,
@@ -46,13 +39,7 @@ static const struct option_spec options[] = {
      .offset = AT(json)},
     ENCODER_ADDRESS_OPTION(AT(encoder_url)),
     /* one model */
-    {.name = "model",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .value_name = "FILE",
-     .help = "Model file; needed without --compare.",
-     .offset = AT(model)},
+    OPTIONAL_FILE("model", AT(model), "Model file; needed without --compare."),
     {.name = "adapt",
      .type = OPTION_CHOICE,
      .choices = adapts,
@@ -87,13 +74,7 @@ static const struct option_spec options[] = {
 	     "lore, panel, or all that the data allows. Another way to adapt follows a +, as in "
 	     "micro+lore. Curves and maps are made of the last one.",
      .offset = AT(compare)},
-    {.name = "test",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .value_name = "FILE",
-     .help = "Pairs of other people, whose choices are predicted; needed.",
-     .offset = AT(test)},
+    OPTIONAL_FILE("test", AT(test), "Pairs of other people, whose choices are predicted; needed."),
     {.name = "seeds",
      .type = OPTION_INT,
      .min = 1,
@@ -135,20 +116,11 @@ static const struct option_spec options[] = {
 	 ". Not given: "
 	 "what a features file was made with, " ENCODER_DEFAULT_SPEC " for other data.",
      .offset = AT(encoder)},
-    {.name = "route",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .value_name = "FILE",
-     .help = "Pairs with a context for stage 2, of methods whose router can learn.",
-     .offset = AT(route)},
-    {.name = "contexts",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .value_name = "FILE",
-     .help = "Pairs with a context, predicted by the router alone; by default those of --test.",
-     .offset = AT(contexts)},
+    OPTIONAL_FILE("route", AT(route),
+		  "Pairs with a context for stage 2, of methods whose router can learn."),
+    OPTIONAL_FILE(
+	"contexts", AT(contexts),
+	"Pairs with a context, predicted by the router alone; by default those of --test."),
     {.name = "heads-curve",
      .type = OPTION_STRING,
      .min = 1,
@@ -163,13 +135,8 @@ static const struct option_spec options[] = {
      .value_name = "N,N,...",
      .help = "Give stage 2 of the last method also these numbers of pairs.",
      .offset = AT(budgets_text)},
-    {.name = "report",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .value_name = "FILE",
-     .help = "Write everything as one HTML page; replaced as a whole or not at all.",
-     .offset = AT(report)},
+    OPTIONAL_FILE("report", AT(report),
+		  "Write everything as one HTML page; replaced as a whole or not at all."),
     {.name = "threads",
      .type = OPTION_INT,
      .min = 1,

@@ -10,6 +10,13 @@
 
 #define LINE_TEXT 256
 
+enum progress_form progress_form(bool quiet, bool json)
+{
+	if (quiet)
+		return PROGRESS_NONE;
+	return json ? PROGRESS_JSON : PROGRESS_PEOPLE;
+}
+
 void progress_start(struct progress *progress, struct terminal *terminal, enum progress_form form,
 		    double now)
 {

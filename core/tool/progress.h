@@ -14,6 +14,9 @@
 
 enum progress_form { PROGRESS_NONE, PROGRESS_PEOPLE, PROGRESS_JSON };
 
+/** progress_form(quiet, json): what the options of a command ask for; quiet goes before json. */
+enum progress_form progress_form(bool quiet, bool json);
+
 struct progress {
 	struct terminal *terminal;
 	enum progress_form form;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tool/route_config.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -9,11 +8,11 @@
 
 #include "core/base/options.h"
 #include "core/tool/encoder_address.h"
+#include "core/tool/shared_options.h"
 #include "core/tool/usage.h"
 
 #define AT(field) offsetof(struct route_config, field)
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
-#define MAX_SEED  9007199254740991.0 /* 2^53 - 1: every JSON reader gets it exactly */
 #define MIN_TAU	  1e-6
 #define MAX_TAU	  1e6
 
@@ -21,32 +20,14 @@
 static const char *const methods[] = {"iterate", "closed-form", "auto", NULL};
 
 static const struct option_spec options[] = {
-    {.name = "model",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .required = true,
-     .value_name = "FILE",
-     .help = "Model file, with a linear or mlp router.",
-     .offset = AT(model)},
+    REQUIRED_FILE("model", AT(model), "Model file, with a linear or mlp router."),
     ENCODER_ADDRESS_OPTION(AT(encoder_url)),
-    {.name = "data",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .required = true,
-     .value_name = "FILE",
-     .help =
-	 "Preference pairs with a context, JSON lines, also gzip-compressed, or a features file.",
-     .offset = AT(data)},
-    {.name = "out",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .value_name = "FILE",
-     .help = "Model file to write, by default the one of --model. Replaced as a whole or not at "
-	     "all.",
-     .offset = AT(out)},
+    REQUIRED_FILE(
+	"data", AT(data),
+	"Preference pairs with a context, JSON lines, also gzip-compressed, or a features file."),
+    OPTIONAL_FILE(
+	"out", AT(out),
+	"Model file to write, by default the one of --model. Replaced as a whole or not at all."),
     {.name = "method",
      .type = OPTION_CHOICE,
      .choices = methods,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tool/train_config.h"
 
-#include <limits.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
@@ -11,12 +10,11 @@
 #include "core/encode/encoder.h"
 #include "core/encode/template.h"
 #include "core/tool/encoder_address.h"
+#include "core/tool/shared_options.h"
 #include "core/tool/usage.h"
 
-#define AT(field)    offsetof(struct train_config, field)
-#define N_OPTIONS    (sizeof(options) / sizeof(options[0]))
-#define MAX_TEMPLATE 65536
-#define MAX_SEED     9007199254740991.0 /* 2^53 - 1: every JSON reader gets it exactly */
+#define AT(field) offsetof(struct train_config, field)
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
 /* in the order of enum objective and enum router_kind */
 static const char *const objectives[] = {"auto",       "bt",   "static", "ensemble", "drm",
@@ -24,22 +22,9 @@ static const char *const objectives[] = {"auto",       "bt",   "static", "ensemb
 static const char *const routers[] = {"static", "linear", "mlp", NULL};
 
 static const struct option_spec options[] = {
-    {.name = "data",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .required = true,
-     .value_name = "FILE",
-     .help = "Preference pairs, JSON lines, also gzip-compressed, or a features file.",
-     .offset = AT(data)},
-    {.name = "out",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = PATH_MAX,
-     .required = true,
-     .value_name = "FILE",
-     .help = "Model file to write; replaced as a whole or not at all.",
-     .offset = AT(out)},
+    REQUIRED_FILE("data", AT(data),
+		  "Preference pairs, JSON lines, also gzip-compressed, or a features file."),
+    REQUIRED_FILE("out", AT(out), "Model file to write; replaced as a whole or not at all."),
     {.name = "encoder",
      .type = OPTION_STRING,
      .min = 1,
