@@ -70,22 +70,24 @@ static enum status read_origin(struct err *err)
 	return status;
 }
 
-static enum status train_on_features(struct err *err)
+static enum status train_on_features(enum objective objective, struct err *err)
 {
 	struct dataset dataset;
 	struct train_options options;
 	struct model model;
 	enum status status;
 
-	train_defaults(OBJECTIVE_MICRO, &options);
+	train_defaults(objective, &options);
 	options.n_heads = 2;
 	options.n_hidden = 3;
-	options.epochs = 1;
+	options.holdout = 0;
+	if (options.epochs > 0)
+		options.epochs = 1;
 	status =
 	    dataset_read(out, encoder, TEMPLATE_DEFAULT_PHI, TEMPLATE_DEFAULT_PSI, &dataset, err);
 	if (status != STATUS_OK)
 		return status;
-	status = model_init(&model, 2, ROUTER_MLP, 3, encoder, err);
+	status = model_init(&model, 2, options.router, 3, encoder, err);
 	if (status == STATUS_OK) {
 		status = train_run(&dataset, &options, NULL, NULL, &model, err);
 		model_free(&model);
@@ -94,11 +96,23 @@ static enum status train_on_features(struct err *err)
 	return status;
 }
 
+static enum status train_micro(struct err *err)
+{
+	return train_on_features(OBJECTIVE_MICRO, err);
+}
+
+static enum status find_components(struct err *err)
+{
+	return train_on_features(OBJECTIVE_DRM, err);
+}
+
 static const struct {
 	enum status (*run)(struct err *err);
 	long at_least; /* allocations */
 } sweeps[] = {
-    {write_features, 100}, {read_features, 30}, {read_origin, 5}, {train_on_features, 60}};
+    {write_features, 100}, {read_features, 30},	  {read_origin, 5},
+    {train_micro, 60},	   {find_components, 60},
+};
 
 START_TEST(survives_any_failed_allocation)
 {
