@@ -21,7 +21,7 @@ CONTEXTS = {"kind": ([1.0, 0.0, 0.0, 0.0], 0), "terse": ([0.0, 1.0, 0.0, 0.0], 1
             "playful": ([0.0, 0.0, 1.0, 0.0], 2)}
 SHARPNESS = 6.0  # of the heads: little noise within a context
 N_HIDDEN = 16   # of the mlp router
-N_HEADS = 16    # of the model of real people
+N_HEADS = 32    # of the model of real people
 POLIS_ACCURACY, POLIS_NLL = 0.785, 0.455
 
 
