@@ -4,7 +4,8 @@
 
 They run in a copy of the repository, on a free port in place of 8080. The second of the two
 commands, tests/run.sh, runs this very test and is therefore not run again. A ```json block after
-a ```sh block is the output that the README promises: same keys, same texts, near numbers.
+a ```sh block is the output that the README promises: same keys, same texts, near numbers. So is
+a ```text block, whose lines must come in this order; those that are "..." stand for any others.
 """
 import json
 import os
@@ -17,6 +18,7 @@ from harness import PATIENCE, ROOT, Scenario, clean_environment, main
 
 NOT_RUN = re.compile(r"^(git clone |cd \w|tests/run\.sh$|docker )")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
 SHORTENED = "…"    # the README cuts ids
 TOLERANCE = 0.05  # the last bits of a trained model depend on the machine's libm
 
@@ -61,6 +63,30 @@ class Readme(Scenario):
         elif not str(promised).endswith(SHORTENED):
             self.assertEqual(got, promised, where)
 
+    def same_line(self, got, promised):
+        """Words the same, numbers near."""
+        if len(got) != len(promised):
+            return False
+        for a, b in zip(got, promised):
+            if b.endswith(SHORTENED):
+                if not a.startswith(b.removesuffix(SHORTENED)):
+                    return False
+            elif NUMBER.fullmatch(b):
+                if not NUMBER.fullmatch(a) or abs(float(a) - float(b)) > TOLERANCE:
+                    return False
+            elif a != b:
+                return False
+        return True
+
+    def same_lines(self, output, promised):
+        lines = [line.split() for line in output.splitlines()]
+        for line in promised.splitlines():
+            if line.strip() in ("", "..."):
+                continue
+            while lines and not self.same_line(lines[0], line.split()):
+                lines.pop(0)
+            self.assertTrue(lines, f"{line}\nis not in\n{output}")
+
     def test_blocks_run_in_order(self):
         readme = self.copy / "README.md"
         output, n_run = "", 0
@@ -75,6 +101,8 @@ class Readme(Scenario):
                 n_run += 1
             elif language == "json":
                 self.same_answer(json.loads(output.strip().splitlines()[-1]), json.loads(text))
+            elif language == "text":
+                self.same_lines(output, text)
         self.assertGreaterEqual(n_run, 4)
 
     def test_quickstart_twice_keeps_the_state(self):
