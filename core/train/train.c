@@ -205,7 +205,11 @@ static enum status measure(struct trainer *t, size_t epoch, struct train_progres
 	trainer_heldout(t, out);
 	if (score_table_check(&t->table, t->dataset, err) == STATUS_OK)
 		return STATUS_OK;
-	err_wrap(err, "training diverged in epoch %zu", epoch);
+	if (epoch > 0) /* otherwise it was computed, and only the vectors can be too large */
+		err_wrap(err,
+			 "training diverged in epoch %zu; lower the learning rate (%g) or the "
+			 "scale of the vectors",
+			 epoch, t->options->learning_rate);
 	return STATUS_NOT_FINITE;
 }
 
