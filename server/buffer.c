@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/buffer.h"
 
-#include <assert.h>
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistr.h>
 
 #include "core/base/mem.h"
+#include "core/json/numeral.h"
 
 #define BUFFER_FIRST 512u
 
@@ -62,23 +58,14 @@ void buffer_add_string(struct buffer *buffer, const char *string)
 
 void buffer_add_uint(struct buffer *buffer, uint64_t x)
 {
-	char digits[24];
-
-	buffer_add(buffer, digits, (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, x));
+	if (reserve(buffer, NUMERAL_MAX))
+		buffer->len += numeral_uint(x, buffer->bytes + buffer->len);
 }
 
 void buffer_add_number(struct buffer *buffer, double x)
 {
-	char text[32];
-	int len = 0;
-
-	assert(isfinite(x));
-	for (int n_digits = 15; n_digits <= 17; n_digits++) {
-		len = snprintf(text, sizeof(text), "%.*g", n_digits, x);
-		if (strtod(text, NULL) == x)
-			break;
-	}
-	buffer_add(buffer, text, (size_t)len);
+	if (reserve(buffer, NUMERAL_MAX))
+		buffer->len += numeral_double(x, buffer->bytes + buffer->len);
 }
 
 /* JSON's own short escapes; NULL: the byte has none. */
@@ -102,14 +89,14 @@ static const char *short_escape(unsigned char c)
 
 static void add_escaped(struct buffer *buffer, unsigned char c)
 {
+	static const char hex[] = "0123456789abcdef";
 	const char *escape = short_escape(c);
-	char hex[8];
+	char code[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 
-	if (escape == NULL) {
-		snprintf(hex, sizeof(hex), "\\u%04x", c);
-		escape = hex;
-	}
-	buffer_add_string(buffer, escape);
+	if (escape == NULL)
+		buffer_add(buffer, code, sizeof(code));
+	else
+		buffer_add_string(buffer, escape);
 }
 
 static bool is_plain(unsigned char c)

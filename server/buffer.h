@@ -39,8 +39,8 @@ void buffer_add_string(struct buffer *buffer, const char *string);
 void buffer_add_uint(struct buffer *buffer, uint64_t x);
 
 /**
- * buffer_add_number(buffer, x): the shortest decimal of at most 17 digits that
- * reads back as x, in JSON's syntax. x is finite.
+ * buffer_add_number(buffer, x): the shortest decimal that reads back as x
+ * (numeral_double()). x is finite.
  */
 void buffer_add_number(struct buffer *buffer, double x);
 
