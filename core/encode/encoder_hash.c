@@ -29,6 +29,11 @@ static const char hash_key[] = "micro/1 hash key";
 
 static_assert(sizeof(hash_key) == crypto_shorthash_KEYBYTES + 1, "the key and its NUL");
 
+#define BIN_SHIFT 56 /* the upper 8 bits say which bin */
+#define N_BINS	  256
+#define FEW	  24
+#define SMALL	  512 /* n-grams for which no memory is asked for */
+
 static uint64_t hash_bytes(const char *bytes, size_t len)
 {
 	unsigned char out[crypto_shorthash_BYTES];
@@ -73,6 +78,48 @@ static int compare_hashes(const void *a, const void *b)
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return (x > y) - (x < y);
+}
+
+/* Ascending. Equal ones cost nothing, others n^2. */
+static void sort_few(uint64_t *hash, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		uint64_t moved = hash[i];
+		size_t at = i;
+
+		for (; at > 0 && hash[at - 1] > moved; at--)
+			hash[at] = hash[at - 1];
+		hash[at] = moved;
+	}
+}
+
+/*
+ * Ascending, through spare [n]: first by the upper bits, which are as good as random, then each
+ * bin for itself. Whoever finds words that share these bits gets qsort() for them, and n log n.
+ */
+static void sort_hashes(uint64_t *hash, size_t n, uint64_t *spare)
+{
+	size_t end[N_BINS] = {0}; /* of each bin; its beginning until it is filled */
+	size_t begin = 0;
+
+	for (size_t i = 0; i < n; i++)
+		end[hash[i] >> BIN_SHIFT]++;
+	for (size_t bin = 0; bin < N_BINS; bin++) {
+		size_t length = end[bin];
+
+		end[bin] = begin;
+		begin += length;
+	}
+	for (size_t i = 0; i < n; i++)
+		spare[end[hash[i] >> BIN_SHIFT]++] = hash[i];
+	begin = 0;
+	for (size_t bin = 0; bin < N_BINS; begin = end[bin++]) {
+		if (end[bin] - begin <= FEW)
+			sort_few(spare + begin, end[bin] - begin);
+		else
+			qsort(spare + begin, end[bin] - begin, sizeof(*spare), compare_hashes);
+	}
+	memcpy(hash, spare, n * sizeof(*hash));
 }
 
 static uint32_t bucket_of(uint64_t hash, size_t dim)
@@ -120,35 +167,45 @@ static void normalize(const double *sum, size_t n, float *value_out)
 		value_out[i] = (float)(sum[i] / length);
 }
 
-/* Of one row; [n] each. */
+/* Of one row; [n] each: in small, or in a block of its own. */
 struct scratch {
 	uint64_t *hash;
+	uint64_t *spare;
 	double *sum;
 	uint32_t *index;
 	float *value;
+	void *block; /* NULL: in small */
+	struct {
+		uint64_t hash[SMALL];
+		uint64_t spare[SMALL];
+		double sum[SMALL];
+		uint32_t index[SMALL];
+		float value[SMALL];
+	} small;
 };
-
-static void scratch_free(struct scratch *scratch)
-{
-	mem_free(scratch->hash);
-	mem_free(scratch->sum);
-	mem_free(scratch->index);
-	mem_free(scratch->value);
-}
 
 static enum status scratch_init(struct scratch *scratch, size_t n, struct err *err)
 {
-	*scratch = (struct scratch){
-	    .hash = mem_array(n, sizeof(*scratch->hash)),
-	    .sum = mem_array(n, sizeof(*scratch->sum)),
-	    .index = mem_array(n, sizeof(*scratch->index)),
-	    .value = mem_array(n, sizeof(*scratch->value)),
-	};
-	if (scratch->hash != NULL && scratch->sum != NULL && scratch->index != NULL &&
-	    scratch->value != NULL)
+	char *block;
+
+	scratch->block = NULL;
+	scratch->hash = scratch->small.hash;
+	scratch->spare = scratch->small.spare;
+	scratch->sum = scratch->small.sum;
+	scratch->index = scratch->small.index;
+	scratch->value = scratch->small.value;
+	if (n <= SMALL)
 		return STATUS_OK;
-	scratch_free(scratch);
-	return err_no_memory(err, "the words of a text");
+	block = mem_array(n, sizeof(scratch->small) / SMALL);
+	if (block == NULL)
+		return err_no_memory(err, "the words of a text");
+	scratch->block = block;
+	scratch->hash = (uint64_t *)block;
+	scratch->spare = scratch->hash + n;
+	scratch->sum = (double *)(scratch->spare + n);
+	scratch->index = (uint32_t *)(scratch->sum + n);
+	scratch->value = (float *)(scratch->index + n);
+	return STATUS_OK;
 }
 
 static enum status append_row(size_t dim, const struct words *words, struct features *out,
@@ -162,22 +219,24 @@ static enum status append_row(size_t dim, const struct words *words, struct feat
 	if (status != STATUS_OK)
 		return status;
 	n = hash_ngrams(words, scratch.hash);
-	qsort(scratch.hash, n, sizeof(*scratch.hash), compare_hashes);
+	sort_hashes(scratch.hash, n, scratch.spare);
 	row.n_values = sum_buckets(scratch.hash, n, dim, scratch.index, scratch.sum);
 	normalize(scratch.sum, row.n_values, scratch.value);
 	row.index = scratch.index;
 	row.value = scratch.value;
 	status = features_append(out, row, err);
-	scratch_free(&scratch);
+	mem_free(scratch.block);
 	return status;
 }
 
 static enum status encode_hash(const struct encoder *encoder, struct text text,
 			       struct features *out, struct err *err)
 {
-	struct words words = {0};
-	enum status status = words_split(text, &words, err);
+	struct words words;
+	enum status status;
 
+	words_init(&words);
+	status = words_split(text, &words, err);
 	if (status == STATUS_OK)
 		status = append_row(encoder->dim, &words, out, err);
 	words_free(&words);

@@ -135,6 +135,20 @@ static void take(struct splitter *s, ucs4_t c)
 	end_word(s);
 }
 
+void words_init(struct words *words)
+{
+	words->bytes = words->small;
+	words->len = 0;
+	words->capacity = sizeof(words->small);
+}
+
+void words_free(struct words *words)
+{
+	if (words->bytes != words->small)
+		mem_free(words->bytes);
+	words_init(words);
+}
+
 /*
  * Room for what n bytes of normalized text can add: a character grows by half at
  * most in lower case (two bytes to three) and may come with a space, so twice its
@@ -150,9 +164,12 @@ static enum status reserve(struct words *words, size_t n, struct err *err)
 		return STATUS_OK;
 	if (capacity < needed)
 		capacity = needed;
-	bytes = mem_grow(words->bytes, words->len, capacity, 1);
+	bytes = mem_grow(NULL, 0, capacity, 1);
 	if (bytes == NULL)
 		return err_no_memory(err, "the words of a text");
+	memcpy(bytes, words->bytes, words->len);
+	if (words->bytes != words->small)
+		mem_free(words->bytes);
 	words->bytes = bytes;
 	words->capacity = capacity;
 	return STATUS_OK;
@@ -207,6 +224,62 @@ static bool is_ascii_at(struct text text, size_t i)
 	return i >= text.len || (unsigned char)text.bytes[i] < 0x80;
 }
 
+/* A letter in lower case or a digit; 0 for any other character of ASCII. */
+static char ascii_letter(char c)
+{
+	unsigned lower = (unsigned char)c | ('a' - 'A');
+
+	if (lower - 'a' <= 'z' - 'a')
+		return (char)lower;
+	return (unsigned)c - '0' <= '9' - '0' ? c : 0;
+}
+
+/* The end of the run of ASCII characters at begin that no mark follows. */
+static size_t ascii_run_end(struct text text, size_t begin)
+{
+	size_t i = begin;
+	uint64_t eight;
+
+	while (i + sizeof(eight) <= text.len) {
+		memcpy(&eight, text.bytes + i, sizeof(eight));
+		if ((eight & 0x8080808080808080u) != 0)
+			break;
+		i += sizeof(eight);
+	}
+	while (i < text.len && is_ascii_at(text, i))
+		i++;
+	/* the last one may be what a mark composes with */
+	return i == text.len || i == begin ? i : i - 1;
+}
+
+/* As take() does, but for ASCII alone. */
+static void take_ascii(struct splitter *s, const char *bytes, size_t n)
+{
+	char *out = s->words->bytes + s->words->len;
+	enum state state = s->state;
+
+	for (size_t i = 0; i < n; i++) {
+		char letter = ascii_letter(bytes[i]);
+
+		if (letter != 0) {
+			if (state == STATE_AFTER_APOSTROPHE)
+				*out++ = '\'';
+			else if (state == STATE_IN_CHARACTER)
+				*out++ = ' ';
+			*out++ = letter;
+			state = STATE_IN_WORD;
+		} else if (bytes[i] == '\'' && state == STATE_IN_WORD) {
+			state = STATE_AFTER_APOSTROPHE;
+		} else {
+			if (state != STATE_BETWEEN)
+				*out++ = ' ';
+			state = STATE_BETWEEN;
+		}
+	}
+	s->state = state;
+	s->words->len = (size_t)(out - s->words->bytes);
+}
+
 /*
  * ASCII characters are in NFC and never compose with what stands before them, so
  * only the others need normalizing, each run with the one ASCII character before
@@ -217,12 +290,12 @@ static enum status split(struct splitter *s, struct text text, struct err *err)
 	enum status status = reserve(s->words, text.len, err);
 
 	for (size_t i = 0; i < text.len && status == STATUS_OK;) {
-		size_t begin = i++;
+		size_t begin = ascii_run_end(text, i);
 
-		if (is_ascii_at(text, begin) && is_ascii_at(text, i)) {
-			take(s, (unsigned char)text.bytes[begin]);
-			continue;
-		}
+		take_ascii(s, text.bytes + i, begin - i);
+		if (begin == text.len)
+			break;
+		i = begin + 1;
 		while (!is_ascii_at(text, i))
 			i++;
 		status = take_stretch(s, text.bytes + begin, i - begin, text.len - i, err);
@@ -241,10 +314,4 @@ enum status words_split(struct text text, struct words *words, struct err *err)
 		end_word(&s);
 	mem_free(s.normal);
 	return status;
-}
-
-void words_free(struct words *words)
-{
-	mem_free(words->bytes);
-	*words = (struct words){0};
 }

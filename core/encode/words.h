@@ -19,12 +19,18 @@
 #include "core/base/err.h"
 #include "core/encode/encoder.h"
 
-/* The words, each followed by one space; the caller zeroes it, words_free() releases. */
+#define WORDS_SMALL 4096 /* bytes for which no memory is asked for */
+
+/* The words, each followed by one space. Stays where it is initialized: bytes may point into it. */
 struct words {
 	char *bytes;
 	size_t len;
 	size_t capacity;
+	char small[WORDS_SMALL];
 };
+
+/** words_init(words): none; takes no memory. words_free() releases. */
+void words_init(struct words *words);
 
 /**
  * words_split(text, words, err): replace words by those of text, which is valid
@@ -32,7 +38,7 @@ struct words {
  */
 enum status words_split(struct text text, struct words *words, struct err *err);
 
-/** words_free(words): zeroed words are allowed. */
+/** words_free(words): none again. */
 void words_free(struct words *words);
 
 #endif

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
+#include "core/base/rng.h"
 #include "core/encode/encoder.h"
 #include "tests/unit/core/golden_fixture.h"
 #include "tests/unit/unit.h"
@@ -232,6 +238,91 @@ START_TEST(hash_takes_order_and_number_of_words_into_account)
 }
 END_TEST
 
+/* ---- the row by its definition ---- */
+
+static int compare_numbers(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static uint64_t hash_of(const char *bytes, size_t len)
+{
+	unsigned char out[8];
+	uint64_t hash = 0;
+
+	crypto_shorthash(out, (const unsigned char *)bytes, len,
+			 (const unsigned char *)"micro/1 hash key");
+	for (size_t i = 0; i < 8; i++)
+		hash |= (uint64_t)out[i] << (8 * i);
+	return hash;
+}
+
+/* x [DIM] of a text that consists of words and single spaces */
+static void row_by_definition(const char *text, size_t len, float *x)
+{
+	static uint64_t hash[20000];
+	double sum[DIM] = {0}, square = 0;
+	size_t n = 0, previous = 0, begin = 0;
+
+	for (size_t end = 0; end <= len; end++) {
+		if (end < len && text[end] != ' ')
+			continue;
+		hash[n++] = hash_of(text + begin, end - begin);
+		if (begin > 0)
+			hash[n++] = hash_of(text + previous, end - previous);
+		previous = begin;
+		begin = end + 1;
+	}
+	qsort(hash, n, sizeof(*hash), compare_numbers);
+	for (size_t i = 0, next; i < n; i = next) {
+		for (next = i; next < n && hash[next] == hash[i];)
+			next++;
+		sum[(unsigned __int128)hash[i] * DIM >> 64] +=
+		    (hash[i] & 1 ? -1 : 1) * sqrt((double)(next - i));
+	}
+	for (size_t d = 0; d < DIM; d++)
+		square += sum[d] * sum[d];
+	for (size_t d = 0; d < DIM; d++)
+		x[d] = (float)(sum[d] / sqrt(square));
+}
+
+/* n_words words, of which n_kinds are different. */
+static size_t make_text(struct rng *rng, size_t n_words, uint64_t n_kinds, char *text)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n_words; i++)
+		len += (size_t)sprintf(text + len, "%sw%llu", i == 0 ? "" : " ",
+				       (unsigned long long)rng_below(rng, n_kinds));
+	return len;
+}
+
+/* Few words and many, mostly different ones and nearly equal ones: bins of every size. */
+START_TEST(hash_is_its_definition_to_the_last_bit)
+{
+	static const uint64_t n_kinds[] = {1, 2, 5, 50, 1000, 1000000};
+	static char text[9000 * 8];
+	static float got[DIM], want[DIM];
+	struct rng rng;
+
+	rng_init(&rng, 11);
+	for (size_t n = 1; n < 9000; n += 1 + n / 5) {
+		for (size_t k = 0; k < LENGTH(n_kinds); k++) {
+			size_t len = make_text(&rng, n, n_kinds[k], text);
+
+			rows.n_rows = 0;
+			encode_bytes(text, len);
+			feature_row_copy(features_row(&rows, 0), got);
+			row_by_definition(text, len, want);
+			ck_assert_msg(memcmp(got, want, sizeof(got)) == 0, "%zu words of %llu", n,
+				      (unsigned long long)n_kinds[k]);
+		}
+	}
+}
+END_TEST
+
 START_TEST(hash_row_does_not_depend_on_the_other_texts)
 {
 	const struct text texts[] = {{"one two", 7}, {"", 0}, {"three", 5}, {"one two", 7}};
@@ -384,6 +475,7 @@ int main(void)
 	tcase_add_test(hash, hash_of_no_words_is_the_zero_row);
 	tcase_add_test(hash, hash_takes_equal_spellings_as_equal);
 	tcase_add_test(hash, hash_takes_order_and_number_of_words_into_account);
+	tcase_add_test(hash, hash_is_its_definition_to_the_last_bit);
 	tcase_add_test(hash, hash_row_does_not_depend_on_the_other_texts);
 	tcase_add_test(hash, encode_refuses_invalid_utf8_at_its_offset);
 	tcase_add_test(hash, encode_may_run_in_many_threads);

@@ -24,16 +24,18 @@ START_TEST(open_survives_a_failed_allocation)
 }
 END_TEST
 
-/* ASCII, a stretch that is normalized, and one that is longer. */
+/* ASCII, a stretch that is normalized, one that is longer, and more words than fit anywhere. */
 START_TEST(encode_survives_any_failed_allocation_and_keeps_the_rows_before)
 {
-	static const char bytes[] = "Text, cafe\u0301, longer: 日本語日本語日本語日本語日本語";
-	const struct text texts[] = {{"first", 5}, {bytes, sizeof(bytes) - 1}};
+	static char bytes[10000] = "Text, cafe\u0301, longer: 日本語日本語日本語日本語日本語";
+	const struct text texts[] = {{"first", 5}, {bytes, sizeof(bytes)}};
 	enum status status = STATUS_NO_MEMORY;
 	struct encoder *encoder;
 	struct features rows;
 	long n;
 
+	for (size_t i = strlen(bytes); i < sizeof(bytes); i++)
+		bytes[i] = i % 2 == 0 ? ' ' : (char)('a' + i % 26);
 	ck_assert_int_eq(encoder_open("hash:64", &encoder, NULL), STATUS_OK);
 	features_init(&rows, 64, true);
 	ck_assert_int_eq(encoder_encode(encoder, texts, 1, &rows, NULL), STATUS_OK);
@@ -49,7 +51,7 @@ START_TEST(encode_survives_any_failed_allocation_and_keeps_the_rows_before)
 		ck_assert_uint_gt(features_row(&rows, 0).n_values, 0);
 	}
 	ck_assert_int_eq(status, STATUS_OK);
-	ck_assert_int_gt(n, 10);
+	ck_assert_int_gt(n, 6);
 	features_free(&rows);
 	encoder_close(encoder);
 }

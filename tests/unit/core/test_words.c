@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <unistr.h>
@@ -9,7 +12,17 @@
 #include "tests/unit/core/golden_fixture.h"
 #include "tests/unit/unit.h"
 
-static struct words words; /* zeroed by words_free() at the end of each test */
+static struct words words;
+
+static void set_up(void)
+{
+	words_init(&words);
+}
+
+static void tear_down(void)
+{
+	words_free(&words);
+}
 
 static void split(const char *bytes, size_t len)
 {
@@ -55,7 +68,87 @@ START_TEST(split_finds_the_words)
 			      "case %zu: \"%.*s\", want \"%s\"", i, (int)words.len, words.bytes,
 			      cases[i].want);
 	}
-	words_free(&words);
+}
+END_TEST
+
+/* ---- any order of characters, by the definition ---- */
+
+enum class { LETTER, APOSTROPHE, ALONE, OTHER };
+
+static const struct {
+	const char *spelt, *lower;
+	enum class class;
+} characters[] = {{"b", "b", LETTER}, {"Z", "z", LETTER}, {"'", "'", APOSTROPHE},
+		  {" ", " ", OTHER},  {"É", "é", LETTER}, {"漢", "漢", ALONE}};
+
+/* The words of characters[which[i]], each and a space, into out. */
+static size_t split_by_definition(const size_t *which, size_t n, char *out)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		enum class class = characters[which[i]].class;
+		enum class next = i + 1 < n ? characters[which[i + 1]].class : OTHER;
+		enum class before = i > 0 ? characters[which[i - 1]].class : OTHER;
+		bool inside =
+		    class == LETTER || (class == APOSTROPHE && before == LETTER && next == LETTER);
+		bool goes_on = class == LETTER &&
+			       (next == LETTER || (next == APOSTROPHE && i + 2 < n &&
+						   characters[which[i + 2]].class == LETTER));
+
+		if (inside || class == ALONE)
+			len += (size_t)sprintf(out + len, "%s", characters[which[i]].lower);
+		if (class == ALONE || (class == LETTER && !goes_on))
+			out[len++] = ' ';
+	}
+	return len;
+}
+
+START_TEST(split_takes_characters_in_any_order)
+{
+	enum { N = 7 };
+	size_t n_texts = 1;
+
+	for (size_t i = 0; i < N; i++)
+		n_texts *= LENGTH(characters);
+	for (size_t number = 0; number < n_texts; number++) {
+		size_t which[N], len = 0, rest = number;
+		char text[4 * N], want[4 * N + N];
+
+		for (size_t i = 0; i < N; i++, rest /= LENGTH(characters)) {
+			which[i] = rest % LENGTH(characters);
+			len += (size_t)sprintf(text + len, "%s", characters[which[i]].spelt);
+		}
+		size_t want_len = split_by_definition(which, N, want);
+
+		split(text, len);
+		ck_assert_msg(words.len == want_len && memcmp(words.bytes, want, want_len) == 0,
+			      "\"%.*s\": \"%.*s\", want \"%.*s\"", (int)len, text, (int)words.len,
+			      words.bytes, (int)want_len, want);
+	}
+}
+END_TEST
+
+/* Around the lengths for which it asks for memory, and where it looks at eight bytes at once. */
+START_TEST(split_takes_texts_of_any_length)
+{
+	static const size_t lengths[] = {1,    7,    8,	   9,	 15,   16,   17,   2040,
+					 2046, 2047, 2048, 2049, 4095, 4096, 4097, 20000};
+
+	for (size_t i = 0; i < LENGTH(lengths); i++) {
+		for (size_t mark = 0; mark < 3; mark++) {
+			size_t len = lengths[i];
+			char *text = malloc(len + 2);
+
+			memset(text, 'A', len);
+			memcpy(text + len, mark == 1 ? "é" : " .", 2);
+			split(text, mark == 2 ? len : len + 2);
+			ck_assert_uint_eq(words.len, (mark == 1 ? len + 2 : len) + 1);
+			for (size_t at = 0; at < len; at++)
+				ck_assert_int_eq(words.bytes[at], 'a');
+			free(text);
+		}
+	}
 }
 END_TEST
 
@@ -64,7 +157,6 @@ START_TEST(split_takes_nul_as_a_character)
 	split("a\0b", 3);
 	ck_assert_uint_eq(words.len, 4);
 	ck_assert_mem_eq(words.bytes, "a b ", 4);
-	words_free(&words);
 }
 END_TEST
 
@@ -74,7 +166,6 @@ START_TEST(split_replaces_the_words_before)
 	split("four", 4);
 	ck_assert_uint_eq(words.len, 5);
 	ck_assert_mem_eq(words.bytes, "four ", 5);
-	words_free(&words);
 }
 END_TEST
 
@@ -89,7 +180,6 @@ START_TEST(split_takes_any_number_of_marks)
 	split(text, sizeof(text));
 	/* the first mark is part of the letter now: ạ has three bytes */
 	ck_assert_uint_eq(words.len, 3 + 2 * (N_MARKS - 1) + 1);
-	words_free(&words);
 }
 END_TEST
 
@@ -119,7 +209,6 @@ START_TEST(split_agrees_with_the_reference)
 		}
 		ck_assert_msg(at == words.len, "text %zu", i);
 	}
-	words_free(&words);
 	json_decref(golden);
 }
 END_TEST
@@ -148,7 +237,6 @@ START_TEST(split_agrees_with_the_reference_on_every_character)
 	digest_hex(&digest, hex);
 	ck_assert_msg(strcmp(hex, json_string_value(golden_get(golden, "code_points_sha256"))) == 0,
 		      "are libunistring's Unicode tables of version 14?");
-	words_free(&words);
 	json_decref(golden);
 }
 END_TEST
@@ -158,7 +246,10 @@ int main(void)
 	Suite *suite = suite_create("words");
 	TCase *tcase = tcase_create("words");
 
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, split_finds_the_words);
+	tcase_add_test(tcase, split_takes_characters_in_any_order);
+	tcase_add_test(tcase, split_takes_texts_of_any_length);
 	tcase_add_test(tcase, split_takes_nul_as_a_character);
 	tcase_add_test(tcase, split_replaces_the_words_before);
 	tcase_add_test(tcase, split_takes_any_number_of_marks);
