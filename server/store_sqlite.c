@@ -150,6 +150,9 @@ static enum status open_all(struct store_sqlite *s, const struct store_sqlite_op
 	if (status == STATUS_OK)
 		status = readers_open(&s->readers, options->n_readers, s->name, s->path,
 				      s->busy_timeout_ms, err);
+	s->writer.damage = &s->damage;
+	for (size_t i = 0; status == STATUS_OK && i < s->readers.n_conns; i++)
+		s->readers.conns[i].damage = &s->damage;
 	return status;
 }
 
@@ -230,11 +233,24 @@ static enum status check_write(struct store_sqlite *s, struct err *err)
 	return status;
 }
 
+/* Whoever met it has told; what lies on other pages may still be read. */
+static enum status check_damage(struct store_sqlite *s, struct err *err)
+{
+	if (!atomic_load(&s->damage))
+		return STATUS_OK;
+	return err_set(
+	    err, STATUS_STATE_CORRUPT,
+	    "state %s: malformed in places: want it restored from a backup, and a restart",
+	    s->name);
+}
+
 static enum status check(struct store *store, struct err *err)
 {
 	struct store_sqlite *s = (struct store_sqlite *)store;
 	enum status status = check_file(s, err);
 
+	if (status == STATUS_OK)
+		status = check_damage(s, err);
 	if (status == STATUS_OK)
 		status = check_read(s, err);
 	if (status == STATUS_OK && atomic_load(&s->write_failed))

@@ -130,6 +130,8 @@ enum status conn_fault(struct conn *conn, struct err *err)
 	/* not every lack of space shows up as SQLITE_FULL */
 	if (code == SQLITE_IOERR && sqlite3_system_errno(conn->db) == ENOSPC)
 		code = SQLITE_FULL;
+	if ((code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && conn->damage != NULL)
+		atomic_store(conn->damage, true);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		if (faults[i].code == code)
 			return err_set(err, faults[i].status, "state %s: %s: %s", conn->name, text,

@@ -6,6 +6,7 @@
 #ifndef MICRO_SERVER_STORE_SQLITE_CONN_H
 #define MICRO_SERVER_STORE_SQLITE_CONN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,7 @@ struct conn {
 	sqlite3 *db;
 	const char *name;	   /* of the file, for messages; the owner's */
 	sqlite3_stmt *stmt[N_SQL]; /* NULL: of another role, or not prepared yet */
+	atomic_bool *damage;	   /* set when the file turns out to be damaged; NULL: no need */
 };
 
 /**

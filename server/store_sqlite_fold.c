@@ -102,12 +102,14 @@ static enum status freeze(struct store_sqlite *s, struct err *err)
 	return STATUS_OK;
 }
 
+bool fold_is_due(const struct store_sqlite *s)
+{
+	return s->recent.n >= FOLD_EVENTS || s->fold.fresh_bytes >= s->fold.max_bytes;
+}
+
 enum status fold_begin(struct store_sqlite *s, struct err *err)
 {
-	const struct fold *fold = &s->fold;
-
-	if (fold->frozen != NULL ||
-	    (s->recent.n < FOLD_EVENTS && fold->fresh_bytes < fold->max_bytes))
+	if (s->fold.frozen != NULL || !fold_is_due(s))
 		return STATUS_OK;
 	return freeze(s, err);
 }

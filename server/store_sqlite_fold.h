@@ -53,6 +53,9 @@ enum status fold_reserve(struct fold *fold, size_t n_more, struct err *err);
 /** fold_note(s, learner): it has a new value; there is room for it. */
 void fold_note(struct store_sqlite *s, struct learner *learner);
 
+/** fold_is_due(s): enough has changed. */
+bool fold_is_due(const struct store_sqlite *s);
+
 /** fold_begin(s, err): before a transaction: freeze if it is time. */
 enum status fold_begin(struct store_sqlite *s, struct err *err);
 

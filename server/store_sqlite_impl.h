@@ -37,7 +37,7 @@ struct batch {
 };
 
 /*
- * Invariants: 1. cache, readers, n_folds, n_replayed and write_failed are for every thread;
+ * Invariants: 1. cache, readers, n_folds, n_replayed, damage and write_failed are for every thread;
  *                what is immutable while the store is open, too.
  *             2. everything else belongs to the one thread in store_apply().
  *             3. a state that differs from its row in states is held in the cache: what the
@@ -62,6 +62,7 @@ struct store_sqlite {
 	int64_t next_seq;
 	bool checkpoint_due;	  /* deleted content may still lie in the write-ahead log */
 	atomic_bool write_failed; /* the last store_apply() failed */
+	atomic_bool damage;	  /* the file was found damaged: it does not heal */
 	atomic_size_t n_recent;	  /* events that a restart would replay */
 	atomic_ullong n_folds;
 	size_t n_replayed; /* at start */

@@ -163,8 +163,9 @@ enum status store_sqlite_replay(struct store_sqlite *s, struct err *err)
 		status = read_folded(s, &last, err);
 	while (status == STATUS_OK && more && s->next_seq <= last) {
 		status = replay_part(s, event, &more, err);
-		/* only memory is saved: a full disk must not keep scores from being given */
-		if (status == STATUS_OK && s->fold.fresh_bytes > s->fold.max_bytes)
+		/* memory and the next start are saved; if it fails, as on a full disk, scores can
+		 * be given all the same */
+		if (status == STATUS_OK && fold_is_due(s))
 			fold_all(s, &ignored);
 	}
 	mem_free(event);
