@@ -6,6 +6,7 @@
 #include "generated/openapi.h"
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/protocol.h"
 #include "server/wire_read.h"
 #include "server/wire_tensors.h"
 #include "server/wire_write.h"
@@ -129,6 +130,8 @@ void api_open(struct api *api, struct exchange *exchange, const struct exchange_
 	exchange->began = clock_monotonic();
 	atomic_fetch_add(&api->metrics.in_flight, 1);
 	take_request_id(api, exchange, head->request_id);
+	exchange->person = head->person;
+	exchange->format = head->format;
 	status = admit(api, exchange, head);
 	if (status == STATUS_OK)
 		status = check_media_type(exchange, head->content_type);
@@ -147,22 +150,6 @@ static void hold_model(struct api *api, struct exchange *exchange, struct wire_l
 	};
 }
 
-/* What is read may stay where it is, so the body lives as long as the exchange. */
-static enum status read_score(struct exchange *exchange, const struct wire_limits *limits,
-			      struct score_request *out)
-{
-	struct buffer *body = &exchange->body;
-	struct err *err = &exchange->err;
-
-	buffer_terminate(body);
-	if (buffer_status(body, "the body", err) != STATUS_OK)
-		return err->code;
-	if (exchange->body_type == MEDIA_SAFETENSORS)
-		return wire_tensors_score(body->bytes, body->len, limits, &exchange->arena, out,
-					  err);
-	return wire_read_score(body->bytes, body->len, limits, &exchange->arena, out, err);
-}
-
 static enum status read_feedback(struct exchange *exchange, const struct wire_limits *limits,
 				 struct feedback *out)
 {
@@ -178,26 +165,87 @@ static enum status read_feedback(struct exchange *exchange, const struct wire_li
 	return wire_read_feedback(body->bytes, body->len, limits, &exchange->arena, out, err);
 }
 
+/* A question in the words of another server. */
+static enum status read_foreign(struct exchange *exchange, const struct reader *reader,
+				const struct wire_limits *limits, const struct protocol *protocol,
+				struct protocol_request *request_out)
+{
+	struct person person;
+	const struct protocol_reading in = {reader, limits, &person, exchange->format};
+	enum status status =
+	    person_read(&exchange->person, &exchange->arena, &person, &exchange->err);
+
+	return status == STATUS_OK ? protocol->read(&in, request_out) : status;
+}
+
+/* *protocol_out: whose words they are; NULL: our own. What is read may stay where it is, so the
+ * body lives as long as the exchange. */
+static enum status read_question(struct exchange *exchange, const struct wire_limits *limits,
+				 struct protocol_request *request_out,
+				 const struct protocol **protocol_out)
+{
+	struct buffer *body = &exchange->body;
+	struct err *err = &exchange->err;
+	struct reader reader;
+	enum status status;
+
+	*request_out = (struct protocol_request){0};
+	*protocol_out = protocol_of(exchange->match.route);
+	buffer_terminate(body);
+	if (buffer_status(body, "the body", err) != STATUS_OK)
+		return err->code;
+	if (exchange->body_type == MEDIA_SAFETENSORS)
+		return wire_tensors_score(body->bytes, body->len, limits, &exchange->arena,
+					  &request_out->score, err);
+	status = reader_open(&reader, body->bytes, body->len, &exchange->arena, err);
+	if (status != STATUS_OK)
+		return status;
+	if (*protocol_out == NULL && protocol_is_slime(reader.root))
+		*protocol_out = protocol_slime();
+	if (*protocol_out == NULL)
+		return wire_read_question(&reader, limits, &request_out->score);
+	return read_foreign(exchange, &reader, limits, *protocol_out, request_out);
+}
+
+static void answer_foreign(struct api *api, struct exchange *exchange,
+			   const struct protocol *protocol, const struct protocol_request *request)
+{
+	const struct protocol_facts facts = {
+	    .model_id = exchange->served->model.id,
+	    .request_id = exchange->request_id,
+	    .time_us = api->service.now_us(),
+	};
+
+	protocol->write(&exchange->answer, request, &facts);
+	answer_json(api, exchange);
+}
+
 static void score(struct api *api, struct exchange *exchange)
 {
+	const struct protocol *protocol;
+	struct protocol_request request;
+	const struct score_request *scored = &request.score;
 	struct wire_limits limits;
-	struct score_request request;
 	enum status status;
 	size_t n_scored = 0;
 
 	hold_model(api, exchange, &limits);
-	status = read_score(exchange, &limits, &request);
+	status = read_question(exchange, &limits, &request, &protocol);
 	if (status == STATUS_OK)
-		status = service_score(&api->service, exchange->served, &request, &exchange->arena,
-				       &exchange->err);
+		status = service_score(&api->service, exchange->served, &request.score,
+				       &exchange->arena, &exchange->err);
 	if (status != STATUS_OK) {
 		api_refuse(api, exchange);
 		return;
 	}
-	for (size_t i = 0; i < request.n_items; i++)
-		n_scored += request.items[i].question.n_responses;
+	for (size_t i = 0; i < scored->n_items; i++)
+		n_scored += scored->items[i].question.n_responses;
 	atomic_fetch_add(&api->metrics.scored, n_scored);
-	wire_write_scores(&exchange->answer, exchange->served->model.id, &request);
+	if (protocol != NULL) {
+		answer_foreign(api, exchange, protocol, &request);
+		return;
+	}
+	wire_write_scores(&exchange->answer, exchange->served->model.id, scored);
 	answer_json(api, exchange);
 }
 
@@ -308,6 +356,10 @@ enum api_next api_begin(struct api *api, struct exchange *exchange)
 
 	switch (exchange->match.route) {
 	case ROUTE_SCORE:
+	case ROUTE_GET_REWARD:
+	case ROUTE_CLASSIFY:
+	case ROUTE_SCORE_EVALUATION:
+	case ROUTE_RERANK:
 		score(api, exchange);
 		break;
 	case ROUTE_FEEDBACK:

@@ -16,6 +16,7 @@
 #include "server/identifier.h"
 #include "server/live_model.h"
 #include "server/media_type.h"
+#include "server/person.h"
 #include "server/route.h"
 #include "server/store.h"
 
@@ -26,6 +27,8 @@ struct exchange_head {
 	const char *content_type;  /* NULL: none */
 	const char *request_id;	   /* the client's, NULL: none */
 	const char *authorization; /* NULL: none */
+	struct person_source person;
+	const char *format; /* "format" of the query; NULL: none */
 };
 
 struct exchange {
@@ -35,6 +38,8 @@ struct exchange {
 	struct access_caller caller;
 	double began; /* clock_monotonic() */
 	enum media_type body_type;
+	struct person_source person; /* these two live as long as the connection's request */
+	const char *format;
 	struct buffer body;
 	/* while it is answered */
 	struct arena arena;

@@ -35,6 +35,12 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
+/* Of the query; one without a value is as good as none. */
+static const char *argument(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
 static bool add_retry_after(const struct exchange *exchange, struct MHD_Response *response)
 {
 	unsigned seconds = exchange->caller.retry_after;
@@ -185,6 +191,11 @@ static enum MHD_Result open_call(const struct http_lane *lane, struct MHD_Connec
 	    .content_type = header(connection, "Content-Type"),
 	    .request_id = header(connection, "X-Request-Id"),
 	    .authorization = header(connection, "Authorization"),
+	    .person = {.query_user = argument(connection, "user"),
+		       .query_context = argument(connection, "context"),
+		       .header_user = header(connection, "X-Micro-User"),
+		       .header_context = header(connection, "X-Micro-Context")},
+	    .format = argument(connection, "format"),
 	};
 	struct call *call = mem_array(1, sizeof(*call));
 

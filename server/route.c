@@ -5,12 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <unistr.h>
 
 #include "server/identifier.h"
+#include "server/percent.h"
 
 #define ALIAS_PREFIX "/v1"
 #define USER_PREFIX  "/users/"
+#define KNOWN_MAX    512 /* holds all patterns, with commas */
 
 static const struct {
 	const char *pattern;
@@ -22,6 +23,10 @@ static const struct {
     [ROUTE_USER] = {USER_PREFIX "{id}",
 		    "GET, HEAD, DELETE",
 		    {[METHOD_GET] = true, [METHOD_DELETE] = true}},
+    [ROUTE_GET_REWARD] = {"/get_reward", "POST", {[METHOD_POST] = true}},
+    [ROUTE_CLASSIFY] = {"/classify", "POST", {[METHOD_POST] = true}},
+    [ROUTE_SCORE_EVALUATION] = {"/score/evaluation", "POST", {[METHOD_POST] = true}},
+    [ROUTE_RERANK] = {"/rerank", "POST", {[METHOD_POST] = true}},
     [ROUTE_MODEL] = {"/model", "GET, HEAD", {[METHOD_GET] = true}},
     [ROUTE_LIVEZ] = {"/livez", "GET, HEAD", {[METHOD_GET] = true}},
     [ROUTE_READYZ] = {"/readyz", "GET, HEAD", {[METHOD_GET] = true}},
@@ -74,7 +79,7 @@ static enum route find_route(const char *path)
 
 static enum status no_route(struct err *err)
 {
-	char known[256] = "";
+	char known[KNOWN_MAX] = "";
 
 	for (enum route r = 0; r < ROUTE_NONE; r++) {
 		strcat(known, r == 0 ? "" : ", ");
@@ -84,64 +89,34 @@ static enum status no_route(struct err *err)
 		       "there is no such route; known are: %s (also under /v1)", known);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* One character of an escaped path, advancing *at; -1 if it is a bad escape. */
-static int next_byte(const char **at)
-{
-	const char *s = *at;
-
-	if (*s != '%') {
-		*at = s + 1;
-		return (unsigned char)*s;
-	}
-	int high = hex_digit(s[1]);
-	int low = high < 0 ? -1 : hex_digit(s[2]);
-	*at = s + 3;
-	return low < 0 ? -1 : high * 16 + low;
-}
-
 static enum status decode_user(const char *escaped, char user_out[STORE_MAX_ID + 1],
 			       struct err *err)
 {
-	size_t len = 0;
+	size_t len;
+	enum status status = percent_decode(escaped, false, STORE_MAX_ID, user_out, &len, err);
 
-	while (*escaped != '\0') {
-		int byte = next_byte(&escaped);
-
-		if (byte < 0)
-			return err_set(err, STATUS_MALFORMED,
-				       "the user id in the path has a %% without two hexadecimal "
-				       "digits after it");
-		if (len == STORE_MAX_ID)
-			return err_set(err, STATUS_INVALID_VALUE,
-				       "the user id in the path has more than %d bytes",
-				       STORE_MAX_ID);
-		user_out[len++] = (char)byte;
-	}
-	user_out[len] = '\0';
-	if (u8_check((const uint8_t *)user_out, len) != NULL)
-		return err_set(err, STATUS_MALFORMED, "the user id in the path is not valid UTF-8");
-	enum status status = identifier_check(user_out, len, 1, "", err);
+	if (status == STATUS_OK)
+		status = identifier_check(user_out, len, 1, "", err);
 	if (status != STATUS_OK)
 		err_wrap(err, "the user id in the path");
 	return status;
 }
 
+/* Cohere's second version of its reranker has the same shape. */
+static const char *without_version(const char *path)
+{
+	static const char second[] = "/v2/rerank";
+	size_t n_alias = strlen(ALIAS_PREFIX);
+
+	if (strcmp(path, second) == 0)
+		return path + n_alias;
+	return strncmp(path, ALIAS_PREFIX "/", n_alias + 1) == 0 ? path + n_alias : path;
+}
+
 enum status route_find(const char *method, const char *path, struct route_match *match_out,
 		       struct err *err)
 {
-	size_t n_alias = strlen(ALIAS_PREFIX);
-
-	if (strncmp(path, ALIAS_PREFIX "/", n_alias + 1) == 0)
-		path += n_alias;
+	path = without_version(path);
 	*match_out = (struct route_match){.route = find_route(path), .method = find_method(method)};
 	if (match_out->route == ROUTE_NONE)
 		return no_route(err);

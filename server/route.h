@@ -10,6 +10,10 @@ enum route {
 	ROUTE_SCORE,
 	ROUTE_FEEDBACK,
 	ROUTE_USER,
+	ROUTE_GET_REWARD,
+	ROUTE_CLASSIFY,
+	ROUTE_SCORE_EVALUATION,
+	ROUTE_RERANK,
 	ROUTE_MODEL,
 	ROUTE_LIVEZ,
 	ROUTE_READYZ,
@@ -38,8 +42,8 @@ const char *method_name(enum method method);
 
 /**
  * route_find(method, path, match_out, err): path as it came, still escaped,
- * without its query; with or without /v1. Errors, match_out->route being set as
- * far as it is known: STATUS_NOT_FOUND listing the routes, STATUS_METHOD_NOT_ALLOWED,
+ * without its query; with or without /v1, which is /v2 for rerankers. Errors, match_out->route
+ * being set as far as it is known: STATUS_NOT_FOUND listing the routes, STATUS_METHOD_NOT_ALLOWED,
  * STATUS_MALFORMED for a user id with a bad escape or bad UTF-8, STATUS_INVALID_VALUE
  * for one that is too long or has a control character, such as %00.
  */

@@ -82,6 +82,22 @@ static enum status check_item(const struct score_item *item, struct err *err)
 	return err_set(err, STATUS_INTERNAL, "a reward or weight is not finite");
 }
 
+static enum status tell_heads(const struct model *model, const struct scratch *scratch,
+			      struct score_item *item, struct arena *arena, struct err *err)
+{
+	size_t n_heads = model->heads.n_heads, n = item->question.n_responses;
+
+	item->heads = arena_array(arena, n, n_heads * sizeof(*item->heads));
+	if (item->heads == NULL)
+		return err_no_memory(err, "rewards");
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < n_heads; k++)
+			item->heads[i * n_heads + k] =
+			    (double)scratch->reward[i * n_heads + k] - model->heads.center[k];
+	}
+	return STATUS_OK;
+}
+
 static enum status make_receipt(const struct service *service, const struct model *model,
 				const struct scratch *scratch, struct score_item *item,
 				struct arena *arena, struct err *err)
@@ -122,6 +138,8 @@ static enum status score_item(const struct service *service, const struct served
 		return status;
 	mix(&served->model, scratch, item);
 	status = check_item(item, err);
+	if (status == STATUS_OK && item->wants_heads)
+		status = tell_heads(&served->model, scratch, item, arena, err);
 	if (status != STATUS_OK || !item->wants_receipt)
 		return status;
 	return make_receipt(service, &served->model, scratch, item, arena, err);

@@ -38,6 +38,7 @@ struct score_item {
 	struct question question;
 	bool wants_receipt; /* of a user who is named */
 	bool impersonal;    /* score as if the user were not known */
+	bool wants_heads;   /* tell what each head says */
 	/* the answer */
 	double *rewards;   /* [n_responses] */
 	double preference; /* P(first > second), if n_responses is 2 */
@@ -45,6 +46,7 @@ struct score_item {
 	size_t n_weights;  /* the model's n_heads */
 	uint64_t updates;
 	const char *receipt; /* NULL: none was wanted */
+	double *heads;	     /* [n_responses, n_weights]: r_k - center_k; NULL: not wanted */
 };
 
 struct score_request {

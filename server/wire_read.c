@@ -135,24 +135,30 @@ static enum status read_batch(const struct reader *reader, const struct wire_lim
 	return status;
 }
 
+enum status wire_read_question(const struct reader *reader, const struct wire_limits *limits,
+			       struct score_request *request_out)
+{
+	const struct node *items = NULL;
+	enum status status;
+
+	*request_out = (struct score_request){0};
+	if (reader->root->kind == NODE_OBJECT)
+		items = node_find(reader->root, "items");
+	if (items != NULL)
+		return read_batch(reader, limits, items, request_out);
+	status = make_items(reader, 1, request_out);
+	if (status != STATUS_OK)
+		return status;
+	return read_item(reader, limits, reader->root, PLACE_NONE, &request_out->items[0]);
+}
+
 enum status wire_read_score(const char *body, size_t len, const struct wire_limits *limits,
 			    struct arena *arena, struct score_request *request_out, struct err *err)
 {
-	const struct node *items = NULL;
 	struct reader reader;
 	enum status status = reader_open(&reader, body, len, arena, err);
 
-	*request_out = (struct score_request){0};
-	if (status != STATUS_OK)
-		return status;
-	if (reader.root->kind == NODE_OBJECT)
-		items = node_find(reader.root, "items");
-	if (items != NULL)
-		return read_batch(&reader, limits, items, request_out);
-	status = make_items(&reader, 1, request_out);
-	if (status != STATUS_OK)
-		return status;
-	return read_item(&reader, limits, reader.root, PLACE_NONE, &request_out->items[0]);
+	return status == STATUS_OK ? wire_read_question(&reader, limits, request_out) : status;
 }
 
 /* The responses that were not chosen: one, or an array. */

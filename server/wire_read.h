@@ -10,6 +10,7 @@
 
 #include "core/base/err.h"
 #include "core/base/arena.h"
+#include "server/reader.h"
 #include "server/service.h"
 
 struct wire_limits {
@@ -28,6 +29,10 @@ struct wire_limits {
 enum status wire_read_score(const char *body, size_t len, const struct wire_limits *limits,
 			    struct arena *arena, struct score_request *request_out,
 			    struct err *err);
+
+/** wire_read_question(reader, limits, request_out): the same from a body that is open already. */
+enum status wire_read_question(const struct reader *reader, const struct wire_limits *limits,
+			       struct score_request *request_out);
 
 /** wire_read_feedback(body, len, limits, arena, feedback_out, err): as wire_read_score(). */
 enum status wire_read_feedback(const char *body, size_t len, const struct wire_limits *limits,

@@ -5,6 +5,7 @@
  *
  *   POST /score
  *   Authorization: Bearer KEY
+ *   ?user=u
  *
  *   {"responses": ["a"]}
  *
@@ -27,7 +28,7 @@
 #include "tests/unit/server/served_fixture.h"
 
 #define N_MODELS  4
-#define N_HEADERS 3
+#define N_HEADERS 8
 
 /* What the first byte chooses. */
 enum { MODEL_BITS = 3, KEYS_BIT = 4, STOPPING_BIT = 8, FAULT_SHIFT = 4 };
@@ -142,9 +143,12 @@ static char *next_line(char **at, char *end)
 static void read_header(const char *line, struct exchange_head *head)
 {
 	static const char *const names[N_HEADERS] = {
-	    "Content-Type: ", "X-Request-Id: ", "Authorization: "};
-	const char **values[N_HEADERS] = {&head->content_type, &head->request_id,
-					  &head->authorization};
+	    "Content-Type: ",	 "X-Request-Id: ", "Authorization: ", "X-Micro-User: ",
+	    "X-Micro-Context: ", "?user=",	   "?context=",	      "?format="};
+	const char **values[N_HEADERS] = {&head->content_type,		&head->request_id,
+					  &head->authorization,		&head->person.header_user,
+					  &head->person.header_context, &head->person.query_user,
+					  &head->person.query_context,	&head->format};
 
 	for (size_t i = 0; i < N_HEADERS; i++) {
 		size_t len = strlen(names[i]);
@@ -273,6 +277,10 @@ static void check_score(const json_t *json, const struct request *request,
 	const json_t *answers = json_object_get(json, "items");
 
 	require(asked != NULL, "no JSON was scored", exchange);
+	if (json_object_get(asked, "response") != NULL) { /* slime's */
+		json_decref(asked);
+		return;
+	}
 	require((items == NULL) == (answers == NULL), "items", exchange);
 	if (items == NULL)
 		check_item(json, asked, exchange);
@@ -285,9 +293,11 @@ static void check_score(const json_t *json, const struct request *request,
 /* jansson refuses NaN, infinities and bad UTF-8. */
 static void check_json(const struct request *request, const struct exchange *exchange)
 {
-	json_t *json = json_loadb(exchange->text, exchange->text_len, JSON_REJECT_DUPLICATES, NULL);
+	const bool any = exchange->http_status == 200; /* an array or a number, for some clients */
+	json_t *json = json_loadb(exchange->text, exchange->text_len,
+				  JSON_REJECT_DUPLICATES | (any ? JSON_DECODE_ANY : 0), NULL);
 
-	require(json_is_object(json), "JSON", exchange);
+	require(json != NULL && (any || json_is_object(json)), "JSON", exchange);
 	if (exchange->http_status != 200)
 		check_error(json, exchange);
 	else if (exchange->match.route == ROUTE_SCORE)

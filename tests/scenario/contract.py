@@ -66,9 +66,10 @@ def pattern_of(path):
 
 @functools.lru_cache
 def patterns():
-    prefixes = [re.sub(r"^https?://[^/]+", "", server["url"]) for server in document()["servers"]]
-    return [(path, pattern_of(prefix.rstrip("/") + path))
-            for path in document()["paths"] for prefix in prefixes]
+    return [(path, pattern_of(re.sub(r"^https?://[^/]+", "", server["url"]).rstrip("/") + path))
+            for path, item in document()["paths"].items() for operation in item.values()
+            if isinstance(operation, dict)
+            for server in operation.get("servers", document()["servers"])]
 
 
 def find_path(target):

@@ -38,10 +38,23 @@ static void tear_down(void)
 	unlink(path);
 }
 
+/* Texts are asked of the model for texts. */
+static void serve(const char *spec)
+{
+	live_model_close(api.live);
+	unlink(path);
+	served_save(spec, ROUTER_STATIC, path);
+	ck_assert_int_eq(live_model_open(path, &api.live, NULL), STATUS_OK);
+}
+
 static void answer(const char *method, const char *route, const char *body,
 		   struct exchange *exchange)
 {
-	const struct exchange_head head = {.method = method, .path = route};
+	const struct exchange_head head = {
+	    .method = method,
+	    .path = route,
+	    .person = {.query_user = "ada", .query_context = "c"},
+	};
 
 	api_open(&api, exchange, &head);
 	if (exchange->http_status != 0)
@@ -91,6 +104,25 @@ static const char *choice_body(struct arena *arena)
 	return body;
 }
 
+/* It answers 503 until there is enough memory, then 200. */
+static void sweep(const char *method, const char *route, const char *body)
+{
+	int http_status = 503;
+
+	for (long n = 0; http_status != 200; n++) {
+		struct exchange exchange = {0};
+
+		mem_fail_after(n);
+		answer(method, route, body, &exchange);
+		mem_fail_after(-1);
+		http_status = exchange.http_status;
+		ck_assert_msg(http_status == 200 || http_status == 503, "%s, %ld: %d", route, n,
+			      http_status);
+		assert_json(&exchange, n);
+		api_close(&api, &exchange);
+	}
+}
+
 /* Without memory every route still answers, in JSON: 503, and 200 once there is enough. */
 START_TEST(every_failed_allocation_is_answered)
 {
@@ -107,24 +139,30 @@ START_TEST(every_failed_allocation_is_answered)
 	    {"GET", "/model", ""},
 	};
 
-	for (size_t i = 0; i < LENGTH(cases); i++) {
-		int http_status = 503;
-
-		for (long n = 0; http_status != 200; n++) {
-			struct exchange exchange = {0};
-
-			mem_fail_after(n);
-			answer(cases[i].method, cases[i].route, cases[i].body, &exchange);
-			mem_fail_after(-1);
-			http_status = exchange.http_status;
-			ck_assert_msg(http_status == 200 || http_status == 503, "%s, %ld: %d",
-				      cases[i].route, n, http_status);
-			assert_json(&exchange, n);
-			api_close(&api, &exchange);
-		}
-	}
+	for (size_t i = 0; i < LENGTH(cases); i++)
+		sweep(cases[i].method, cases[i].route, cases[i].body);
 	arena_free(&arena);
 	ck_assert_int_eq(atomic_load(&api.metrics.in_flight), 0);
+}
+END_TEST
+
+START_TEST(every_failed_allocation_of_other_protocols_is_answered)
+{
+	static const struct {
+		const char *route, *body;
+	} cases[] = {
+	    {"/score", "{\"prompt\":\"p\",\"response\":\"a\"}"},
+	    {"/get_reward", "{\"query\":[\"pa\",\"b\"],\"prompts\":[\"p\",\"q\"]}"},
+	    {"/classify", "{\"input\":[\"a\",\"b\"]}"},
+	    {"/classify", "{\"text\":[\"a\"]}"},
+	    {"/score/evaluation", "{\"messages\":[\"a\"]}"},
+	    {"/rerank",
+	     "{\"query\":\"p\",\"documents\":[\"a\",{\"text\":\"b\"}],\"user\":\"ada\"}"},
+	};
+
+	serve("hash:4");
+	for (size_t i = 0; i < LENGTH(cases); i++)
+		sweep("POST", cases[i].route, cases[i].body);
 }
 END_TEST
 
@@ -135,6 +173,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, every_failed_allocation_is_answered);
+	tcase_add_test(tcase, every_failed_allocation_of_other_protocols_is_answered);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

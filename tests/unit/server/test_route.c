@@ -14,12 +14,21 @@ START_TEST(every_route_is_found_with_and_without_v1)
 		const char *path;
 		enum route route;
 	} cases[] = {
-	    {"POST", "/score", ROUTE_SCORE},  {"POST", "/feedback", ROUTE_FEEDBACK},
-	    {"GET", "/users/u", ROUTE_USER},  {"DELETE", "/users/u", ROUTE_USER},
-	    {"GET", "/model", ROUTE_MODEL},   {"GET", "/livez", ROUTE_LIVEZ},
-	    {"GET", "/readyz", ROUTE_READYZ}, {"GET", "/metrics", ROUTE_METRICS},
-	    {"HEAD", "/livez", ROUTE_LIVEZ},  {"GET", "/openapi.yaml", ROUTE_OPENAPI},
+	    {"POST", "/score", ROUTE_SCORE},
+	    {"POST", "/feedback", ROUTE_FEEDBACK},
+	    {"GET", "/users/u", ROUTE_USER},
+	    {"DELETE", "/users/u", ROUTE_USER},
+	    {"GET", "/model", ROUTE_MODEL},
+	    {"GET", "/livez", ROUTE_LIVEZ},
+	    {"GET", "/readyz", ROUTE_READYZ},
+	    {"GET", "/metrics", ROUTE_METRICS},
+	    {"HEAD", "/livez", ROUTE_LIVEZ},
+	    {"GET", "/openapi.yaml", ROUTE_OPENAPI},
 	    {"HEAD", "/users/u", ROUTE_USER},
+	    {"POST", "/get_reward", ROUTE_GET_REWARD},
+	    {"POST", "/classify", ROUTE_CLASSIFY},
+	    {"POST", "/score/evaluation", ROUTE_SCORE_EVALUATION},
+	    {"POST", "/rerank", ROUTE_RERANK},
 	};
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
@@ -37,6 +46,16 @@ START_TEST(every_route_is_found_with_and_without_v1)
 }
 END_TEST
 
+START_TEST(second_version_is_the_reranker_s_alone)
+{
+	struct route_match match;
+
+	ck_assert_int_eq(route_find("POST", "/v2/rerank", &match, NULL), STATUS_OK);
+	ck_assert_int_eq(match.route, ROUTE_RERANK);
+	ck_assert_int_eq(route_find("POST", "/v2/classify", &match, NULL), STATUS_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(unknown_path_lists_the_routes)
 {
 	static const char *const paths[] = {
@@ -50,7 +69,9 @@ START_TEST(unknown_path_lists_the_routes)
 		ck_assert_msg(route_find("GET", paths[i], &match, &err) == STATUS_NOT_FOUND, "%s",
 			      paths[i]);
 		ck_assert_int_eq(match.route, ROUTE_NONE);
-		ck_assert_ptr_nonnull(strstr(err.msg, "/score, /feedback, /users/{id}, /model, "
+		ck_assert_ptr_nonnull(strstr(err.msg, "/score, /feedback, /users/{id}, "
+						      "/get_reward, /classify, "
+						      "/score/evaluation, /rerank, /model, "
 						      "/livez, /readyz, /metrics, /openapi.yaml"));
 	}
 }
@@ -142,6 +163,7 @@ int main(void)
 	TCase *tcase = tcase_create("route_find");
 
 	tcase_add_test(tcase, every_route_is_found_with_and_without_v1);
+	tcase_add_test(tcase, second_version_is_the_reranker_s_alone);
 	tcase_add_test(tcase, unknown_path_lists_the_routes);
 	tcase_add_test(tcase, other_method_is_refused_with_what_is_taken);
 	tcase_add_test(tcase, user_id_is_decoded_strictly);

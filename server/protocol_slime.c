@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * protocol_slime.c - POST /score with one response, of slime's remote_rm and its kin:
+ *
+ *   {"prompt": "<text>", "response": "<text>", "label": anything}
+ *   -> {"score": r, "heads": [...], "entropy": ...}, or r alone with ?format=scalar
+ *
+ * --reward-key score takes the reward out of the object. A body of our own has "responses".
+ */
+#include <string.h>
+
+#include "server/protocol.h"
+
+#define FORMAT_SCALAR "scalar"
+
+/* An optional text. */
+static enum status read_text(const struct protocol_reading *in, const char *field,
+			     struct input *out)
+{
+	const struct node *node = reader_find(in->reader->root, field);
+	struct text text = {"", 0};
+
+	if (node != NULL && node->kind != NODE_STRING)
+		return reader_wrong_type(in->reader, node, "a string");
+	if (node != NULL)
+		text = reader_text(node);
+	*out = protocol_input(&text, field, PLACE_NONE);
+	return STATUS_OK;
+}
+
+static enum status read_format(const struct protocol_reading *in, bool *is_bare_out)
+{
+	*is_bare_out = in->format != NULL && strcmp(in->format, FORMAT_SCALAR) == 0;
+	if (in->format == NULL || *is_bare_out)
+		return STATUS_OK;
+	return err_at(in->reader->err, STATUS_INVALID_VALUE, "?format",
+		      "%.32s, want " FORMAT_SCALAR ", or nothing for an object", in->format);
+}
+
+static enum status read_request(const struct protocol_reading *in, struct protocol_request *out)
+{
+	struct score_item *item = arena_array(in->reader->arena, 1, sizeof(*item));
+	struct input *response = arena_array(in->reader->arena, 1, sizeof(*response));
+	const struct node *required;
+	enum status status = read_format(in, &out->is_bare);
+
+	if (item == NULL || response == NULL)
+		return err_no_memory(in->reader->err, "the request");
+	out->score = (struct score_request){.items = item, .n_items = 1};
+	*item = (struct score_item){
+	    .user = in->person->user,
+	    .wants_heads = true,
+	    .question = {.context = in->person->context, .responses = response, .n_responses = 1},
+	};
+	if (status == STATUS_OK)
+		status = reader_require(in->reader, in->reader->root, "response", &required);
+	if (status == STATUS_OK)
+		status = read_text(in, "response", response);
+	return status == STATUS_OK ? read_text(in, "prompt", &item->question.prompt) : status;
+}
+
+static void write_answer(struct buffer *out, const struct protocol_request *request,
+			 const struct protocol_facts *facts)
+{
+	const struct score_item *item = &request->score.items[0];
+
+	(void)facts;
+	if (request->is_bare) {
+		buffer_add_number(out, item->rewards[0]);
+		return;
+	}
+	buffer_add_string(out, "{\"score\":");
+	buffer_add_number(out, item->rewards[0]);
+	for (size_t k = 0; k < item->n_weights; k++) {
+		buffer_add_string(out, k == 0 ? ",\"heads\":[" : ",");
+		buffer_add_number(out, item->heads[k]);
+	}
+	buffer_add_string(out, "],\"entropy\":");
+	buffer_add_number(out, protocol_entropy(item));
+	buffer_add_string(out, "}");
+}
+
+static const struct protocol slime = {read_request, write_answer};
+
+const struct protocol *protocol_slime(void)
+{
+	return &slime;
+}
+
+bool protocol_is_slime(const struct node *root)
+{
+	return root->kind == NODE_OBJECT && node_find(root, "response") != NULL;
+}

@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Trainers' clients against a real microd: their bytes in, what they read out."""
+import importlib.util
+import json
+import math
+import pickle
+import sys
+
+import models
+import trainer_clients as clients
+from harness import ROOT, Scenario, SharedDaemon, main
+
+PROMPT = "How long do I boil an egg?\n"
+ANSWERS = ["Seven minutes, then cold water.",
+           "Follow these steps: 1. boil water. 2. lower the egg in. 3. wait seven minutes.",
+           "Bis das Eiweiß fest ist: etwa sieben Minuten. 🥚"]
+
+
+class Trainers(SharedDaemon):
+    @classmethod
+    def make_model(cls, folder):
+        return models.text_model(folder)
+
+    def setUp(self):
+        super().setUp()
+        self.url = f"http://127.0.0.1:{self.daemon.port}"
+        self.post = self.client.post
+
+    def native(self, prompt, response, user=None, context=None):
+        """What POST /score says."""
+        answer = self.post("/score", {"prompt": prompt, "responses": [response], "user": user,
+                                      "context": context}).json
+        return answer["rewards"][0]
+
+    def teach(self, user, n=3):
+        for i in range(n):
+            answer = self.post("/feedback", {"user": user, "id": f"e{i}", "prompt": PROMPT,
+                                             "chosen": ANSWERS[1], "rejected": ANSWERS[0]})
+            self.assertEqual(answer.status, 200, answer)
+
+    # ---- OpenRLHF, LightRFT ----
+
+    def test_openrlhf_gets_a_sample_s_reward_score_and_logs(self):
+        answer = clients.openrlhf([f"{self.url}/get_reward"], PROMPT + ANSWERS[0], PROMPT, None)
+        reward = self.native(PROMPT, ANSWERS[0])
+        self.assertEqual(answer["reward"], reward)
+        self.assert_near(answer["score"], 1 / (1 + math.exp(-reward)))
+        self.assertEqual(set(answer["logs"]), {"head_0", "head_1", "head_2", "head_3", "entropy"})
+        self.assertTrue(0 < answer["logs"]["entropy"] <= math.log(4) + 1e-9)
+        weights = self.post("/score", {"prompt": PROMPT, "responses": ANSWERS[:1]}).json["weights"]
+        self.assert_near(sum(w * answer["logs"][f"head_{k}"] for k, w in enumerate(weights)),
+                         reward, tolerance=1e-6)
+
+    def test_openrlhf_sends_empty_arrays_to_further_servers(self):
+        seen = []
+        urls = [f"{self.url}/get_reward", f"{self.url}/v1/get_reward"]
+        answer = clients.openrlhf(urls, PROMPT + ANSWERS[0], PROMPT, {"any": 1}, seen)
+        self.assertEqual(seen, [200, 200])
+        self.assertEqual(answer["reward"], self.native(PROMPT, ANSWERS[0]))
+        empty = self.post("/get_reward", {"query": [], "prompts": [], "labels": []})
+        self.assertEqual(empty.body, b'{"rewards":[],"scores":[],"extra_logs":{}}')
+
+    def test_a_rollout_of_thousands_comes_in_one_post(self):
+        n = 3000
+        queries = [f"{PROMPT}{ANSWERS[i % 3]} {i}" for i in range(n)]
+        rewards = clients.openrlhf_2025(f"{self.url}/get_reward", queries, [PROMPT] * n,
+                                        [None] * n)
+        self.assertEqual(len(rewards), n)
+        for i in (0, 1, 2, n - 1):
+            self.assertEqual(rewards[i], self.native(PROMPT, f"{ANSWERS[i % 3]} {i}"))
+
+    def test_lightrft_says_queries(self):
+        rewards = clients.lightrft(f"{self.url}/get_reward", [PROMPT + a for a in ANSWERS],
+                                   [PROMPT] * 3)
+        self.assertEqual(rewards, [self.native(PROMPT, a) for a in ANSWERS])
+
+    def test_query_without_its_prompt_in_front_is_the_response(self):
+        cut = "boil an egg?\n" + ANSWERS[0]
+        rewards = clients.lightrft(f"{self.url}/get_reward", [cut], [PROMPT])
+        self.assertEqual(rewards, [self.native(PROMPT, cut)])
+        answer = self.post("/get_reward", {"query": [ANSWERS[0]]}).json
+        self.assertEqual(answer["rewards"], [self.native("", ANSWERS[0])])
+
+    def test_user_and_context_come_beside_the_body(self):
+        self.teach("rlhf user")
+        personal = self.native(PROMPT, ANSWERS[0], "rlhf user")
+        self.assertNotEqual(personal, self.native(PROMPT, ANSWERS[0]))
+        body = {"query": [PROMPT + ANSWERS[0]], "prompts": [PROMPT]}
+        for path, headers in (("?user=rlhf+user", {}), ("?user=rlhf%20user&x=1", {}),
+                              ("", {"X-Micro-User": "rlhf user"}),
+                              ("?user=rlhf+user", {"X-Micro-User": "rlhf user"})):
+            answer = self.post("/get_reward" + path, body, headers=headers)
+            self.assertEqual(answer.json["rewards"], [personal], (path, headers))
+        answer = self.post("/get_reward?user=rlhf+user&context=steps", body).json
+        self.assertEqual(answer["rewards"],
+                         [self.native(PROMPT, ANSWERS[0], "rlhf user", "steps")])
+
+    # ---- verl, vLLM, SGLang ----
+
+    def test_verl_reads_the_raw_reward(self):
+        text = PROMPT + ANSWERS[0]
+        reward = clients.verl_vllm(f"127.0.0.1:{self.daemon.port}", text)
+        self.assertEqual(reward, self.native("", text))
+
+    def test_classify_is_vllm_s_answer(self):
+        answer = self.post("/v1/classify", {"model": "m", "input": ANSWERS, "priority": 0}).json
+        self.assertEqual(answer["object"], "list")
+        self.assertEqual([one["index"] for one in answer["data"]], [0, 1, 2])
+        for one, text in zip(answer["data"], ANSWERS):
+            self.assert_near(one["probs"], [1 / (1 + math.exp(-self.native("", text)))])
+        raw = self.post("/classify", {"input": ANSWERS, "activation": False}).json
+        self.assertEqual([one["probs"][0] for one in raw["data"]],
+                         [self.native("", text) for text in ANSWERS])
+
+    def test_verl_raises_4xx_at_once(self):
+        seen = []
+        with self.assertRaises(clients.ClientFault):
+            clients.verl_vllm(f"127.0.0.1:{self.daemon.port}", [1, 2], seen)
+        self.assertEqual(seen, [422])
+
+    def test_sglang_gets_a_bare_array(self):
+        rewards = clients.sglang_classify(f"{self.url}/classify", ANSWERS)
+        self.assertEqual(rewards, [self.native("", text) for text in ANSWERS])
+        one = self.post("/classify", {"text": ANSWERS[0]})
+        self.assertEqual(one.json, {"embedding": [rewards[0]]})
+
+    # ---- slime ----
+
+    def test_slime_takes_an_object_or_a_number(self):
+        reward = self.native(PROMPT, ANSWERS[1])
+        self.assertEqual(clients.slime(f"{self.url}/score", PROMPT, ANSWERS[1], "gold", "score"),
+                         reward)
+        self.assertEqual(clients.slime(f"{self.url}/score?format=scalar", PROMPT, ANSWERS[1]),
+                         reward)
+        answer = self.post("/score", {"prompt": PROMPT, "response": ANSWERS[1], "label": None})
+        self.assertEqual(set(answer.json), {"score", "heads", "entropy"})
+        self.assertEqual(len(answer.json["heads"]), 4)
+        self.assert_error(self.post("/score?format=xml", {"response": "a"}), 422, "invalid_value",
+                          "want scalar", "?format")
+
+    # ---- LlamaFactory ----
+
+    def test_llamafactory_reads_scores(self):
+        scores = clients.llamafactory(f"{self.url}/v1/score/evaluation", ANSWERS)
+        self.assertEqual(scores, [self.native("", text) for text in ANSWERS])
+
+    def test_no_refusal_has_scores(self):
+        for payload, status in (({"messages": []}, 400), ({"messages": [1]}, 422), ({}, 422),
+                                ({"messages": ["a"] * 5000}, 422)):
+            answer = self.post("/v1/score/evaluation", payload)
+            self.assertEqual(answer.status, status, answer)
+            self.assertNotIn("scores", answer.json)
+
+    # ---- rerankers ----
+
+    def test_rerank_puts_the_best_first(self):
+        rewards = [self.native(PROMPT, a) for a in ANSWERS]
+        best = sorted(range(3), key=lambda i: -rewards[i])
+        for path in ("/rerank", "/v1/rerank", "/v2/rerank"):
+            results = clients.rerank(self.url + path, PROMPT, ANSWERS)["results"]
+            self.assertEqual([r["index"] for r in results], best)
+            self.assert_near([r["relevance_score"] for r in results],
+                             [1 / (1 + math.exp(-rewards[i])) for i in best])
+            self.assertEqual([r["document"]["text"] for r in results], [ANSWERS[i] for i in best])
+
+    def test_rerank_is_for_the_user_who_is_named(self):
+        self.teach("reader")
+        top = clients.rerank(f"{self.url}/rerank", PROMPT, [{"text": a} for a in ANSWERS],
+                             user="reader", top_n=1, return_documents=False, raw_scores=True)
+        best = max(range(3), key=lambda i: self.native(PROMPT, ANSWERS[i], "reader"))
+        self.assertEqual(top["results"], [{
+            "index": best, "relevance_score": self.native(PROMPT, ANSWERS[best], "reader")}])
+
+    def test_rerank_of_tei_is_a_bare_array(self):
+        answer = self.post("/rerank", {"query": PROMPT, "texts": ANSWERS + ANSWERS[:1],
+                                       "raw_scores": True, "return_text": True}).json
+        self.assertEqual(len(answer), 4)
+        self.assertEqual([one["score"] for one in answer],
+                         sorted((one["score"] for one in answer), reverse=True))
+        twins = [one["index"] for one in answer if one["text"] == ANSWERS[0]]
+        self.assertEqual(twins, [0, 3])
+
+    # ---- TRL ----
+
+    def test_trl_reward_is_picklable_checked_and_per_user(self):
+        spec = importlib.util.spec_from_file_location("trl_reward",
+                                                      ROOT / "deploy/trainers/trl_reward.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["trl_reward"] = module
+        spec.loader.exec_module(module)
+        self.teach("trl user")
+        reward = pickle.loads(pickle.dumps(module.MicroReward(self.url)))
+        self.assertEqual(reward(prompts=[PROMPT] * 3, completions=ANSWERS, trainer_state=None),
+                         [self.native(PROMPT, a) for a in ANSWERS])
+        chat = [[{"role": "user", "content": PROMPT}]], [[{"role": "assistant",
+                                                           "content": ANSWERS[0]}]]
+        self.assertEqual(reward(prompts=chat[0], completions=chat[1], user=["trl user"]),
+                         [self.native(PROMPT, ANSWERS[0], "trl user")])
+        self.assertEqual(reward(prompts=[], completions=[]), [])
+
+    # ---- what is wrong ----
+
+    def test_faults_are_named(self):
+        long = "u" * 257
+        for path, body, code, param in (
+                ("/get_reward", {}, "missing_field", "/query"),
+                ("/get_reward", [], "invalid_type", None),
+                ("/get_reward", {"query": ["a", 1]}, "invalid_type", "/query/1"),
+                ("/get_reward", {"query": [1, 2]}, "invalid_type", "/query/0"),
+                ("/get_reward", {"query": {"a": 1}}, "invalid_type", "/query"),
+                ("/get_reward", {"query": ["a"] * 4097}, "invalid_value", "/query"),
+                ("/get_reward", {"query": ["a"], "prompts": ["a", "b"]}, "invalid_value",
+                 "/prompts"),
+                ("/classify", {"prompt": "a"}, "missing_field", "/input"),
+                ("/classify", {"input": "a", "use_activation": 1}, "invalid_type",
+                 "/use_activation"),
+                ("/rerank", {"query": "q"}, "missing_field", "/documents"),
+                ("/rerank", {"query": "q", "documents": []}, "invalid_value", "/documents"),
+                ("/rerank", {"query": "q", "documents": [{"txt": "a"}]}, "missing_field",
+                 "/documents/0/text"),
+                ("/rerank", {"query": 1, "documents": ["a"]}, "invalid_type", "/query"),
+                ("/rerank", {"query": "q", "documents": ["a"], "top_n": -1}, "invalid_value",
+                 "/top_n"),
+                ("/score", {"response": 1}, "invalid_type", "/response"),
+                ("/get_reward?user=" + long, {"query": ["a"]}, "invalid_value", "?user"),
+                ("/get_reward?user=", {"query": ["a"]}, "invalid_value", "?user"),
+                ("/get_reward?user=a%00", {"query": ["a"]}, "invalid_value", "?user")):
+            self.assert_error(self.post(path, body), 422, code, "", param)
+        for path, param in (("/get_reward?user=%4", "?user"), ("/get_reward?user=%ff", "?user")):
+            self.assert_error(self.post(path, {"query": ["a"]}), 400, "malformed", "", param)
+        self.assert_error(self.post("/get_reward?user=a", {"query": ["a"]},
+                                    headers={"X-Micro-User": "b"}), 422, "invalid_value",
+                          "another value", "X-Micro-User")
+        self.assert_error(self.client.get("/get_reward"), 405, "method_not_allowed")
+
+
+class Vectors(Scenario):
+    def test_model_of_vectors_refuses_texts_by_name(self):
+        models.write_vector_model(self.folder / "m")
+        daemon = self.start(self.folder / "m")
+        answer = daemon.client.post("/get_reward", {"query": ["a"]})
+        self.assertEqual(answer.status, 422)
+        self.assertIn("takes vectors", answer.error["message"])
+        self.assertNotIn("rewards", json.loads(answer.body))
+
+
+if __name__ == "__main__":
+    main()
