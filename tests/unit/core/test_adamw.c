@@ -73,6 +73,31 @@ START_TEST(parts_make_the_same_step_as_the_whole)
 }
 END_TEST
 
+/* A denormal number takes a processor many times as long as any other. */
+START_TEST(moments_that_fade_are_never_denormal)
+{
+	float params[3] = {1, -1, 1};
+	struct adamw opt;
+
+	ck_assert(adamw_init(&opt, 3, 0, NULL) == STATUS_OK);
+	opt.beta2 = 0.9; /* as fast as the mean */
+	for (size_t t = 0; t < 2000; t++) {
+		float grad[3] = {t == 0 ? 1.0f : 0, t == 0 ? -1e-15f : 0, 1e-30f};
+
+		adamw_step(&opt, 0.01, grad, params);
+		for (size_t i = 0; i < 3; i++) {
+			ck_assert_int_ne(fpclassify(opt.mean[i]), FP_SUBNORMAL);
+			ck_assert_int_ne(fpclassify(opt.variance[i]), FP_SUBNORMAL);
+		}
+	}
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_float_eq(opt.mean[i], 0);
+		ck_assert_float_eq(opt.variance[i], 0);
+	}
+	adamw_free(&opt);
+}
+END_TEST
+
 START_TEST(finds_the_minimum_of_a_parabola)
 {
 	float params[2] = {5, -3}, grad[2];
@@ -98,6 +123,7 @@ int main(void)
 	tcase_add_test(tcase, steps_follow_the_published_algorithm);
 	tcase_add_test(tcase, step_clears_the_gradient);
 	tcase_add_test(tcase, parts_make_the_same_step_as_the_whole);
+	tcase_add_test(tcase, moments_that_fade_are_never_denormal);
 	tcase_add_test(tcase, finds_the_minimum_of_a_parabola);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
