@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include "server/reader.h"
-#include "server/receipt.h"
+#include "server/wire_fields.h"
 
 #define WANT_INPUT "a text or {\"embedding\": ...}"
 #define WANT_ITEM  "an object"
@@ -43,14 +42,11 @@ static enum status read_person(const struct reader *reader, const struct wire_li
 			       const struct node *object, size_t item, const char **user_out,
 			       struct question *question)
 {
-	enum status status = reader_name(reader, object, "user", 1, user_out);
+	enum status status = wire_fields_person(reader, object, user_out, &question->context);
 	struct place place = place_field(item, "prompt");
 	const struct node *prompt = reader_find(object, "prompt");
 
-	question->context = "";
 	question->prompt = (struct input){.place = place};
-	if (status == STATUS_OK)
-		status = reader_name(reader, object, "context", 0, &question->context);
 	if (status == STATUS_OK && prompt != NULL)
 		status = read_input(reader, limits, prompt, place, &question->prompt);
 	return status;
@@ -90,21 +86,12 @@ static enum status read_item(const struct reader *reader, const struct wire_limi
 			     const struct node *object, size_t item, struct score_item *out)
 {
 	enum status status = reader_object(reader, object, item_fields);
-	bool personalize = true;
 
 	if (status == STATUS_OK)
 		status = read_person(reader, limits, object, item, &out->user, &out->question);
 	if (status == STATUS_OK)
 		status = read_responses(reader, limits, object, item, &out->question);
-	if (status == STATUS_OK)
-		status = reader_flag(reader, object, "receipt", &out->wants_receipt);
-	if (status == STATUS_OK)
-		status = reader_flag(reader, object, "personalize", &personalize);
-	out->impersonal = !personalize;
-	if (status == STATUS_OK && out->wants_receipt && out->user == NULL)
-		return reader_fault(reader, node_find(object, "receipt"), STATUS_MISSING_FIELD,
-				    "a receipt is for a user, want the field \"user\" too");
-	return status;
+	return status == STATUS_OK ? wire_fields_item(reader, object, out) : status;
 }
 
 static enum status make_items(const struct reader *reader, size_t n, struct score_request *request)
@@ -216,12 +203,8 @@ static enum status read_pair(const struct reader *reader, const struct wire_limi
 		status = read_person(reader, limits, root, PLACE_NONE, &out->user, &out->question);
 	if (status == STATUS_OK)
 		status = read_preference(reader, limits, &out->question);
-	if (status == STATUS_OK)
-		status = reader_name(reader, root, "id", 1, &out->event_id);
-	if (status != STATUS_OK || out->event_id == NULL || !receipt_is_event_id(out->event_id))
-		return status;
-	return reader_fault(reader, node_find(root, "id"), STATUS_INVALID_VALUE,
-			    "ids that begin like this are those of receipts, want another");
+	return status == STATUS_OK ? wire_fields_event(reader, root, limits->max_strength, out)
+				   : status;
 }
 
 /* Each response at most once; the chosen one is not among the rejected. */
@@ -282,7 +265,12 @@ static enum status read_choice(const struct reader *reader, const struct wire_li
 	status = reader_name(reader, root, "user", 1, &out->user);
 	if (status == STATUS_OK)
 		status = reader_name(reader, root, "context", 0, &out->question.context);
-	return status == STATUS_OK ? read_indices(reader, limits, choice) : status;
+	if (status == STATUS_OK)
+		status = read_indices(reader, limits, choice);
+	if (status != STATUS_OK)
+		return status;
+	return reader_number(reader, root, "strength", limits->max_strength, "--max-strength",
+			     &out->strength);
 }
 
 enum status wire_read_feedback(const char *body, size_t len, const struct wire_limits *limits,
@@ -297,10 +285,7 @@ enum status wire_read_feedback(const char *body, size_t len, const struct wire_l
 		return status;
 	if (reader.root->kind == NODE_OBJECT)
 		token = reader_find(reader.root, "receipt");
-	status = token == NULL ? read_pair(&reader, limits, feedback_out)
-			       : read_choice(&reader, limits, token, feedback_out);
-	if (status != STATUS_OK)
-		return status;
-	return reader_number(&reader, reader.root, "strength", limits->max_strength,
-			     "--max-strength", &feedback_out->strength);
+	if (token == NULL)
+		return read_pair(&reader, limits, feedback_out);
+	return read_choice(&reader, limits, token, feedback_out);
 }

@@ -2,6 +2,7 @@
 #include "server/wire_tensors.h"
 
 #include "server/tensor_body.h"
+#include "server/wire_fields.h"
 
 /* What every reading function needs. */
 struct source {
@@ -13,25 +14,14 @@ struct source {
 
 /* The fields that an object may have, NULL-terminated. */
 static const char *const batch_fields[] = {"items", NULL};
-static const char *const single_fields[] = {"user", "context", NULL};
-static const char *const item_fields[] = {"user", "context", "responses", NULL};
+static const char *const single_fields[] = {"user", "context", "receipt", "personalize", NULL};
+static const char *const item_fields[] = {"user",    "context",	    "responses",
+					  "receipt", "personalize", NULL};
 static const char *const feedback_fields[] = {"user", "context", "id", "strength", NULL};
 
 static enum status no_memory(const struct source *s)
 {
 	return err_no_memory(s->err, "the request");
-}
-
-static enum status read_person(const struct source *s, const struct node *object,
-			       const char **user_out, struct question *question)
-{
-	enum status status = reader_name(&s->body.reader, object, "user", 1, user_out);
-
-	question->context = "";
-	question->prompt = (struct input){.place = place_field(PLACE_NONE, "prompt")};
-	if (status == STATUS_OK)
-		status = reader_name(&s->body.reader, object, "context", 0, &question->context);
-	return status;
 }
 
 /* ---- score ---- */
@@ -72,6 +62,16 @@ static enum status read_count(const struct source *s, const struct node *item, s
 	return STATUS_OK;
 }
 
+static enum status read_fields(const struct source *s, const struct node *object,
+			       struct score_item *out)
+{
+	const struct reader *reader = &s->body.reader;
+	enum status status = wire_fields_person(reader, object, &out->user, &out->question.context);
+
+	out->question.prompt = (struct input){.place = place_field(PLACE_NONE, "prompt")};
+	return status == STATUS_OK ? wire_fields_item(reader, object, out) : status;
+}
+
 /* *row_io: the first row that is not yet an item's. */
 static enum status read_item(const struct source *s, const struct node *object,
 			     const struct tensor_rows *rows, size_t *row_io, struct score_item *out)
@@ -80,7 +80,7 @@ static enum status read_item(const struct source *s, const struct node *object,
 	size_t n = 0;
 
 	if (status == STATUS_OK)
-		status = read_person(s, object, &out->user, &out->question);
+		status = read_fields(s, object, out);
 	if (status == STATUS_OK)
 		status = read_count(s, object, rows->n - *row_io, &n);
 	if (status == STATUS_OK)
@@ -131,7 +131,7 @@ static enum status read_single(const struct source *s, const struct tensor_rows 
 	if (status == STATUS_OK)
 		status = make_items(s, 1, out);
 	if (status == STATUS_OK)
-		status = read_person(s, reader->root, &out->items[0].user, &out->items[0].question);
+		status = read_fields(s, reader->root, &out->items[0]);
 	if (status != STATUS_OK)
 		return status;
 	if (rows->n > s->limits->max_responses)
@@ -189,34 +189,45 @@ enum status wire_tensors_score(const char *body, size_t len, const struct wire_l
 
 /* ---- feedback ---- */
 
-/* A tensor of one row. */
-static enum status take_row(const struct source *s, const struct tensor_rows *rows,
-			    struct input *out)
+static enum status take_prompt(const struct source *s, struct question *question)
 {
-	if (rows->n != 1)
-		return tensor_body_wrong_rows(&s->body, rows, 1, "");
-	*out = tensor_body_input(&s->body, rows, 0);
-	return STATUS_OK;
-}
-
-static enum status take_pair(const struct source *s, struct question *question)
-{
-	static const char *const names[] = {"chosen", "rejected"};
 	struct tensor_rows rows;
 	enum status status = tensor_body_rows(&s->body, "prompt", &rows);
 
-	question->n_responses = 2;
-	question->responses = arena_array(s->arena, 2, sizeof(*question->responses));
+	question->prompt = (struct input){.place = place_field(PLACE_NONE, "prompt")};
+	if (status != STATUS_OK || rows.n == 0)
+		return status;
+	if (rows.n != 1)
+		return tensor_body_wrong_rows(&s->body, &rows, 1, "");
+	question->prompt = tensor_body_input(&s->body, &rows, 0);
+	return STATUS_OK;
+}
+
+/* As responses: chosen, then each rejected. */
+static enum status take_preference(const struct source *s, struct question *question)
+{
+	struct tensor_rows chosen, rejected;
+	enum status status = tensor_body_require(&s->body, "chosen", &chosen);
+
+	if (status == STATUS_OK)
+		status = tensor_body_require(&s->body, "rejected", &rejected);
+	if (status != STATUS_OK)
+		return status;
+	if (chosen.n != 1)
+		return tensor_body_wrong_rows(&s->body, &chosen, 1, "");
+	if (rejected.n >= s->limits->max_responses)
+		return tensor_body_wrong_rows(&s->body, &rejected, s->limits->max_responses - 1,
+					      " at most (with chosen the limit of "
+					      "--max-responses)");
+	question->n_responses = 1 + rejected.n;
+	question->responses =
+	    arena_array(s->arena, question->n_responses, sizeof(*question->responses));
 	if (question->responses == NULL)
 		return no_memory(s);
-	if (status == STATUS_OK && rows.n > 0)
-		status = take_row(s, &rows, &question->prompt);
-	for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
-		status = tensor_body_require(&s->body, names[i], &rows);
-		if (status == STATUS_OK)
-			status = take_row(s, &rows, &question->responses[i]);
-	}
-	return status;
+	question->responses[0] = tensor_body_input(&s->body, &chosen, 0);
+	for (size_t i = 0; i < rejected.n; i++)
+		question->responses[1 + i] = tensor_body_input(&s->body, &rejected, i);
+	return STATUS_OK;
 }
 
 static enum status read_feedback(const struct source *s, struct feedback *out)
@@ -228,13 +239,12 @@ static enum status read_feedback(const struct source *s, struct feedback *out)
 	if (status == STATUS_OK)
 		status = reader_require(reader, root, "user", &user);
 	if (status == STATUS_OK)
-		status = read_person(s, root, &out->user, &out->question);
+		status = wire_fields_person(reader, root, &out->user, &out->question.context);
 	if (status == STATUS_OK)
-		status = reader_name(reader, root, "id", 1, &out->event_id);
+		status = wire_fields_event(reader, root, s->limits->max_strength, out);
 	if (status == STATUS_OK)
-		status = reader_number(reader, root, "strength", s->limits->max_strength,
-				       "--max-strength", &out->strength);
-	return status == STATUS_OK ? take_pair(s, &out->question) : status;
+		status = take_prompt(s, &out->question);
+	return status == STATUS_OK ? take_preference(s, &out->question) : status;
 }
 
 enum status wire_tensors_feedback(const char *body, size_t len, const struct wire_limits *limits,

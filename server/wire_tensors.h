@@ -7,7 +7,7 @@
  *   score      tensors responses [R, dim], prompt [1, dim] for all items or [n_items, dim];
  *              request: one item's fields, or "items" whose "responses" say how many of the
  *              R rows each has
- *   feedback   tensors chosen [1, dim], rejected [1, dim], prompt [1, dim]
+ *   feedback   tensors chosen [1, dim], rejected [m, dim], prompt [1, dim]
  *
  * Of F32, F16 or BF16. A prompt may be left out where the model needs none.
  */

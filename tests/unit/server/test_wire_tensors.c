@@ -104,6 +104,21 @@ START_TEST(single_item_is_read_in_place)
 }
 END_TEST
 
+START_TEST(receipt_and_no_personalization_can_be_asked_for)
+{
+	struct score_request request;
+
+	must_read_score(
+	    "{" REQUEST("{\\\"personalize\\\":false}") "," F32("responses", "1", "0", "8") "}", 8,
+	    &request);
+	ck_assert(request.items[0].impersonal && !request.items[0].wants_receipt);
+	must_read_score("{" REQUEST("{\\\"items\\\":[{" USER ",\\\"responses\\\":1,\\\"receipt\\\":"
+				    "true}]}") "," F32("responses", "1", "0", "8") "}",
+			8, &request);
+	ck_assert(!request.items[0].impersonal && request.items[0].wants_receipt);
+}
+END_TEST
+
 START_TEST(metadata_and_prompt_may_be_missing)
 {
 	struct score_request request;
@@ -192,6 +207,13 @@ START_TEST(feedback_is_read)
 	assert_input(&q->responses[1], 3, 4, "/rejected/0");
 	assert_input(&q->prompt, 5, 6, "/prompt/0");
 
+	must_read_feedback("{" REQUEST("{" USER "}") "," F32("chosen", "1", "0", "8") "," F32(
+			       "rejected", "3", "8", "32") "}",
+			   32, &feedback);
+	ck_assert_uint_eq(q->n_responses, 4);
+	assert_input(&q->responses[0], 1, 2, "/chosen/0");
+	assert_input(&q->responses[3], 7, 8, "/rejected/2");
+
 	must_read_feedback("{" REQUEST("{" USER "}") "," PAIR "}", 16, &feedback);
 	ck_assert_ptr_null(feedback.event_id);
 	ck_assert_double_eq(feedback.strength, 1);
@@ -228,8 +250,10 @@ static const struct fault score_faults[] = {
      "want an object, got an array"},
     {"{" REQUEST("{\\\"user\\\":1}") "," R2 "}", 16, STATUS_INVALID_TYPE,
      "/__metadata__/request/user", "want a string, got a number"},
+    {"{" REQUEST("{\\\"receipt\\\":true}") "," R2 "}", 16, STATUS_MISSING_FIELD,
+     "/__metadata__/request/receipt", "a receipt is for a user"},
     {"{" REQUEST("{\\\"prompt\\\":\\\"p\\\"}") "," R2 "}", 16, STATUS_UNKNOWN_FIELD,
-     "/__metadata__/request/prompt", "known are: user, context"},
+     "/__metadata__/request/prompt", "known are: user, context, receipt, personalize"},
     {"{\"responses\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", 16,
      STATUS_WRONG_DIMENSION, "/responses", "shape [4], want [n, 2]"},
     {"{\"responses\":{\"dtype\":\"F32\",\"shape\":[1,4],\"data_offsets\":[0,16]}}", 16,
@@ -275,6 +299,12 @@ static const struct fault feedback_faults[] = {
      24, STATUS_INVALID_VALUE, "/chosen", "2 rows, want 1"},
     {"{" REQUEST("{" USER "}") "," PAIR "," F32("prompt", "2", "16", "32") "}", 32,
      STATUS_INVALID_VALUE, "/prompt", "2 rows, want 1"},
+    {"{" REQUEST("{" USER "}") "," F32("chosen", "1", "0", "8") "," F32("rejected", "4", "8",
+									"40") "}",
+     40, STATUS_INVALID_VALUE, "/rejected", "4 rows, want 3 at most"},
+    {"{" REQUEST("{" USER ",\\\"id\\\":\\\"receipt-000102030405060708090a0b0c0d0e0f\\\"}") "," PAIR
+											   "}",
+     16, STATUS_INVALID_VALUE, "/__metadata__/request/id", "those of receipts"},
     {"{" REQUEST("{" USER ",\\\"strength\\\":11}") "," PAIR "}", 16, STATUS_INVALID_VALUE,
      "/__metadata__/request/strength", "11, want 0 to 10"},
     {"{" REQUEST("{" USER ",\\\"items\\\":[]}") "," PAIR "}", 16, STATUS_UNKNOWN_FIELD,
@@ -369,6 +399,7 @@ int main(void)
 	TCase *wrong = tcase("wrong");
 
 	tcase_add_test(right, single_item_is_read_in_place);
+	tcase_add_test(right, receipt_and_no_personalization_can_be_asked_for);
 	tcase_add_test(right, metadata_and_prompt_may_be_missing);
 	tcase_add_test(right, items_share_a_prompt_or_have_their_own);
 	tcase_add_test(right, half_floats_and_unaligned_floats_are_copied);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/wire_fields.h"
+
+#include "server/receipt.h"
+
+enum status wire_fields_person(const struct reader *reader, const struct node *object,
+			       const char **user_out, const char **context_out)
+{
+	enum status status;
+
+	*user_out = NULL;
+	*context_out = "";
+	status = reader_name(reader, object, "user", 1, user_out);
+	if (status == STATUS_OK)
+		status = reader_name(reader, object, "context", 0, context_out);
+	return status;
+}
+
+enum status wire_fields_item(const struct reader *reader, const struct node *object,
+			     struct score_item *item)
+{
+	bool personalize = true;
+	enum status status = reader_flag(reader, object, "receipt", &item->wants_receipt);
+
+	if (status == STATUS_OK)
+		status = reader_flag(reader, object, "personalize", &personalize);
+	item->impersonal = !personalize;
+	if (status == STATUS_OK && item->wants_receipt && item->user == NULL)
+		return reader_fault(reader, node_find(object, "receipt"), STATUS_MISSING_FIELD,
+				    "a receipt is for a user, want the field \"user\" too");
+	return status;
+}
+
+enum status wire_fields_event(const struct reader *reader, const struct node *object,
+			      double max_strength, struct feedback *feedback)
+{
+	enum status status = reader_name(reader, object, "id", 1, &feedback->event_id);
+
+	if (status != STATUS_OK)
+		return status;
+	if (feedback->event_id != NULL && receipt_is_event_id(feedback->event_id))
+		return reader_fault(reader, node_find(object, "id"), STATUS_INVALID_VALUE,
+				    "ids that begin like this are those of receipts, want another");
+	return reader_number(reader, object, "strength", max_strength, "--max-strength",
+			     &feedback->strength);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wire_fields.h - the fields of requests that are no inputs: the same in JSON and beside tensors.
+ */
+#ifndef MICRO_SERVER_WIRE_FIELDS_H
+#define MICRO_SERVER_WIRE_FIELDS_H
+
+#include "server/reader.h"
+#include "server/service.h"
+
+/** wire_fields_person(reader, object, user_out, context_out): "user", NULL if it is missing,
+ * and "context", "" then. */
+enum status wire_fields_person(const struct reader *reader, const struct node *object,
+			       const char **user_out, const char **context_out);
+
+/** wire_fields_item(reader, object, item): what a score is to be like: "receipt", which
+ * wants the item's user, and "personalize". */
+enum status wire_fields_item(const struct reader *reader, const struct node *object,
+			     struct score_item *item);
+
+/** wire_fields_event(reader, object, max_strength, feedback): the "id", which is none of a
+ * receipt's, and the "strength". */
+enum status wire_fields_event(const struct reader *reader, const struct node *object,
+			      double max_strength, struct feedback *feedback);
+
+#endif
