@@ -178,18 +178,29 @@ static enum status read_foreign(struct exchange *exchange, const struct reader *
 	return status == STATUS_OK ? protocol->read(&in, request_out) : status;
 }
 
-/* *protocol_out: whose words they are; NULL: our own. What is read may stay where it is, so the
- * body lives as long as the exchange. */
-static enum status read_question(struct exchange *exchange, const struct wire_limits *limits,
-				 struct protocol_request *request_out,
-				 const struct protocol **protocol_out)
+/* Room for what is asked, which outlives the function that reads it. */
+static void *new_request(struct exchange *exchange, size_t size)
 {
+	void *request = arena_array(&exchange->arena, 1, size);
+
+	if (request == NULL)
+		err_no_memory(&exchange->err, "the request");
+	return request;
+}
+
+/* What is read may stay where it is, so the body lives as long as the exchange. */
+static enum status read_question(struct exchange *exchange, const struct wire_limits *limits)
+{
+	struct protocol_request *request_out = new_request(exchange, sizeof(*request_out));
+	const struct protocol **protocol_out = &exchange->protocol;
 	struct buffer *body = &exchange->body;
 	struct err *err = &exchange->err;
 	struct reader reader;
 	enum status status;
 
-	*request_out = (struct protocol_request){0};
+	if (request_out == NULL)
+		return STATUS_NO_MEMORY;
+	exchange->asked = request_out;
 	*protocol_out = protocol_of(exchange->match.route);
 	buffer_terminate(body);
 	if (buffer_status(body, "the body", err) != STATUS_OK)
@@ -207,8 +218,7 @@ static enum status read_question(struct exchange *exchange, const struct wire_li
 	return read_foreign(exchange, &reader, limits, *protocol_out, request_out);
 }
 
-static void answer_foreign(struct api *api, struct exchange *exchange,
-			   const struct protocol *protocol, const struct protocol_request *request)
+static void answer_foreign(struct api *api, struct exchange *exchange)
 {
 	const struct protocol_facts facts = {
 	    .model_id = exchange->served->model.id,
@@ -216,54 +226,74 @@ static void answer_foreign(struct api *api, struct exchange *exchange,
 	    .time_us = api->service.now_us(),
 	};
 
-	protocol->write(&exchange->answer, request, &facts);
+	exchange->protocol->write(&exchange->answer, exchange->asked, &facts);
 	answer_json(api, exchange);
 }
 
-static void score(struct api *api, struct exchange *exchange)
+static enum api_next refuse(struct api *api, struct exchange *exchange)
 {
-	const struct protocol *protocol;
-	struct protocol_request request;
-	const struct score_request *scored = &request.score;
-	struct wire_limits limits;
-	enum status status;
+	api_refuse(api, exchange);
+	return API_ANSWERED;
+}
+
+static enum api_next answer_score(struct api *api, struct exchange *exchange)
+{
+	struct score_request *scored = &exchange->asked->score;
 	size_t n_scored = 0;
 
-	hold_model(api, exchange, &limits);
-	status = read_question(exchange, &limits, &request, &protocol);
-	if (status == STATUS_OK)
-		status = service_score(&api->service, exchange->served, &request.score,
-				       &exchange->arena, &exchange->err);
-	if (status != STATUS_OK) {
-		api_refuse(api, exchange);
-		return;
-	}
+	if (service_score(&api->service, exchange->served, scored, &exchange->arena,
+			  &exchange->err) != STATUS_OK)
+		return refuse(api, exchange);
 	for (size_t i = 0; i < scored->n_items; i++)
 		n_scored += scored->items[i].question.n_responses;
 	atomic_fetch_add(&api->metrics.scored, n_scored);
-	if (protocol != NULL) {
-		answer_foreign(api, exchange, protocol, &request);
-		return;
+	if (exchange->protocol != NULL) {
+		answer_foreign(api, exchange);
+		return API_ANSWERED;
 	}
 	wire_write_scores(&exchange->answer, exchange->served->model.id, scored);
 	answer_json(api, exchange);
+	return API_ANSWERED;
+}
+
+static enum api_next score(struct api *api, struct exchange *exchange)
+{
+	struct wire_limits limits;
+
+	hold_model(api, exchange, &limits);
+	if (read_question(exchange, &limits) != STATUS_OK)
+		return refuse(api, exchange);
+	if (service_score_waits(exchange->served, &exchange->asked->score))
+		return API_WAIT;
+	return answer_score(api, exchange);
+}
+
+static enum api_next prepare_feedback(struct api *api, struct exchange *exchange)
+{
+	if (service_prepare_feedback(&api->service, exchange->served, exchange->feedback,
+				     &exchange->arena, &exchange->op, &exchange->err) == STATUS_OK)
+		return API_WRITE;
+	return refuse(api, exchange);
 }
 
 static enum api_next feedback(struct api *api, struct exchange *exchange)
 {
 	struct wire_limits limits;
-	struct feedback request;
-	enum status status;
 
 	hold_model(api, exchange, &limits);
-	status = read_feedback(exchange, &limits, &request);
-	if (status == STATUS_OK)
-		status = service_prepare_feedback(&api->service, exchange->served, &request,
-						  &exchange->arena, &exchange->op, &exchange->err);
-	if (status == STATUS_OK)
-		return API_WRITE;
-	api_refuse(api, exchange);
-	return API_ANSWERED;
+	exchange->feedback = new_request(exchange, sizeof(*exchange->feedback));
+	if (exchange->feedback == NULL ||
+	    read_feedback(exchange, &limits, exchange->feedback) != STATUS_OK)
+		return refuse(api, exchange);
+	if (service_feedback_waits(exchange->served, exchange->feedback))
+		return API_WAIT;
+	return prepare_feedback(api, exchange);
+}
+
+enum api_next api_work(struct api *api, struct exchange *exchange)
+{
+	return exchange->asked != NULL ? answer_score(api, exchange)
+				       : prepare_feedback(api, exchange);
 }
 
 static void show_user(struct api *api, struct exchange *exchange)
@@ -332,6 +362,7 @@ static void show_metrics(struct api *api, struct exchange *exchange)
 	state.model = &exchange->served->model;
 	encoder_stats(exchange->served->encoder, &state.encoder);
 	writer_stats(api->writer, &state.writer);
+	workers_stats(api->workers, &state.workers);
 	store_stats(api->service.store, &state.store);
 	metrics_render(&api->metrics, &state, &exchange->answer);
 	answer(api, exchange, 200, METRICS_CONTENT_TYPE);
@@ -360,8 +391,7 @@ enum api_next api_begin(struct api *api, struct exchange *exchange)
 	case ROUTE_CLASSIFY:
 	case ROUTE_SCORE_EVALUATION:
 	case ROUTE_RERANK:
-		score(api, exchange);
-		break;
+		return score(api, exchange);
 	case ROUTE_FEEDBACK:
 		return feedback(api, exchange);
 	case ROUTE_USER:

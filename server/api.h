@@ -4,7 +4,8 @@
  * tests and fuzzers feed it bytes. An exchange goes through
  *
  *   api_open    the headers are in
- *   api_begin   the body is in; answers, or asks for a write
+ *   api_begin   the body is in; answers, asks for a write, or for a thread that may wait
+ *   api_work    where that waits for a server; answers, or asks for a write
  *   api_end     the write is done; answers
  *   api_close   the answer is sent or given up
  *
@@ -24,6 +25,7 @@
 #include "server/metrics.h"
 #include "server/service.h"
 #include "server/tls.h"
+#include "server/workers.h"
 #include "server/writer.h"
 
 /* What the routes work with; shared by all threads. */
@@ -31,8 +33,9 @@ struct api {
 	struct service service;
 	struct live_model *live;
 	struct writer *writer;
-	struct access *access; /* NULL: everyone may do everything */
-	struct tls *tls;       /* for /metrics; NULL: plain HTTP */
+	struct workers *workers; /* for what waits; NULL: nothing does */
+	struct access *access;	 /* NULL: everyone may do everything */
+	struct tls *tls;	 /* for /metrics; NULL: plain HTTP */
 	struct metrics metrics;
 	size_t max_body; /* bytes */
 	size_t max_items;
@@ -42,15 +45,22 @@ struct api {
 	atomic_bool stopping; /* /readyz says no, connections are closed after their answer */
 };
 
-enum api_next { API_ANSWERED, API_WRITE };
+enum api_next {
+	API_ANSWERED,
+	API_WAIT,  /* api_work() is to be called, on a thread that may wait for a server */
+	API_WRITE, /* exchange->op is to be given to the writer, and api_end() called after that */
+};
 
 /** api_open(api, exchange, head): find the route, check the key and what else the headers tell;
  * exchange is zeroed. It may be answered (refused) already then. */
 void api_open(struct api *api, struct exchange *exchange, const struct exchange_head *head);
 
-/** api_begin(api, exchange): answer exchange->body; API_WRITE: exchange->op is to be
- * given to the writer and api_end() called once that is done. */
+/** api_begin(api, exchange): answer exchange->body, or say what is next. Never waits for a
+ * server that encodes texts. */
 enum api_next api_begin(struct api *api, struct exchange *exchange);
+
+/** api_work(api, exchange): what was left to do at API_WAIT; any thread may call it, one does. */
+enum api_next api_work(struct api *api, struct exchange *exchange);
 
 /** api_end(api, exchange): answer with the outcome of exchange->op. */
 void api_end(struct api *api, struct exchange *exchange);

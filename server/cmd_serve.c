@@ -84,6 +84,15 @@ static enum status start_writer(struct microd *d, struct err *err)
 			    (size_t)d->config.max_batch, &d->api.writer, err);
 }
 
+/* A worker for each connection to the encoder: more would wait for one of these. */
+static enum status start_workers(struct microd *d, struct err *err)
+{
+	if (d->config.encoder_url == NULL)
+		return STATUS_OK;
+	return workers_start((size_t)d->config.encoder_connections, (size_t)d->config.encoder_queue,
+			     &d->api.workers, err);
+}
+
 static void set_up_api(struct microd *d)
 {
 	struct service *service = &d->api.service;
@@ -200,6 +209,8 @@ static enum status start(struct microd *d, struct err *err)
 	if (status == STATUS_OK)
 		status = start_writer(d, err);
 	if (status == STATUS_OK)
+		status = start_workers(d, err);
+	if (status == STATUS_OK)
 		status = start_httpd(d, err);
 	if (status == STATUS_OK)
 		status = write_port_file(d, err);
@@ -294,6 +305,7 @@ static void drain(struct microd *d)
 static void stop(struct microd *d)
 {
 	httpd_stop(d->httpd);
+	workers_stop(d->api.workers);
 	writer_stop(d->api.writer);
 	store_close(d->api.service.store);
 	tls_close(d->api.tls);

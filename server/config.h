@@ -47,6 +47,7 @@ struct config {
 	double encoder_timeout;	 /* seconds */
 	int64_t encoder_connections;
 	int64_t encoder_batch;	      /* texts */
+	int64_t encoder_queue;	      /* requests */
 	int64_t encoder_cache;	      /* bytes */
 	const char *receipt_key_file; /* NULL: beside the state */
 	const char *receipt_key;      /* from the environment only; NULL: none */

@@ -18,6 +18,7 @@
 #include "server/media_type.h"
 #include "server/person.h"
 #include "server/route.h"
+#include "server/service.h"
 #include "server/store.h"
 
 /* What the HTTP layer knows of a request once its headers are in. */
@@ -31,6 +32,9 @@ struct exchange_head {
 	const char *format; /* "format" of the query; NULL: none */
 };
 
+struct protocol;
+struct protocol_request;
+
 struct exchange {
 	/* the request */
 	struct route_match match;
@@ -43,9 +47,12 @@ struct exchange {
 	struct buffer body;
 	/* while it is answered */
 	struct arena arena;
-	struct served_model *served; /* the reference that this request holds; NULL: none yet */
-	struct store_op op;	     /* what the writer is asked to do */
-	struct err err;		     /* why it was refused, code STATUS_OK if it was not */
+	struct served_model *served;	 /* the reference that this request holds; NULL: none yet */
+	struct protocol_request *asked;	 /* in arena; NULL: it is no question */
+	const struct protocol *protocol; /* in whose words; NULL: our own */
+	struct feedback *feedback;	 /* in arena; NULL: it is none */
+	struct store_op op;		 /* what the writer is asked to do */
+	struct err err;			 /* why it was refused, code STATUS_OK if it was not */
 	/* the answer */
 	int http_status; /* 0: not answered yet */
 	const char *content_type;

@@ -28,6 +28,7 @@ struct call {
 	bool submitted;	      /* to the writer: the next step is api_end() */
 	bool last;	      /* of its connection, which is closed after the answer */
 	struct writer_job job;
+	struct workers_job work;
 };
 
 static const char *header(struct MHD_Connection *connection, const char *name)
@@ -241,51 +242,81 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 	return MHD_YES;
 }
 
-/* On the writer's thread. */
-static void write_done(void *context, struct store_op *op)
+/* The call belongs to its connection again; on any thread. */
+static void wake(struct call *call)
 {
-	struct call *call = context;
 	struct http_server *server = call->server;
 	struct http_loop *loop = call->loop;
 
-	(void)op;
-	/* from here on the call belongs to its connection again */
 	MHD_resume_connection(call->connection);
 	http_loop_wake(loop);
 	/* the last thing here: httpd_stop() waits for it */
-	atomic_fetch_sub(&server->n_writes, 1);
+	atomic_fetch_sub(&server->n_asleep, 1);
 }
 
-/* The connection sleeps before the writer can know of it, so it cannot be woken too early. */
-static void submit(struct call *call)
+/* On the writer's thread. */
+static void write_done(void *context, struct store_op *op)
+{
+	(void)op;
+	wake(context);
+}
+
+static void submit_write(struct call *call)
 {
 	struct exchange *exchange = &call->exchange;
 	struct api *api = call->server->api;
 
 	call->job = (struct writer_job){.op = &exchange->op, .done = write_done, .context = call};
 	call->submitted = true;
-	http_loop_enter(call->loop, call->connection, CLIENT_WAITING);
-	MHD_suspend_connection(call->connection);
 	if (writer_submit(api->writer, &call->job, &exchange->err) == STATUS_OK)
 		return;
 	api_refuse(api, exchange);
-	write_done(call, &exchange->op);
+	wake(call);
 }
 
-static enum MHD_Result begin_write(struct call *call)
+/* On a worker's thread. */
+static void work(void *context)
+{
+	struct call *call = context;
+
+	if (api_work(call->server->api, &call->exchange) == API_WRITE)
+		submit_write(call);
+	else
+		wake(call);
+}
+
+static void submit_work(struct call *call)
+{
+	struct exchange *exchange = &call->exchange;
+	struct api *api = call->server->api;
+
+	call->work = (struct workers_job){.run = work, .context = call};
+	if (workers_submit(api->workers, &call->work, &exchange->err) == STATUS_OK)
+		return;
+	api_refuse(api, exchange);
+	wake(call);
+}
+
+/* The connection sleeps before anyone else can know of it, so it cannot be woken too early. */
+static enum MHD_Result sleep_until_done(struct call *call, enum api_next next)
 {
 	struct http_server *server = call->server;
 
 	/* counted before closing is looked at: httpd_stop() sets it, then waits for 0 */
-	atomic_fetch_add(&server->n_writes, 1);
-	if (!atomic_load(&server->closing)) {
-		submit(call);
-		return MHD_YES;
+	atomic_fetch_add(&server->n_asleep, 1);
+	if (atomic_load(&server->closing)) {
+		atomic_fetch_sub(&server->n_asleep, 1);
+		err_set(&call->exchange.err, STATUS_SHUTTING_DOWN, "the daemon is stopping");
+		api_refuse(server->api, &call->exchange);
+		return respond(call);
 	}
-	atomic_fetch_sub(&server->n_writes, 1);
-	err_set(&call->exchange.err, STATUS_SHUTTING_DOWN, "the daemon is stopping");
-	api_refuse(server->api, &call->exchange);
-	return respond(call);
+	http_loop_enter(call->loop, call->connection, CLIENT_WAITING);
+	MHD_suspend_connection(call->connection);
+	if (next == API_WRITE)
+		submit_write(call);
+	else
+		submit_work(call);
+	return MHD_YES;
 }
 
 /* The whole body is in. */
@@ -301,8 +332,10 @@ static enum MHD_Result answer(struct call *call)
 		return respond(call);
 	}
 	next = api_begin(call->server->api, exchange);
-	release(call);
-	return next == API_WRITE ? begin_write(call) : respond(call);
+	/* where the body is still needed, what it costs is pending until the answer */
+	if (next != API_WAIT)
+		release(call);
+	return next == API_ANSWERED ? respond(call) : sleep_until_done(call, next);
 }
 
 enum MHD_Result http_call_handle(void *context, struct MHD_Connection *connection, const char *url,

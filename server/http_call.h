@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * http_call.h - one request: its headers, its body, its answer, as libmicrohttpd calls for them.
- * A request that needs the store's writer sleeps until its operation is durable.
+ * A request that needs the store's writer sleeps until its operation is durable; one whose texts
+ * a server encodes sleeps until it has.
  */
 #ifndef MICRO_SERVER_HTTP_CALL_H
 #define MICRO_SERVER_HTTP_CALL_H
@@ -17,8 +18,8 @@
 /* What all requests share. */
 struct http_server {
 	struct api *api;
-	atomic_bool closing;	/* no more writes are submitted */
-	atomic_size_t n_writes; /* submitted, or about to be; suspended connections */
+	atomic_bool closing;	/* no more connections are suspended */
+	atomic_size_t n_asleep; /* suspended connections, or about to be: others work on them */
 	struct budget pending;	/* bytes of bodies, until they are answered or submitted */
 };
 

@@ -208,7 +208,8 @@ void httpd_stop(struct httpd *httpd)
 		return;
 	acceptor_stop(httpd->acceptor);
 	atomic_store(&httpd->server.closing, true);
-	while (atomic_load(&httpd->server.n_writes) > 0)
+	live_model_cancel(httpd->server.api->live);
+	while (atomic_load(&httpd->server.n_asleep) > 0)
 		nap();
 	httpd_free(httpd);
 }

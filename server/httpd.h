@@ -39,8 +39,8 @@ enum status httpd_start(const struct httpd_options *options, struct api *api,
  */
 bool httpd_drain(struct httpd *httpd, double seconds);
 
-/** httpd_stop(httpd): wait for submitted writes, close all connections, free; NULL
- * does nothing. The writer is stopped after it. */
+/** httpd_stop(httpd): give up what waits for an encoder's server, wait for submitted writes,
+ * close all connections, free; NULL does nothing. Workers and writer are stopped after it. */
 void httpd_stop(struct httpd *httpd);
 
 #endif

@@ -101,6 +101,10 @@ static enum status response_row(const struct served_model *served, const struct 
 		*row_out = response->vector;
 		return STATUS_OK;
 	}
+	if (response->encoded != NULL) {
+		*row_out = feature_row_dense(response->encoded, served->model.heads.dim);
+		return STATUS_OK;
+	}
 	status = encode_template(served, served->model.template_phi, &fields, phi, err);
 	if (status == STATUS_OK)
 		*row_out = features_row(phi, phi->n_rows - 1);
@@ -169,6 +173,8 @@ enum status judge_logits(const struct served_model *served, const struct questio
 	features_init(&psi, router->dim, encoder_is_sparse(served->encoder));
 	if (question->prompt.kind == INPUT_VECTOR) {
 		row = question->prompt.vector;
+	} else if (question->prompt.encoded != NULL) {
+		row = feature_row_dense(question->prompt.encoded, router->dim);
 	} else if (router->kind != ROUTER_STATIC) {
 		status = encode_template(served, served->model.template_psi, &fields, &psi, err);
 		if (status == STATUS_OK)

@@ -22,6 +22,7 @@ struct input {
 	enum input_kind kind;
 	struct text text;	   /* INPUT_TEXT: valid UTF-8 */
 	struct feature_row vector; /* INPUT_VECTOR: dense, the model's dim, finite */
+	const float *encoded; /* [dim]: phi, of a prompt psi, of the text; NULL: not made yet */
 	struct place place;
 };
 

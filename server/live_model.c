@@ -160,3 +160,11 @@ enum status live_model_reload(struct live_model *live, struct err *err)
 	live_model_release(live, old);
 	return STATUS_OK;
 }
+
+void live_model_cancel(struct live_model *live)
+{
+	struct served_model *served = live_model_acquire(live);
+
+	encoder_cancel(served->encoder);
+	live_model_release(live, served);
+}

@@ -47,6 +47,9 @@ struct served_model *live_model_acquire(struct live_model *live);
 /** live_model_release(live, served): NULL does nothing. */
 void live_model_release(struct live_model *live, struct served_model *served);
 
+/** live_model_cancel(live): calls of the current model's encoder to its server end soon. */
+void live_model_cancel(struct live_model *live);
+
 /** live_model_reload(live, err): read the file again; later requests get the new model.
  * On error nothing changes. */
 enum status live_model_reload(struct live_model *live, struct err *err);

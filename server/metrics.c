@@ -365,7 +365,8 @@ static void render_access(const struct metrics_state *state, struct buffer *out)
 }
 
 /* Of a server alone; they begin again with each model that is read. */
-static void render_encoder(const struct encoder_stats *encoder, struct buffer *out)
+static void render_encoder(const struct encoder_stats *encoder, const struct workers_stats *workers,
+			   struct buffer *out)
 {
 	const struct {
 		const char *name, *type, *help;
@@ -396,6 +397,12 @@ static void render_encoder(const struct encoder_stats *encoder, struct buffer *o
 	     (double)encoder->cache_rows},
 	    {"micro_encoder_cache_bytes", "gauge", "Memory of the cache.",
 	     (double)encoder->cache_bytes},
+	    {"micro_encoder_queue_length", "gauge", "Requests waiting for a worker.",
+	     (double)workers->queued},
+	    {"micro_encoder_queue_capacity", "gauge", "Requests that may wait.",
+	     (double)workers->capacity},
+	    {"micro_encoder_workers_busy", "gauge", "Requests that are with the server.",
+	     (double)workers->busy},
 	};
 
 	if (!encoder->is_remote)
@@ -419,6 +426,6 @@ void metrics_render(struct metrics *metrics, const struct metrics_state *state, 
 	render_store(&state->store, out);
 	render_access(state, out);
 	render_model(state->model, out);
-	render_encoder(&state->encoder, out);
+	render_encoder(&state->encoder, &state->workers, out);
 	render_process(out);
 }

@@ -14,6 +14,7 @@
 #include "core/model/model.h"
 #include "server/buffer.h"
 #include "server/route.h"
+#include "server/workers.h"
 #include "server/writer.h"
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -68,6 +69,7 @@ struct metrics_state {
 	const struct model *model;
 	struct encoder_stats encoder;
 	struct writer_stats writer;
+	struct workers_stats workers;
 	struct store_stats store;
 	bool ready; /* as /readyz says */
 	size_t n_api_keys;

@@ -8,6 +8,7 @@
 #include "core/math/logmath.h"
 #include "core/model/mixture.h"
 #include "server/receipt.h"
+#include "server/text_batch.h"
 
 /* Work space of a request, for one item at a time. */
 struct scratch {
@@ -145,6 +146,33 @@ static enum status score_item(const struct service *service, const struct served
 	return make_receipt(service, &served->model, scratch, item, arena, err);
 }
 
+/* The texts of all items in one call, where a call is dear. */
+static enum status encode_items(const struct served_model *served, struct score_request *request,
+				struct arena *arena, struct err *err)
+{
+	struct question **questions = arena_array(arena, request->n_items, sizeof(*questions));
+	enum status status = STATUS_OK;
+
+	if (questions == NULL)
+		return err_no_memory(err, "texts");
+	for (size_t i = 0; i < request->n_items && status == STATUS_OK; i++) {
+		questions[i] = &request->items[i].question;
+		status = judge_check(served, questions[i], err);
+	}
+	if (status != STATUS_OK)
+		return status;
+	return text_batch_encode(served, questions, request->n_items, arena, err);
+}
+
+bool service_score_waits(const struct served_model *served, const struct score_request *request)
+{
+	for (size_t i = 0; i < request->n_items; i++) {
+		if (text_batch_wanted(served, &request->items[i].question))
+			return true;
+	}
+	return false;
+}
+
 enum status service_score(const struct service *service, const struct served_model *served,
 			  struct score_request *request, struct arena *arena, struct err *err)
 {
@@ -157,6 +185,8 @@ enum status service_score(const struct service *service, const struct served_mod
 			most = request->items[i].question.n_responses;
 	}
 	status = scratch_init(&scratch, &served->model, most, arena, err);
+	if (status == STATUS_OK && encoder_is_remote(served->encoder))
+		status = encode_items(served, request, arena, err);
 	for (size_t i = 0; i < request->n_items && status == STATUS_OK; i++)
 		status = score_item(service, served, &request->items[i], &scratch, arena, err);
 	return status;

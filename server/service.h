@@ -87,6 +87,11 @@ struct user_view {
 enum status service_score(const struct service *service, const struct served_model *served,
 			  struct score_request *request, struct arena *arena, struct err *err);
 
+/** service_score_waits(served, request), service_feedback_waits(served, feedback): whether texts go
+ * to a server, so that service_score() or service_prepare_feedback() takes its time. */
+bool service_score_waits(const struct served_model *served, const struct score_request *request);
+bool service_feedback_waits(const struct served_model *served, const struct feedback *feedback);
+
 /**
  * service_prepare_feedback(service, served, feedback, arena, op_out, err): the
  * step for the writer; everything in op_out lives in arena, feedback and served. Of a receipt:

@@ -8,6 +8,7 @@
 #include "server/pair_record.h"
 #include "server/receipt.h"
 #include "server/service.h"
+#include "server/text_batch.h"
 
 static enum status make_event_id(const struct service *service, struct feedback *feedback,
 				 struct arena *arena, struct err *err)
@@ -49,11 +50,11 @@ static enum status add_losses(const float *chosen, const float *rejected, size_t
 }
 
 /* L_k of the responses and g of the prompt, in the arena: the store reads them later. */
-static enum status judge_responses(const struct served_model *served,
-				   const struct feedback *feedback, struct arena *arena,
-				   struct store_feedback *step, struct err *err)
+static enum status judge_responses(const struct served_model *served, struct feedback *feedback,
+				   struct arena *arena, struct store_feedback *step,
+				   struct err *err)
 {
-	const struct question *question = &feedback->question;
+	struct question *question = &feedback->question;
 	size_t n_heads = step->n_heads, n_responses = question->n_responses;
 	float *reward = arena_array(arena, n_responses, n_heads * sizeof(*reward));
 	float *first =
@@ -65,6 +66,8 @@ static enum status judge_responses(const struct served_model *served,
 	if (reward == NULL || first == NULL || logits == NULL)
 		return err_no_memory(err, "feedback");
 	status = make_room(step, arena, &loss, err);
+	if (status == STATUS_OK)
+		status = text_batch_encode(served, &question, 1, arena, err);
 	if (status == STATUS_OK)
 		status = judge_rewards(served, question, reward, err);
 	if (status == STATUS_OK)
@@ -184,6 +187,11 @@ static enum status prepare_choice(const struct service *service, const struct se
 	status = make_room(step, arena, &loss, err);
 	return status == STATUS_OK ? choice_losses(feedback->choice, &receipt, loss, arena, err)
 				   : status;
+}
+
+bool service_feedback_waits(const struct served_model *served, const struct feedback *feedback)
+{
+	return feedback->choice == NULL && text_batch_wanted(served, &feedback->question);
 }
 
 enum status service_prepare_feedback(const struct service *service,

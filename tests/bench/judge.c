@@ -181,8 +181,10 @@ static void reward(void *context, size_t turn)
 static struct input input(const struct serving *serving, size_t turn, size_t len)
 {
 	if (serving->is_text)
-		return (struct input){INPUT_TEXT, {text[turn % N_ROWS], len}, {0}, nowhere};
-	return (struct input){INPUT_VECTOR, {0}, vector(serving, turn), nowhere};
+		return (struct input){
+		    .kind = INPUT_TEXT, .text = {text[turn % N_ROWS], len}, .place = nowhere};
+	return (struct input){
+	    .kind = INPUT_VECTOR, .vector = vector(serving, turn), .place = nowhere};
 }
 
 static void score(void *context, size_t turn)

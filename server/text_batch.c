@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/text_batch.h"
+
+#include <string.h>
+
+#include "core/encode/template.h"
+
+struct batch {
+	const struct served_model *served;
+	struct arena *arena;
+	struct text *texts;    /* [n_texts] */
+	struct input **inputs; /* [n_texts]: whose vector each is */
+	size_t n_texts;
+};
+
+static bool reads_psi(const struct served_model *served, const struct question *question)
+{
+	return served->model.router.kind != ROUTER_STATIC && question->prompt.kind != INPUT_VECTOR;
+}
+
+static size_t count_texts(const struct served_model *served, const struct question *question)
+{
+	size_t n = reads_psi(served, question);
+
+	for (size_t i = 0; i < question->n_responses; i++)
+		n += question->responses[i].kind == INPUT_TEXT;
+	return n;
+}
+
+bool text_batch_wanted(const struct served_model *served, const struct question *question)
+{
+	return encoder_is_remote(served->encoder) && count_texts(served, question) > 0;
+}
+
+static enum status add_text(struct batch *batch, const char *template,
+			    const struct template_fields *fields, struct input *input,
+			    struct err *err)
+{
+	struct text *text = &batch->texts[batch->n_texts];
+	enum status status = template_render(template, fields, text, err);
+
+	if (status != STATUS_OK)
+		return status;
+	if (arena_adopt(batch->arena, (char *)text->bytes) == NULL)
+		return err_no_memory(err, "a text");
+	batch->inputs[batch->n_texts++] = input;
+	return STATUS_OK;
+}
+
+static enum status add_question(struct batch *batch, struct question *question, struct err *err)
+{
+	const struct model *model = &batch->served->model;
+	struct template_fields fields = {
+	    .context = {question->context, strlen(question->context)},
+	    .prompt = question->prompt.text,
+	};
+	enum status status = STATUS_OK;
+
+	if (reads_psi(batch->served, question))
+		status = add_text(batch, model->template_psi, &fields, &question->prompt, err);
+	for (size_t i = 0; i < question->n_responses && status == STATUS_OK; i++) {
+		struct input *response = &question->responses[i];
+
+		fields.response = response->text;
+		if (response->kind == INPUT_TEXT)
+			status = add_text(batch, model->template_phi, &fields, response, err);
+	}
+	return status;
+}
+
+static enum status encode(struct batch *batch, struct err *err)
+{
+	size_t dim = encoder_dim(batch->served->encoder);
+	struct features rows;
+	enum status status;
+
+	features_init(&rows, dim, false);
+	status = encoder_encode(batch->served->encoder, batch->texts, batch->n_texts, &rows, err);
+	if (status != STATUS_OK) {
+		features_free(&rows);
+		return status;
+	}
+	/* the numbers are the arena's from now on */
+	if (arena_adopt(batch->arena, rows.value) == NULL)
+		return err_no_memory(err, "vectors");
+	for (size_t i = 0; i < batch->n_texts; i++)
+		batch->inputs[i]->encoded = rows.value + i * dim;
+	return STATUS_OK;
+}
+
+enum status text_batch_encode(const struct served_model *served, struct question *const *questions,
+			      size_t n_questions, struct arena *arena, struct err *err)
+{
+	struct batch batch = {.served = served, .arena = arena};
+	enum status status = STATUS_OK;
+	size_t n = 0;
+
+	if (!encoder_is_remote(served->encoder))
+		return STATUS_OK;
+	for (size_t i = 0; i < n_questions; i++)
+		n += count_texts(served, questions[i]);
+	if (n == 0)
+		return STATUS_OK;
+	batch.texts = arena_array(arena, n, sizeof(*batch.texts));
+	batch.inputs = arena_array(arena, n, sizeof(*batch.inputs));
+	if (batch.texts == NULL || batch.inputs == NULL)
+		return err_no_memory(err, "texts");
+	for (size_t i = 0; i < n_questions && status == STATUS_OK; i++)
+		status = add_question(&batch, questions[i], err);
+	return status == STATUS_OK ? encode(&batch, err) : status;
+}
