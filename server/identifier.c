@@ -2,7 +2,6 @@
 #include "server/identifier.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistr.h>
 
@@ -54,6 +53,7 @@ bool identifier_is_request_id(const char *text)
 
 void identifier_uuid(random_bytes_fn *random_bytes, char uuid_out[UUID_LEN + 1])
 {
+	static const char hex[] = "0123456789abcdef";
 	uint8_t b[16];
 	char *out = uuid_out;
 
@@ -63,6 +63,8 @@ void identifier_uuid(random_bytes_fn *random_bytes, char uuid_out[UUID_LEN + 1])
 	for (size_t i = 0; i < sizeof(b); i++) {
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			*out++ = '-';
-		out += snprintf(out, 3, "%02x", b[i]);
+		*out++ = hex[b[i] >> 4];
+		*out++ = hex[b[i] & 15];
 	}
+	*out = '\0';
 }

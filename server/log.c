@@ -79,6 +79,8 @@ void log_int(struct log_line *line, const char *key, int64_t value)
 {
 	char digits[24];
 
+	if (!line->on)
+		return;
 	snprintf(digits, sizeof(digits), "%" PRId64, value);
 	log_text(line, key, digits);
 }
@@ -87,6 +89,8 @@ void log_real(struct log_line *line, const char *key, double value)
 {
 	char digits[32];
 
+	if (!line->on)
+		return;
 	snprintf(digits, sizeof(digits), "%.6g", value);
 	log_text(line, key, digits);
 }
@@ -97,6 +101,8 @@ void log_begin(struct log_line *line, enum log_level level, const char *event)
 
 	line->on = level <= log_threshold;
 	line->len = 0;
+	if (!line->on)
+		return;
 	clock_text(clock_now_us(), now);
 	log_text(line, "time", now);
 	log_text(line, "level", log_level_names[level]);

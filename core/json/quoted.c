@@ -23,9 +23,9 @@ static bool is_plain_block(const char *p)
 	unsigned char others = 0;
 
 	for (size_t i = 0; i < BLOCK; i++) {
-		unsigned char c = (unsigned char)p[i];
+		signed char c = (signed char)p[i]; /* what is not ASCII is negative */
 
-		others |= (unsigned char)((c < 0x20) | (c == '"') | (c == '\\') | (c >= 0x80));
+		others |= (unsigned char)((c < 0x20) | (c == '"') | (c == '\\'));
 	}
 	return others == 0;
 }
