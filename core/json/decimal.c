@@ -182,6 +182,7 @@ static inline enum decimal_fault scan(const char *text, const char *end, struct 
 		if (p == NULL)
 			return fault_at(d, at, DECIMAL_NO_DIGIT);
 	}
+	d->integer = p == digits_end && fraction == 0;
 	d->end = p;
 	d->digits = digits;
 	d->exponent = exponent - fraction;

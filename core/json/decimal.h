@@ -25,6 +25,7 @@ struct decimal {
 	uint64_t digits;  /* the first 19 from the first that is not 0 */
 	int64_t exponent; /* of ten; beyond any number's range it may be cut */
 	bool negative;
+	bool integer; /* no point, no exponent */
 };
 
 /** decimal_scan(text, end, out): read the number at text by JSON's grammar. */

@@ -68,6 +68,7 @@ const char *node_kind_text(const struct node *node)
 	case NODE_STRING:
 		return "a string";
 	case NODE_NUMBER:
+	case NODE_INTEGER:
 		return "a number";
 	case NODE_BOOL:
 		return "a boolean";

@@ -19,6 +19,7 @@ enum node_kind {
 	NODE_NULL,
 	NODE_BOOL,
 	NODE_NUMBER,
+	NODE_INTEGER, /* of tree_parse_integers() only */
 	NODE_STRING,
 	NODE_FLOATS, /* an array of one number or more that all fit a float32 */
 	NODE_ARRAY,  /* any other */
@@ -36,6 +37,7 @@ struct node {
 	uint32_t n; /* bytes of a string; numbers, elements or fields */
 	union {
 		bool truth;
+		int64_t integer;
 		double number;		/* correctly rounded, finite */
 		const char *bytes;	/* [n] valid UTF-8 without U+0000, no NUL at its end */
 		const float *floats;	/* [n], each correctly rounded; aligned as arena_floats() */

@@ -34,6 +34,7 @@ struct parser {
 	const char *p;
 	struct arena *arena;
 	struct err *err;
+	bool integers;		   /* tree_parse_integers() */
 	struct node *next, *limit; /* nodes that are free */
 	size_t chunk;		   /* nodes to ask for next */
 	struct node *open;	   /* the innermost container; NULL: none */
@@ -167,6 +168,15 @@ static enum status read_string(struct parser *parser, struct node **node_out)
 	return STATUS_OK;
 }
 
+/* The exact value of an integer of 64 bits; false if it is none. */
+static bool take_integer(const struct decimal *decimal, int64_t *out)
+{
+	if (!decimal->integer || decimal->exponent != 0 || decimal->digits > INT64_MAX)
+		return false;
+	*out = decimal->negative ? -(int64_t)decimal->digits : (int64_t)decimal->digits;
+	return true;
+}
+
 static enum status read_number(struct parser *parser)
 {
 	struct decimal decimal;
@@ -182,7 +192,9 @@ static enum status read_number(struct parser *parser)
 	node = add_node(parser, NODE_NUMBER);
 	if (node == NULL)
 		return no_memory(parser);
-	if (!decimal_double(&decimal, &node->number))
+	if (parser->integers && take_integer(&decimal, &node->integer))
+		node->kind = NODE_INTEGER;
+	else if (!decimal_double(&decimal, &node->number))
 		return fault(parser, parser->p,
 			     "number overflow, want a magnitude of at most 1.7976931348623157e308");
 	parser->p = decimal.end;
@@ -434,7 +446,8 @@ static enum status read_value(struct parser *parser, bool *whole_out)
 	case '{':
 		return open_container(parser, NODE_OBJECT, whole_out);
 	case '[':
-		status = try_floats(parser, whole_out);
+		*whole_out = false;
+		status = parser->integers ? STATUS_OK : try_floats(parser, whole_out);
 		if (status != STATUS_OK || *whole_out)
 			return status;
 		return open_container(parser, NODE_ARRAY, whole_out);
@@ -482,8 +495,8 @@ static enum status read_all(struct parser *parser)
 	return parser->p == parser->end ? STATUS_OK : unexpected(parser, "the end of the text");
 }
 
-enum status tree_parse(const char *text, size_t len, struct arena *arena,
-		       const struct node **root_out, struct err *err)
+static enum status parse(const char *text, size_t len, bool integers, struct arena *arena,
+			 const struct node **root_out, struct err *err)
 {
 	struct parser parser = {
 	    .text = text,
@@ -491,6 +504,7 @@ enum status tree_parse(const char *text, size_t len, struct arena *arena,
 	    .p = text,
 	    .arena = arena,
 	    .err = err,
+	    .integers = integers,
 	    .chunk = CHUNK_FIRST,
 	};
 	enum status status;
@@ -510,4 +524,16 @@ enum status tree_parse(const char *text, size_t len, struct arena *arena,
 		close_large(&parser);
 	mem_free(parser.scratch);
 	return status;
+}
+
+enum status tree_parse(const char *text, size_t len, struct arena *arena,
+		       const struct node **root_out, struct err *err)
+{
+	return parse(text, len, false, arena, root_out, err);
+}
+
+enum status tree_parse_integers(const char *text, size_t len, struct arena *arena,
+				const struct node **root_out, struct err *err)
+{
+	return parse(text, len, true, arena, root_out, err);
 }

@@ -27,4 +27,12 @@
 enum status tree_parse(const char *text, size_t len, struct arena *arena,
 		       const struct node **root_out, struct err *err);
 
+/**
+ * tree_parse_integers(text, len, arena, root_out, err): the same for texts whose integers must
+ * be exact: what is written as an integer and fits 64 bits is a NODE_INTEGER, and arrays of
+ * numbers are a NODE_ARRAY like all others.
+ */
+enum status tree_parse_integers(const char *text, size_t len, struct arena *arena,
+				const struct node **root_out, struct err *err);
+
 #endif

@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
+#include "core/base/arena.h"
 #include "core/base/file_map.h"
-#include "core/base/jsontext.h"
 #include "core/base/mem.h"
+#include "core/json/tree.h"
 #include "core/model/safetensors_impl.h"
 
 /* A tensor and its data_offsets. */
@@ -24,11 +23,12 @@ struct entry {
 
 /*
  * Invariants: 1. entries are ordered by begin and cover [0, data_len) without gap or overlap.
- *             2. names and metadata are owned by header.
+ *             2. names, entries and metadata live in arena.
  */
 struct safetensors {
 	struct file_map map; /* empty: the bytes are the caller's */
-	json_t *header;
+	struct arena arena;
+	const struct node *header;
 	const unsigned char *data; /* NULL: only the header is mapped */
 	uint64_t data_offset;	   /* in the file */
 	size_t data_len;
@@ -52,70 +52,82 @@ static const struct dtype_info {
     {"F6_E3M2", 6, DTYPE_OTHER}, {"F4", 4, DTYPE_OTHER},
 };
 
-#define N_DTYPES (sizeof(dtypes) / sizeof(dtypes[0]))
+#define N_DTYPES  (sizeof(dtypes) / sizeof(dtypes[0]))
+#define SHOWN_MAX 64u /* bytes of a text in a message */
 
-static enum status parse_dtype(const json_t *value, struct entry *entry, struct err *err)
+/* The string with a NUL, NULL without memory. */
+static const char *keep_string(struct safetensors *file, const struct node *string)
+{
+	return arena_string(&file->arena, string->bytes, string->n);
+}
+
+static enum status parse_dtype(const struct node *value, struct entry *entry, struct err *err)
 {
 	struct tensor *tensor = &entry->tensor;
-	const char *text = json_string_value(value);
 
-	if (text == NULL)
+	if (value == NULL || value->kind != NODE_STRING)
 		return err_set(err, STATUS_BAD_FILE, "%s: dtype is missing or not a string",
 			       tensor->name);
 	for (size_t i = 0; i < N_DTYPES; i++) {
-		if (strcmp(dtypes[i].name, text) == 0) {
+		if (node_is(value, dtypes[i].name)) {
 			tensor->dtype = dtypes[i].dtype;
 			tensor->dtype_name = dtypes[i].name;
 			entry->bits = dtypes[i].bits;
 			return STATUS_OK;
 		}
 	}
-	return err_set(err, STATUS_BAD_FILE, "%s: unknown dtype \"%s\"", tensor->name, text);
+	return err_set(err, STATUS_BAD_FILE, "%s: unknown dtype \"%.*s\"", tensor->name,
+		       (int)(value->n < SHOWN_MAX ? value->n : SHOWN_MAX), value->bytes);
 }
 
-static enum status parse_shape(const json_t *value, struct tensor *tensor, struct err *err)
+static enum status parse_shape(const struct node *value, struct tensor *tensor, struct err *err)
 {
 	const char *name = tensor->name;
+	const struct node *length;
 
-	if (!json_is_array(value))
+	if (value == NULL || value->kind != NODE_ARRAY)
 		return err_set(err, STATUS_BAD_FILE, "%s: shape is missing or not an array", name);
-	if (json_array_size(value) > SAFETENSORS_MAX_RANK)
-		return err_set(err, STATUS_BAD_FILE,
-			       "%s: shape has %zu dimensions, want at most %d", name,
-			       json_array_size(value), SAFETENSORS_MAX_RANK);
-	tensor->rank = json_array_size(value);
+	if (value->n > SAFETENSORS_MAX_RANK)
+		return err_set(err, STATUS_BAD_FILE, "%s: shape has %u dimensions, want at most %d",
+			       name, value->n, SAFETENSORS_MAX_RANK);
+	tensor->rank = value->n;
 	tensor->n_elements = 1;
-	for (size_t i = 0; i < tensor->rank; i++) {
-		const json_t *length = json_array_get(value, i);
-
-		if (!json_is_integer(length) || json_integer_value(length) < 0)
+	length = node_first(value);
+	for (size_t i = 0; i < tensor->rank; i++, length = node_next(length)) {
+		if (length->kind != NODE_INTEGER || length->integer < 0)
 			return err_set(err, STATUS_BAD_FILE,
 				       "%s: shape[%zu] is not a non-negative integer", name, i);
-		tensor->shape[i] = (size_t)json_integer_value(length);
+		tensor->shape[i] = (size_t)length->integer;
 		if (!mem_mul(tensor->n_elements, tensor->shape[i], &tensor->n_elements))
 			return err_set(err, STATUS_BAD_FILE, "%s: shape is too large", name);
 	}
 	return STATUS_OK;
 }
 
-static enum status parse_offsets(const json_t *value, size_t data_len, struct entry *entry,
+static bool is_pair(const struct node *value)
+{
+	return value != NULL && value->kind == NODE_ARRAY && value->n == 2 &&
+	       node_first(value)->kind == NODE_INTEGER &&
+	       node_next(node_first(value))->kind == NODE_INTEGER;
+}
+
+static enum status parse_offsets(const struct node *value, size_t data_len, struct entry *entry,
 				 struct err *err)
 {
 	const char *name = entry->tensor.name;
-	const json_t *begin = json_array_get(value, 0);
-	const json_t *end = json_array_get(value, 1);
-	json_int_t b = json_integer_value(begin);
-	json_int_t e = json_integer_value(end);
+	int64_t begin, end;
 
-	if (json_array_size(value) != 2 || !json_is_integer(begin) || !json_is_integer(end))
+	if (!is_pair(value))
 		return err_set(err, STATUS_BAD_FILE, "%s: data_offsets is not two integers", name);
-	if (b < 0 || e < b || (uint64_t)e > data_len)
+	begin = node_first(value)->integer;
+	end = node_next(node_first(value))->integer;
+	if (begin < 0 || end < begin || (uint64_t)end > data_len)
 		return err_set(err, STATUS_BAD_FILE,
-			       "%s: data_offsets [%" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
+			       "%s: data_offsets [%" PRId64 ", %" PRId64
 			       "], want 0 <= begin <= end <= %zu",
-			       name, b, e, data_len);
-	entry->begin = (size_t)b;
-	entry->end = (size_t)e;
+			       name, begin, end, data_len);
+	entry->begin = (size_t)begin;
+	entry->end = (size_t)end;
 	return STATUS_OK;
 }
 
@@ -135,20 +147,20 @@ static enum status check_size(const struct entry *entry, struct err *err)
 }
 
 static enum status parse_entry(const struct safetensors *file, const char *name,
-			       const json_t *value, struct entry *entry, struct err *err)
+			       const struct node *value, struct entry *entry, struct err *err)
 {
 	struct tensor *tensor = &entry->tensor;
 	enum status status;
 
 	tensor->name = name;
-	if (!json_is_object(value))
+	if (value->kind != NODE_OBJECT)
 		return err_set(err, STATUS_BAD_FILE, "%s: not an object", name);
-	status = parse_dtype(json_object_get(value, "dtype"), entry, err);
+	status = parse_dtype(node_find(value, "dtype"), entry, err);
 	if (status == STATUS_OK)
-		status = parse_shape(json_object_get(value, "shape"), tensor, err);
+		status = parse_shape(node_find(value, "shape"), tensor, err);
 	if (status == STATUS_OK)
-		status = parse_offsets(json_object_get(value, "data_offsets"), file->data_len,
-				       entry, err);
+		status =
+		    parse_offsets(node_find(value, "data_offsets"), file->data_len, entry, err);
 	if (status == STATUS_OK)
 		status = check_size(entry, err);
 	tensor->offset = file->data_offset + entry->begin;
@@ -190,18 +202,22 @@ static enum status check_coverage(const struct safetensors *file, struct err *er
 
 static enum status parse_entries(struct safetensors *file, struct err *err)
 {
-	const char *name;
-	json_t *value;
+	const struct node *field = node_first(file->header), *end = node_end(file->header);
 
-	file->entries = mem_array(json_object_size(file->header), sizeof(*file->entries));
+	file->entries = arena_array(&file->arena, file->header->n, sizeof(*file->entries));
 	if (file->entries == NULL)
 		return err_no_memory(err, "tensor list");
-	json_object_foreach(file->header, name, value)
-	{
-		if (strcmp(name, SAFETENSORS_METADATA) == 0)
+	for (; field != end; field = node_next(node_value(field))) {
+		const char *name;
+		enum status status;
+
+		if (node_is(field, SAFETENSORS_METADATA))
 			continue;
-		enum status status =
-		    parse_entry(file, name, value, &file->entries[file->n_entries++], err);
+		name = keep_string(file, field);
+		if (name == NULL)
+			return err_no_memory(err, "tensor list");
+		status = parse_entry(file, name, node_value(field),
+				     &file->entries[file->n_entries++], err);
 		if (status != STATUS_OK)
 			return status;
 	}
@@ -217,24 +233,28 @@ static int compare_metadata(const void *a, const void *b)
 
 static enum status parse_metadata(struct safetensors *file, struct err *err)
 {
-	json_t *metadata = json_object_get(file->header, SAFETENSORS_METADATA);
-	const char *key;
-	json_t *value;
+	const struct node *object = node_find(file->header, SAFETENSORS_METADATA);
+	const struct node *field, *end;
 
-	if (metadata == NULL)
+	if (object == NULL)
 		return STATUS_OK;
-	if (!json_is_object(metadata))
+	if (object->kind != NODE_OBJECT)
 		return err_set(err, STATUS_BAD_FILE, SAFETENSORS_METADATA ": not an object");
-	file->metadata = mem_array(json_object_size(metadata), sizeof(*file->metadata));
+	file->metadata = arena_array(&file->arena, object->n, sizeof(*file->metadata));
 	if (file->metadata == NULL)
 		return err_no_memory(err, "metadata");
-	json_object_foreach(metadata, key, value)
-	{
-		if (!json_is_string(value))
-			return err_set(err, STATUS_BAD_FILE,
-				       SAFETENSORS_METADATA ": %s: not a string", key);
-		file->metadata[file->n_metadata++] =
-		    (struct metadata_spec){.key = key, .value = json_string_value(value)};
+	end = node_end(object);
+	for (field = node_first(object); field != end; field = node_next(node_value(field))) {
+		struct metadata_spec *spec = &file->metadata[file->n_metadata++];
+
+		if (node_value(field)->kind != NODE_STRING)
+			return err_set(
+			    err, STATUS_BAD_FILE, SAFETENSORS_METADATA ": %.*s: not a string",
+			    (int)(field->n < SHOWN_MAX ? field->n : SHOWN_MAX), field->bytes);
+		spec->key = keep_string(file, field);
+		spec->value = keep_string(file, node_value(field));
+		if (spec->key == NULL || spec->value == NULL)
+			return err_no_memory(err, "metadata");
 	}
 	qsort(file->metadata, file->n_metadata, sizeof(*file->metadata), compare_metadata);
 	return STATUS_OK;
@@ -262,6 +282,24 @@ static enum status parse_length(const void *bytes, size_t file_len, size_t *head
 	return STATUS_OK;
 }
 
+/* A copy, because the parser wants a NUL at the end. */
+static enum status parse_json(struct safetensors *file, const char *bytes, size_t len,
+			      struct err *err)
+{
+	const char *text = arena_string(&file->arena, bytes, len);
+	enum status status;
+
+	if (text == NULL)
+		return err_no_memory(err, "header");
+	status = tree_parse_integers(text, len, &file->arena, &file->header, err);
+	if (status == STATUS_OK || status == STATUS_NO_MEMORY)
+		return status;
+	err_wrap(err, "header");
+	if (err != NULL)
+		err->code = STATUS_BAD_FILE;
+	return STATUS_BAD_FILE;
+}
+
 /* The header's JSON; sets file->header, data_offset and data_len. */
 static enum status parse_header(struct safetensors *file, const unsigned char *bytes,
 				size_t file_len, struct err *err)
@@ -276,7 +314,7 @@ static enum status parse_header(struct safetensors *file, const unsigned char *b
 		return err_set(err, STATUS_BAD_FILE, "header does not begin with '{'");
 	file->data_offset = SAFETENSORS_LENGTH_BYTES + header_len;
 	file->data_len = file_len - (size_t)file->data_offset;
-	return jsontext_load((const char *)bytes, header_len, "header", &file->header, err);
+	return parse_json(file, (const char *)bytes, header_len, err);
 }
 
 /* bytes: of the whole file, or with_data false at least all up to the data. */
@@ -356,9 +394,7 @@ void safetensors_close(struct safetensors *file)
 	if (file == NULL)
 		return;
 	file_map_close(&file->map);
-	json_decref(file->header);
-	mem_free(file->entries);
-	mem_free(file->metadata);
+	arena_free(&file->arena);
 	mem_free(file);
 }
 
@@ -382,10 +418,19 @@ const struct tensor *safetensors_at(const struct safetensors *file, size_t i)
 	return &file->entries[i].tensor;
 }
 
+static int compare_key(const void *key, const void *metadata)
+{
+	return strcmp(key, ((const struct metadata_spec *)metadata)->key);
+}
+
 const char *safetensors_metadata(const struct safetensors *file, const char *key)
 {
-	return json_string_value(
-	    json_object_get(json_object_get(file->header, SAFETENSORS_METADATA), key));
+	const struct metadata_spec *found = file->n_metadata == 0
+						? NULL
+						: bsearch(key, file->metadata, file->n_metadata,
+							  sizeof(*file->metadata), compare_key);
+
+	return found == NULL ? NULL : found->value;
 }
 
 size_t safetensors_metadata_count(const struct safetensors *file)

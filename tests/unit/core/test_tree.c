@@ -63,6 +63,27 @@ START_TEST(array_of_numbers_becomes_aligned_floats)
 }
 END_TEST
 
+START_TEST(integers_are_exact_where_they_are_wanted)
+{
+	static const char text[] = "[0,-7,9223372036854775807,9223372036854775808,1.0,1e2]";
+	static const int64_t want[] = {0, -7, INT64_MAX};
+	const struct node *root, *node;
+	size_t i;
+
+	ck_assert_int_eq(tree_parse_integers(text, sizeof(text) - 1, &arena, &root, NULL),
+			 STATUS_OK);
+	ck_assert_int_eq(root->kind, NODE_ARRAY);
+	node = node_first(root);
+	for (i = 0; i < LENGTH(want); i++, node = node_next(node)) {
+		ck_assert_int_eq(node->kind, NODE_INTEGER);
+		ck_assert_int_eq(node->integer, want[i]);
+	}
+	for (; node != node_end(root); node = node_next(node), i++)
+		ck_assert_int_eq(node->kind, NODE_NUMBER);
+	ck_assert_uint_eq(i, 6);
+}
+END_TEST
+
 /* Longer than what is kept while the length is not known. */
 START_TEST(long_array_of_numbers_is_read)
 {
@@ -261,6 +282,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, NULL, free_arena);
 	tcase_add_test(tcase, scalars_are_read);
 	tcase_add_test(tcase, array_of_numbers_becomes_aligned_floats);
+	tcase_add_test(tcase, integers_are_exact_where_they_are_wanted);
 	tcase_add_test(tcase, long_array_of_numbers_is_read);
 	tcase_add_test(tcase, array_with_something_else_has_a_node_for_each);
 	tcase_add_test(tcase, fields_are_found_and_visited_in_order);
