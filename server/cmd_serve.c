@@ -13,6 +13,7 @@
 #include "server/httpd.h"
 #include "server/listener.h"
 #include "server/log.h"
+#include "server/notify.h"
 #include "server/process.h"
 #include "server/random.h"
 #include "server/signals.h"
@@ -290,12 +291,17 @@ static void reload(struct microd *d)
 
 static void serve(struct microd *d)
 {
-	while (signals_wait() == SIGNALS_RELOAD)
+	notify_ready();
+	while (signals_wait() == SIGNALS_RELOAD) {
+		notify_reloading();
 		reload(d);
+		notify_ready();
+	}
 }
 
 static void drain(struct microd *d)
 {
+	notify_stopping();
 	log_event(LOG_INFO, "stopping");
 	if (!httpd_drain(d->httpd, d->config.grace))
 		log_event(LOG_WARN, "grace_exceeded");

@@ -46,6 +46,7 @@ OPERATION = {
     "properties": {
         "operationId": TEXT, "summary": TEXT, "description": TEXT,
         "tags": {"type": "array", "minItems": 1, "items": TEXT},
+        "servers": {"type": "array", "minItems": 1},
         "security": {"type": "array"}, "parameters": {"type": "array", "items": PARAMETER},
         "requestBody": {"type": "object", "required": ["content", "required"],
                         "additionalProperties": False,
