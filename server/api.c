@@ -5,6 +5,7 @@
 
 #include "generated/openapi.h"
 #include "server/clock.h"
+#include "server/idempotency_key.h"
 #include "server/log.h"
 #include "server/protocol.h"
 #include "server/wire_read.h"
@@ -132,6 +133,7 @@ void api_open(struct api *api, struct exchange *exchange, const struct exchange_
 	take_request_id(api, exchange, head->request_id);
 	exchange->person = head->person;
 	exchange->format = head->format;
+	exchange->idempotency_key = head->idempotency_key;
 	status = admit(api, exchange, head);
 	if (status == STATUS_OK)
 		status = check_media_type(exchange, head->content_type);
@@ -276,6 +278,14 @@ static enum api_next prepare_feedback(struct api *api, struct exchange *exchange
 	return refuse(api, exchange);
 }
 
+static enum status take_idempotency_key(struct exchange *exchange)
+{
+	if (exchange->idempotency_key == NULL)
+		return STATUS_OK;
+	return idempotency_key_take(exchange->idempotency_key, &exchange->arena, exchange->feedback,
+				    &exchange->err);
+}
+
 static enum api_next feedback(struct api *api, struct exchange *exchange)
 {
 	struct wire_limits limits;
@@ -283,7 +293,8 @@ static enum api_next feedback(struct api *api, struct exchange *exchange)
 	hold_model(api, exchange, &limits);
 	exchange->feedback = new_request(exchange, sizeof(*exchange->feedback));
 	if (exchange->feedback == NULL ||
-	    read_feedback(exchange, &limits, exchange->feedback) != STATUS_OK)
+	    read_feedback(exchange, &limits, exchange->feedback) != STATUS_OK ||
+	    take_idempotency_key(exchange) != STATUS_OK)
 		return refuse(api, exchange);
 	if (service_feedback_waits(exchange->served, exchange->feedback))
 		return API_WAIT;
@@ -420,8 +431,13 @@ static void end_feedback(struct api *api, struct exchange *exchange)
 {
 	const struct store_feedback *step = &exchange->op.feedback;
 
-	atomic_fetch_add(
-	    &api->metrics.feedback[step->duplicate_out ? FEEDBACK_DUPLICATE : FEEDBACK_APPLIED], 1);
+	enum feedback_result result = FEEDBACK_APPLIED;
+
+	if (step->dry_run)
+		result = FEEDBACK_DRY_RUN;
+	else if (step->duplicate_out)
+		result = FEEDBACK_DUPLICATE;
+	atomic_fetch_add(&api->metrics.feedback[result], 1);
 	wire_write_feedback(&exchange->answer, step);
 	answer_json(api, exchange);
 }

@@ -29,7 +29,8 @@ struct exchange_head {
 	const char *request_id;	   /* the client's, NULL: none */
 	const char *authorization; /* NULL: none */
 	struct person_source person;
-	const char *format; /* "format" of the query; NULL: none */
+	const char *format;	     /* "format" of the query; NULL: none */
+	const char *idempotency_key; /* NULL: none */
 };
 
 struct protocol;
@@ -42,8 +43,9 @@ struct exchange {
 	struct access_caller caller;
 	double began; /* clock_monotonic() */
 	enum media_type body_type;
-	struct person_source person; /* these two live as long as the connection's request */
+	struct person_source person; /* these live as long as the connection's request */
 	const char *format;
+	const char *idempotency_key;
 	struct buffer body;
 	/* while it is answered */
 	struct arena arena;

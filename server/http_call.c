@@ -197,6 +197,7 @@ static enum MHD_Result open_call(const struct http_lane *lane, struct MHD_Connec
 		       .header_user = header(connection, "X-Micro-User"),
 		       .header_context = header(connection, "X-Micro-Context")},
 	    .format = argument(connection, "format"),
+	    .idempotency_key = header(connection, "Idempotency-Key"),
 	};
 	struct call *call = mem_array(1, sizeof(*call));
 

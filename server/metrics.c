@@ -20,7 +20,7 @@ struct metrics_cell {
 static const double buckets[METRICS_N_BUCKETS] = {
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5};
 
-static const char *const feedback_names[] = {"applied", "duplicate", "refused"};
+static const char *const feedback_names[] = {"applied", "duplicate", "dry_run", "refused"};
 static const char *const reloaded_names[] = {"model", "keys", "tls"};
 static const char *const reload_names[] = {"ok", "failed"};
 static const char *const connection_end_names[] = {"limit", "files", "displaced", "slow"};

@@ -74,6 +74,8 @@ struct feedback {
 				     context, NULL if it is not said */
 	const struct receipt_choice *choice; /* NULL: no receipt */
 	double strength;
+	bool dry_run; /* tell what it would do, and do not do it */
+	bool explain; /* tell the losses, and the weights before it */
 };
 
 /* A user's states with the weights that they alone would give, softmax(s). */

@@ -23,13 +23,16 @@ static enum status make_event_id(const struct service *service, struct feedback 
 }
 
 /* Room for the losses, zero, and for the answer. */
-static enum status make_room(struct store_feedback *step, struct arena *arena, double **loss_out,
-			     struct err *err)
+static enum status make_room(struct store_feedback *step, bool explain, struct arena *arena,
+			     double **loss_out, struct err *err)
 {
 	*loss_out = arena_array(arena, step->n_heads, sizeof(**loss_out));
 	step->loss = *loss_out;
+	if (explain)
+		step->before_out = arena_array(arena, step->n_heads, sizeof(*step->before_out));
 	step->weights_out = arena_array(arena, HEADS_MAX, sizeof(*step->weights_out));
-	if (step->loss == NULL || step->weights_out == NULL)
+	if (step->loss == NULL || step->weights_out == NULL ||
+	    (explain && step->before_out == NULL))
 		return err_no_memory(err, "feedback");
 	return STATUS_OK;
 }
@@ -65,7 +68,7 @@ static enum status judge_responses(const struct served_model *served, struct fee
 
 	if (reward == NULL || first == NULL || logits == NULL)
 		return err_no_memory(err, "feedback");
-	status = make_room(step, arena, &loss, err);
+	status = make_room(step, feedback->explain, arena, &loss, err);
 	if (status == STATUS_OK)
 		status = text_batch_encode(served, &question, 1, arena, err);
 	if (status == STATUS_OK)
@@ -92,6 +95,7 @@ static struct store_op new_step(const struct service *service, const struct mode
 			 .temperature = service->temperature,
 			 .strength = feedback->strength,
 			 .drift = service->drift,
+			 .dry_run = feedback->dry_run,
 			 .mask = model->mask},
 	};
 }
@@ -184,7 +188,7 @@ static enum status prepare_choice(const struct service *service, const struct se
 	*op_out = new_step(service, &served->model, feedback);
 	pair_record_digest_choice(feedback, step->digest);
 	step->logits = receipt.logits;
-	status = make_room(step, arena, &loss, err);
+	status = make_room(step, feedback->explain, arena, &loss, err);
 	return status == STATUS_OK ? choice_losses(feedback->choice, &receipt, loss, arena, err)
 				   : status;
 }

@@ -47,12 +47,15 @@ struct store_feedback {
 	unsigned char digest[STORE_DIGEST_LEN]; /* of what was sent: an id reused for something else
 						   is refused */
 	const char *input; /* the pair as a line of schema/preference.md, kept if not NULL */
+	bool dry_run;	   /* answer, and change nothing */
 	/* the answer; a duplicate's is the first one, perhaps of another model */
 	double *weights_out;  /* [HEADS_MAX], filled [n_weights_out]: softmax(g + s) */
 	size_t n_weights_out; /* n_heads of the model that answered */
 	char model_id_out[STORE_MAX_ID + 1]; /* the model that answered */
 	uint64_t updates_out;		     /* learning steps of this user and context so far */
 	bool duplicate_out; /* this id was applied before and changed nothing now */
+	double *before_out; /* [n_heads]: softmax(g + s) before the step, but for a duplicate;
+			       NULL: not wanted */
 };
 
 struct store_delete {

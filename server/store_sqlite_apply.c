@@ -137,12 +137,17 @@ static enum status find_learner(struct store_sqlite *s, const struct store_feedb
 }
 
 /* w = softmax(g(c,x) + s) */
+static void weigh(const struct state_value *state, const struct store_feedback *f, double *w_out)
+{
+	mixture_log_weights(f->logits, state->log_weight, f->mask, f->n_heads, w_out);
+	for (size_t k = 0; k < f->n_heads; k++)
+		w_out[k] = exp(w_out[k]);
+}
+
 static enum status answer(const struct state_value *state, struct store_feedback *f,
 			  struct err *err)
 {
-	mixture_log_weights(f->logits, state->log_weight, f->mask, f->n_heads, f->weights_out);
-	for (size_t k = 0; k < f->n_heads; k++)
-		f->weights_out[k] = exp(f->weights_out[k]);
+	weigh(state, f, f->weights_out);
 	if (!all_finite(f->weights_out, f->n_heads))
 		return err_set(err, STATUS_NOT_FINITE, "a weight is not finite after this step");
 	f->n_weights_out = f->n_heads;
@@ -179,6 +184,11 @@ static enum status compute_step(struct store_sqlite *s, struct store_feedback *f
 	if (status != STATUS_OK)
 		return status;
 	const struct state_value *overall = store_sqlite_state_of(step->overall);
+	const struct state_value *before = overall;
+	if (has_context && store_sqlite_state_of(step->in_context)->updates > 0)
+		before = store_sqlite_state_of(step->in_context);
+	if (f->before_out != NULL)
+		weigh(before, f, f->before_out);
 	status = store_sqlite_learn(overall, overall, &learning, &step->next_overall, err);
 	if (status == STATUS_OK && has_context)
 		status = store_sqlite_learn(store_sqlite_state_of(step->in_context), overall,
@@ -274,7 +284,7 @@ static enum status apply_feedback(struct store_sqlite *s, struct store_op *op, s
 			*err = op->err;
 			status = err->code;
 		}
-	} else if (!f->duplicate_out) {
+	} else if (!f->duplicate_out && !f->dry_run) {
 		status = record_step(s, f, &step, err);
 	}
 	drop_step(&step);

@@ -31,6 +31,18 @@ enum status wire_fields_item(const struct reader *reader, const struct node *obj
 	return status;
 }
 
+enum status wire_fields_step(const struct reader *reader, const struct node *object,
+			     double max_strength, struct feedback *feedback)
+{
+	enum status status = reader_number(reader, object, "strength", max_strength,
+					   "--max-strength", &feedback->strength);
+
+	if (status == STATUS_OK)
+		status = reader_flag(reader, object, "dry_run", &feedback->dry_run);
+	return status == STATUS_OK ? reader_flag(reader, object, "explain", &feedback->explain)
+				   : status;
+}
+
 enum status wire_fields_event(const struct reader *reader, const struct node *object,
 			      double max_strength, struct feedback *feedback)
 {
@@ -41,6 +53,5 @@ enum status wire_fields_event(const struct reader *reader, const struct node *ob
 	if (feedback->event_id != NULL && receipt_is_event_id(feedback->event_id))
 		return reader_fault(reader, node_find(object, "id"), STATUS_INVALID_VALUE,
 				    "ids that begin like this are those of receipts, want another");
-	return reader_number(reader, object, "strength", max_strength, "--max-strength",
-			     &feedback->strength);
+	return wire_fields_step(reader, object, max_strength, feedback);
 }

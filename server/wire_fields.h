@@ -17,8 +17,15 @@ enum status wire_fields_person(const struct reader *reader, const struct node *o
 enum status wire_fields_item(const struct reader *reader, const struct node *object,
 			     struct score_item *item);
 
+/* How a step is to be taken: fields of every kind of feedback. */
+#define WIRE_FIELDS_STEP "strength", "dry_run", "explain"
+
+/** wire_fields_step(reader, object, max_strength, feedback): those. */
+enum status wire_fields_step(const struct reader *reader, const struct node *object,
+			     double max_strength, struct feedback *feedback);
+
 /** wire_fields_event(reader, object, max_strength, feedback): the "id", which is none of a
- * receipt's, and the "strength". */
+ * receipt's, and wire_fields_step(). */
 enum status wire_fields_event(const struct reader *reader, const struct node *object,
 			      double max_strength, struct feedback *feedback);
 

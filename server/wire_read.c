@@ -12,10 +12,10 @@
 static const char *const batch_fields[] = {"items", NULL};
 static const char *const item_fields[] = {"user",    "context",	    "prompt", "responses",
 					  "receipt", "personalize", NULL};
-static const char *const feedback_fields[] = {"user",	  "context", "prompt",	 "chosen",
-					      "rejected", "id",	     "strength", NULL};
-static const char *const choice_fields[] = {"receipt",	"user",	    "context", "chosen",
-					    "rejected", "strength", NULL};
+static const char *const feedback_fields[] = {"user",	  "context", "prompt",	       "chosen",
+					      "rejected", "id",	     WIRE_FIELDS_STEP, NULL};
+static const char *const choice_fields[] = {"receipt",	"user",		  "context", "chosen",
+					    "rejected", WIRE_FIELDS_STEP, NULL};
 
 static enum status no_memory(const struct reader *reader)
 {
@@ -211,15 +211,21 @@ static enum status read_pair(const struct reader *reader, const struct wire_limi
 static enum status check_choice(const struct reader *reader, const struct node *rejected,
 				const struct receipt_choice *choice)
 {
-	for (size_t i = 0; i < choice->n_rejected; i++) {
-		bool twice = choice->rejected[i] == choice->chosen;
+	size_t most = choice->chosen;
+	bool *seen;
 
-		for (size_t j = 0; j < i && !twice; j++)
-			twice = choice->rejected[i] == choice->rejected[j];
-		if (twice)
+	for (size_t i = 0; i < choice->n_rejected; i++)
+		most = choice->rejected[i] > most ? choice->rejected[i] : most;
+	seen = arena_array(reader->arena, most + 1, sizeof(*seen));
+	if (seen == NULL)
+		return no_memory(reader);
+	seen[choice->chosen] = true;
+	for (size_t i = 0; i < choice->n_rejected; i++) {
+		if (seen[choice->rejected[i]])
 			return reader_fault(reader, rejected, STATUS_INVALID_VALUE,
 					    "response %zu is there twice, want different ones",
 					    choice->rejected[i]);
+		seen[choice->rejected[i]] = true;
 	}
 	return STATUS_OK;
 }
@@ -267,10 +273,8 @@ static enum status read_choice(const struct reader *reader, const struct wire_li
 		status = reader_name(reader, root, "context", 0, &out->question.context);
 	if (status == STATUS_OK)
 		status = read_indices(reader, limits, choice);
-	if (status != STATUS_OK)
-		return status;
-	return reader_number(reader, root, "strength", limits->max_strength, "--max-strength",
-			     &out->strength);
+	return status == STATUS_OK ? wire_fields_step(reader, root, limits->max_strength, out)
+				   : status;
 }
 
 enum status wire_read_feedback(const char *body, size_t len, const struct wire_limits *limits,

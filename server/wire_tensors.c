@@ -17,7 +17,7 @@ static const char *const batch_fields[] = {"items", NULL};
 static const char *const single_fields[] = {"user", "context", "receipt", "personalize", NULL};
 static const char *const item_fields[] = {"user",    "context",	    "responses",
 					  "receipt", "personalize", NULL};
-static const char *const feedback_fields[] = {"user", "context", "id", "strength", NULL};
+static const char *const feedback_fields[] = {"user", "context", "id", WIRE_FIELDS_STEP, NULL};
 
 static enum status no_memory(const struct source *s)
 {

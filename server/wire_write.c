@@ -76,16 +76,36 @@ static void add_context(struct buffer *out, const char *before, const char *cont
 	buffer_add_string(out, "null");
 }
 
+/* The step in numbers. A repeat took none now: its weights are the first answer's. */
+static void add_explanation(struct buffer *out, const struct store_feedback *step)
+{
+	if (step->duplicate_out) {
+		buffer_add_string(out, ",\"explain\":null");
+		return;
+	}
+	add_numbers(out, ",\"explain\":{\"losses\":", step->loss, step->n_heads);
+	add_numbers(out, ",\"weights_before\":", step->before_out, step->n_heads);
+	buffer_add_string(out, "}");
+}
+
 void wire_write_feedback(struct buffer *out, const struct store_feedback *step)
 {
 	add_text(out, "{\"user\":", step->user);
 	add_context(out, ",\"context\":", step->context);
-	add_text(out, ",\"id\":", step->event_id);
+	if (step->dry_run) /* nothing has this id */
+		buffer_add_string(out, ",\"id\":null");
+	else
+		add_text(out, ",\"id\":", step->event_id);
 	add_text(out, ",\"model\":", step->model_id_out);
 	add_numbers(out, ",\"weights\":", step->weights_out, step->n_weights_out);
 	add_count(out, ",\"updates\":", step->updates_out);
-	buffer_add_string(out, ",\"duplicate\":");
-	buffer_add_string(out, step->duplicate_out ? "true}" : "false}");
+	buffer_add_string(out,
+			  step->duplicate_out ? ",\"duplicate\":true" : ",\"duplicate\":false");
+	if (step->dry_run)
+		buffer_add_string(out, ",\"dry_run\":true");
+	if (step->before_out != NULL)
+		add_explanation(out, step);
+	buffer_add_string(out, "}");
 }
 
 static void add_state(struct buffer *out, const struct store_state *state, const double *weights)

@@ -28,7 +28,7 @@
 #include "tests/unit/server/served_fixture.h"
 
 #define N_MODELS  4
-#define N_HEADERS 8
+#define N_HEADERS 9
 
 /* What the first byte chooses. */
 enum { MODEL_BITS = 3, KEYS_BIT = 4, STOPPING_BIT = 8, FAULT_SHIFT = 4 };
@@ -143,12 +143,14 @@ static char *next_line(char **at, char *end)
 static void read_header(const char *line, struct exchange_head *head)
 {
 	static const char *const names[N_HEADERS] = {
-	    "Content-Type: ",	 "X-Request-Id: ", "Authorization: ", "X-Micro-User: ",
-	    "X-Micro-Context: ", "?user=",	   "?context=",	      "?format="};
+	    "Content-Type: ", "X-Request-Id: ",	   "Authorization: ",
+	    "X-Micro-User: ", "X-Micro-Context: ", "?user=",
+	    "?context=",      "?format=",	   "Idempotency-Key: "};
 	const char **values[N_HEADERS] = {&head->content_type,		&head->request_id,
 					  &head->authorization,		&head->person.header_user,
 					  &head->person.header_context, &head->person.query_user,
-					  &head->person.query_context,	&head->format};
+					  &head->person.query_context,	&head->format,
+					  &head->idempotency_key};
 
 	for (size_t i = 0; i < N_HEADERS; i++) {
 		size_t len = strlen(names[i]);

@@ -48,6 +48,8 @@ OPERATION = {
         "tags": {"type": "array", "minItems": 1, "items": TEXT},
         "servers": {"type": "array", "minItems": 1},
         "security": {"type": "array"}, "parameters": {"type": "array", "items": PARAMETER},
+        "servers": {"type": "array", "items": {"type": "object", "required": ["url"],
+                                               "properties": {"url": TEXT}}},
         "requestBody": {"type": "object", "required": ["content", "required"],
                         "additionalProperties": False,
                         "properties": {"content": CONTENT, "required": {"type": "boolean"},

@@ -43,6 +43,71 @@ class Learner:
                               what="weights")
 
 
+class Explained(SharedDaemon):
+    @classmethod
+    def make_model(cls, folder):
+        cls.reference = models.write_vector_model(folder / "model.safetensors")
+        return folder / "model.safetensors"
+
+    def setUp(self):
+        super().setUp()
+        self.learner = Learner(self, self.reference, self.id())
+
+    def give(self, headers=None, **more):
+        return self.client.post("/feedback", self.learner.body(**more), headers=headers)
+
+    def test_dry_run_tells_and_changes_nothing(self):
+        self.learner.give(self.client)
+        state = self.learner.state
+        for _ in range(2):
+            answer = self.give(dry_run=True, explain=True, id="dry").json
+            would = self.reference.learn(state, self.learner.chosen, self.learner.rejected)
+            self.assert_near(answer["weights"], self.reference.weights(PSI, would))
+            self.assert_near(answer["explain"]["weights_before"],
+                             self.reference.weights(PSI, state))
+            self.assert_near(answer["explain"]["losses"], self.reference.losses(
+                self.learner.chosen, self.learner.rejected))
+            self.assertEqual((answer["id"], answer["updates"], answer["dry_run"],
+                              answer["duplicate"]), (None, 2, True, False))
+        self.assertEqual(self.client.get(f"/users/{self.learner.user}").json["events"], 1)
+        self.learner.give(self.client, id="dry")
+
+    def test_dry_run_of_somebody_new_leaves_nobody(self):
+        answer = self.give(dry_run=True, context="c").json
+        self.assertEqual((answer["updates"], answer["dry_run"]), (1, True))
+        self.assertEqual(self.client.get(f"/users/{self.learner.user}").status, 404)
+
+    def test_explanation_follows_the_context(self):
+        self.learner.give(self.client)
+        overall = self.learner.state
+        answer = self.give(context="new", explain=True).json
+        self.assert_near(answer["explain"]["weights_before"],
+                         self.reference.weights(PSI, overall))
+        again = self.give(context="new", explain=True).json
+        self.assert_near(again["explain"]["weights_before"], answer["weights"])
+
+    def test_repeat_has_nothing_to_explain(self):
+        body = self.learner.body(id="e", explain=True)
+        first = self.client.post("/feedback", body).json
+        again = self.client.post("/feedback", body).json
+        self.assertIsNone(again["explain"])
+        self.assertEqual(again["weights"], first["weights"])
+
+    def test_idempotency_key_is_the_id(self):
+        body = self.learner.body()
+        first = self.client.post("/feedback", body, headers={"Idempotency-Key": '"k-1"'})
+        self.assertEqual((first.json["id"], first.json["duplicate"]), ("k-1", False))
+        for key, more in (("k-1", {}), ('"k-1"', {"id": "k-1"})):
+            again = self.client.post("/feedback", body | more, headers={"Idempotency-Key": key})
+            self.assertEqual(again.json, first.json | {"duplicate": True})
+        other = self.give({"Idempotency-Key": '"k-1"'})
+        self.assert_error(other, 422, "event_id_reused", "k-1", "/id")
+        self.assert_error(self.give({"Idempotency-Key": '"a"'}, id="b"), 422, "invalid_value",
+                          "another id", "Idempotency-Key")
+        self.assert_error(self.give({"Idempotency-Key": '"a'}), 400, "malformed", "quoted",
+                          "Idempotency-Key")
+
+
 class Learning(SharedDaemon):
     @classmethod
     def make_model(cls, folder):

@@ -100,6 +100,8 @@ static void apply_feedback(struct fake_store *fake, struct store_feedback *step,
 		 step->input == NULL ? "" : step->input);
 	memcpy(fake->last_digest, step->digest, STORE_DIGEST_LEN);
 	memcpy(s, fake->bias, sizeof(s));
+	for (size_t k = 0; k < step->n_heads && step->before_out != NULL; k++)
+		step->before_out[k] = 1.0 / (double)step->n_heads;
 	if (hedge_update(s, step->loss, step->n_heads, step->temperature, step->strength, err) !=
 	    STATUS_OK)
 		return;

@@ -174,6 +174,9 @@ START_TEST(feedback_is_counted_by_what_became_of_it)
 	fake.duplicate = true;
 	request("POST", "/feedback", body);
 	assert_answer(200, "\"duplicate\":true");
+	request("POST", "/feedback",
+		"{\"user\":\"ada\",\"chosen\":" V ",\"rejected\":" V ",\"dry_run\":true}");
+	assert_answer(200, "\"dry_run\":true");
 	fake.fails = STATUS_EVENT_ID_REUSED;
 	request("POST", "/feedback", body);
 	assert_answer(422, "\"param\":\"/id\"");
