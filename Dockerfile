@@ -26,6 +26,11 @@ RUN deploy/demo-data.py demo \
 	&& /out/bin/micro-model train --heads 8 --data demo/train.jsonl --out /out/share/micro/demo.safetensors
 
 FROM debian:bookworm-slim
+LABEL org.opencontainers.image.title="microd" \
+	org.opencontainers.image.description="Reward model server that learns what each user prefers" \
+	org.opencontainers.image.version="0.1.0" \
+	org.opencontainers.image.licenses="Apache-2.0" \
+	org.opencontainers.image.base.name="debian:bookworm-slim"
 COPY deploy/install-packages.sh /tmp/
 RUN /tmp/install-packages.sh runtime && rm -rf /var/lib/apt/lists/* /tmp/install-packages.sh
 # a fixed number, so that whoever mounts a folder knows whose it must be

@@ -30,6 +30,10 @@ run_container learns "-e MICROD_ALLOW_ANONYMOUS=1"
 MICRO_KEY=micro-test-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 export MICRO_KEY
 run_container remembers "-e MICROD_API_KEY=$MICRO_KEY"
+config() { podman image inspect --format "{{$1}}" "$TAG"; }
+[ "$(config .Config.User)" = 10001 ] || { echo "user: $(config .Config.User)"; exit 1; }
+[ "$(config '(index .Config.Labels "org.opencontainers.image.title")')" = microd ] || { echo "no label"; exit 1; }
+[[ "$(config .Config.Healthcheck.Test)" == *readyz* ]] || { echo "no health check"; exit 1; }
 if answer=$(podman run --rm --network=none "$TAG" 2>&1); then
 	echo "it serves everyone without being told to"
 	exit 1
