@@ -28,6 +28,9 @@ BENCH=(python3-numpy python3-torch wrk nginx-light redis-server
 RUNTIME=(libmicrohttpd12 libgnutls30 libjansson4 libopenblas0-serial libsqlite3-0 zlib1g
 	libsodium23 libunistring2 libcurl3-gnutls)
 
+# faults that compilers do not look for
+TEST+=(clang-tidy cppcheck)
+
 say() { echo "install-packages: $*"; }
 die() { say "$*" >&2; exit 1; }
 

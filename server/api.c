@@ -24,10 +24,10 @@ static void record(struct api *api, const struct exchange *exchange)
 	struct log_line line;
 
 	metrics_request(&api->metrics, &exchange->match, exchange->http_status, seconds);
-	if (code != STATUS_OK)
+	if (code != STATUS_OK) {
 		metrics_refusal(&api->metrics, code);
-	if (code != STATUS_OK)
 		level = status_http(code) == 500 || status_http(code) == 507 ? LOG_ERROR : LOG_INFO;
+	}
 	log_begin(&line, level, "request");
 	log_text(&line, "request_id", exchange->request_id);
 	log_text(&line, "method", method_name(exchange->match.method));

@@ -30,9 +30,9 @@ struct http_loop; /* opaque */
 enum status http_loop_open(const struct client_limits *limits, struct metrics *metrics,
 			   struct http_loop **loop_out, struct err *err);
 
-/** http_loop_note(loop, connection, slot, what): the daemon's MHD_OPTION_NOTIFY_CONNECTION, with
+/** http_loop_note(context, connection, slot, what): the daemon's MHD_OPTION_NOTIFY_CONNECTION, with
  * the loop as its context. */
-void http_loop_note(void *loop, struct MHD_Connection *connection, void **slot,
+void http_loop_note(void *context, struct MHD_Connection *connection, void **slot,
 		    enum MHD_ConnectionNotificationCode what);
 
 /**

@@ -48,7 +48,7 @@ static int bind_and_listen(int fd, const union socket_address *address)
 
 static uint16_t bound_port(int fd)
 {
-	union socket_address bound;
+	union socket_address bound = {0};
 	socklen_t len = sizeof(bound);
 
 	if (getsockname(fd, &bound.any, &len) != 0)

@@ -53,13 +53,16 @@ static void add_quoted(struct log_line *line, const char *value)
 	add(line, "\"", 1);
 	for (const unsigned char *c = (const unsigned char *)value; *c != '\0'; c++) {
 		char hex[8];
+		int len;
 
 		if (*c == '"' || *c == '\\')
 			add(line, "\\", 1);
-		if (*c >= ' ' && *c != 0x7f)
+		if (*c >= ' ' && *c != 0x7f) {
 			add(line, (const char *)c, 1);
-		else
-			add(line, hex, (size_t)snprintf(hex, sizeof(hex), "\\x%02x", *c));
+			continue;
+		}
+		len = snprintf(hex, sizeof(hex), "\\x%02x", *c);
+		add(line, hex, (size_t)len);
 	}
 	add(line, "\"", 1);
 }

@@ -2,8 +2,10 @@
 #include "server/process.h"
 
 #include <dirent.h>
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -58,14 +60,17 @@ static uint64_t count_fds(void)
 static uint64_t resident(void)
 {
 	FILE *file = fopen("/proc/self/statm", "r");
-	uint64_t n_pages = 0;
+	char text[128]; /* numbers of pages: all, resident, ... */
+	const char *space = NULL;
 
 	if (file == NULL)
 		return 0;
-	if (fscanf(file, "%*u %" SCNu64, &n_pages) != 1)
-		n_pages = 0;
+	if (fgets(text, sizeof(text), file) != NULL)
+		space = strchr(text, ' ');
 	fclose(file);
-	return n_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	if (space == NULL)
+		return 0;
+	return strtoull(space, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 void process_usage(struct process_usage *usage_out)

@@ -25,7 +25,7 @@
 
 #define STORE_MAX_ID	 256 /* bytes of a user, context or event id */
 #define STORE_DIGEST_LEN 16
-#define STORE_MAX_INPUT	 (256 * 1024 * 1024) /* bytes of a pair that is kept */
+#define STORE_MAX_INPUT	 ((size_t)256 << 20) /* bytes of a pair that is kept */
 
 struct store; /* opaque */
 

@@ -49,7 +49,7 @@ static enum status check_feedback(const struct store_feedback *f, struct err *er
 			       f->drift);
 	if (f->input != NULL && strlen(f->input) > STORE_MAX_INPUT)
 		return err_set(err, STATUS_TOO_LARGE,
-			       "a pair of %zu bytes to keep, want at most %d", strlen(f->input),
+			       "a pair of %zu bytes to keep, want at most %zu", strlen(f->input),
 			       STORE_MAX_INPUT);
 	return STATUS_OK;
 }

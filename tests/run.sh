@@ -3,7 +3,7 @@
 #
 # run.sh - installs what the tests need (Debian 12), builds, runs every test; safe to run twice.
 #
-#   gcc      release build, all unit, scenario and house tests
+#   gcc      release build, all unit, scenario and house tests, clang-tidy and cppcheck
 #   clang    release build, all unit tests
 #   asan     AddressSanitizer + UndefinedBehaviorSanitizer, all tests but the README's commands,
 #            which make a release build of their own

@@ -357,7 +357,7 @@ static void add_note(char text[OPTION_TEXT_MAX], const char *label, const char *
 	for (; *value != '\0' && len + 4 < OPTION_TEXT_MAX; value++) {
 		if (*value == '\n')
 			text[len++] = '\\';
-		text[len++] = *value == '\n' ? 'n' : *value;
+		text[len++] = (char)(*value == '\n' ? 'n' : *value);
 	}
 	assert(*value == '\0');
 	text[len++] = '.';

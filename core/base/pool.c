@@ -2,6 +2,7 @@
 #include "core/base/pool.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -141,8 +142,10 @@ enum status pool_start(size_t n_threads, struct pool **pool_out, struct err *err
 		failure = pthread_create(&worker->thread, NULL, worker_main, worker);
 		if (failure != 0) {
 			pool_stop(pool);
-			return err_set(err, STATUS_NO_MEMORY, "thread %zu of %zu: %s", i + 2,
-				       n_threads, strerror(failure));
+			errno = failure;
+			err_errno(err, STATUS_NO_MEMORY, "start");
+			err_wrap(err, "thread %zu of %zu", i + 2, n_threads);
+			return STATUS_NO_MEMORY;
 		}
 		pool->n_started++;
 	}

@@ -13,7 +13,7 @@
 #include "core/data/dataset.h"
 #include "core/data/name_list.h"
 
-#define NO_NAME -1 /* in the file */
+#define NO_NAME (-1) /* in the file */
 
 _Static_assert(DATASET_NONE == (uint32_t)NO_NAME, "the file's numbers are taken as they are");
 

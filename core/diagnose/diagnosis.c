@@ -89,7 +89,9 @@ static enum status fit(struct run *run, size_t n_heads, struct model *model, str
 	return status;
 }
 
-/* Keep the single model and the best mixture so far; the other goes. */
+/* Keep the single model and the best mixture so far; the other goes. The model is the run's then,
+ * which a pointer to const would hide. */
+/* cppcheck-suppress constParameter */
 static void keep(struct run *run, struct model *model, size_t point)
 {
 	struct diagnosis *d = run->diagnosis;

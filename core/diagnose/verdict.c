@@ -58,6 +58,7 @@ void diagnosis_conclude(struct diagnosis *d)
 	if (saving->high < material)
 		set(d, ANSWER_NOT_WORTH_IT, REASON_NO_SAVING);
 	else if (!(saving->low > 0 && saving->mean >= material))
+		/* NOLINTNEXTLINE(bugprone-branch-clone): in the order of the questions */
 		set(d, ANSWER_CANNOT_TELL, REASON_UNCERTAIN);
 	else if (single->low > 0)
 		set(d, ANSWER_WORTH_IT, REASON_SAVING);

@@ -108,6 +108,7 @@ static bool descend(struct lore_fit *lore, double *shift, double *value, double 
 {
 	double promise = ARMIJO * square(lore->gradient, lore->n_heads);
 
+	/* NOLINTNEXTLINE(cert-flp30-c): halving is exact, and i counts */
 	for (int i = 0; i < MAX_HALVINGS; i++, *step /= 2) {
 		double next;
 

@@ -227,7 +227,7 @@ size_t quoted_decode(const struct quoted *quoted, char *out)
 	while (p < quoted->end) {
 		const char *escape = memchr(p, '\\', (size_t)(quoted->end - p));
 		size_t n = (size_t)((escape == NULL ? quoted->end : escape) - p);
-		uint32_t code;
+		uint32_t code = 0;
 
 		memcpy(to, p, n);
 		to += n;

@@ -55,6 +55,7 @@ void linalg_choose_kernel(char **argv)
 		return;
 	/* by its path: a process of /proc/self/exe would be called exe */
 	len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread looks at it */
 	if (len < 0 || setenv(KERNEL_VARIABLE, kernel, 1) != 0)
 		return;
 	path[len] = '\0';

@@ -94,8 +94,10 @@ float *model_binding_copy(const struct model_binding *binding)
 	size_t n_columns = binding->rank == 2 ? binding->shape[1] : 1;
 	float *copy = mem_array(n_rows * n_columns, sizeof(*copy));
 
-	if (copy != NULL)
-		transpose(binding->values, n_columns, n_rows, copy);
+	if (copy == NULL)
+		return NULL;
+	/* NOLINTNEXTLINE(readability-suspicious-call-argument): back from what it was */
+	transpose(binding->values, n_columns, n_rows, copy);
 	return copy;
 }
 

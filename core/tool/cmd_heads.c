@@ -12,7 +12,7 @@
 
 #define AT(field) offsetof(struct heads_config, field)
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
-#define NO_MERGE  -1.0
+#define NO_MERGE  (-1.0)
 
 /* Strings point into argv. */
 struct heads_config {

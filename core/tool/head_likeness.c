@@ -33,7 +33,7 @@ void head_likeness_of(struct head_likeness *likeness, size_t n_heads, double *co
 		}
 	}
 	if (likeness->n_pairs > 0) {
-		likeness->mean = sum / (double)(n_heads * (n_heads - 1) / 2);
+		likeness->mean = 2 * sum / (double)(n_heads * (n_heads - 1));
 		likeness->max = likeness->pairs[0].cosine;
 	}
 }

@@ -139,6 +139,7 @@ enum status table_print(const struct table *table, const struct terminal *termin
 
 	if (table->failed)
 		return err_no_memory(err, "a table");
+	assert(table->n_columns > 0);
 	assert(table->n_cells % table->n_columns == 0);
 	widths = mem_array(table->n_columns, sizeof(*widths));
 	if (widths == NULL)

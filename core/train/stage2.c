@@ -80,6 +80,7 @@ static void add_trials(struct stage2_result *result, enum stage2_method method, 
 	for (size_t i = 0; i < n_taus; i++)
 		result->trials[result->n_trials++] = (struct stage2_trial){
 		    .method = method,
+		    /* cppcheck-suppress objectIndex ; of one tau n_taus is 1 */
 		    .tau = taus[i],
 		};
 }

@@ -263,7 +263,7 @@ enum status train_run(const struct dataset *dataset, const struct train_options 
 	    .progress_context = context,
 	    .shrinkage = 1,
 	};
-	struct train_progress last;
+	struct train_progress last = {0};
 
 	linalg_set_threads(1); /* per product: the trainer's own threads share them out */
 	status = trainer_init(&t, err);
