@@ -12,7 +12,8 @@
 #include "tests/unit/server/served_fixture.h"
 #include "tests/unit/unit.h"
 
-#define V "{\"embedding\":[1,0,0,0]}"
+#define KEY "0123456789abcdef0123456789abcdef"
+#define V   "{\"embedding\":[1,0,0,0]}"
 
 static struct api api;
 static struct fake_store fake;
@@ -47,19 +48,27 @@ static void serve(const char *spec)
 	ck_assert_int_eq(live_model_open(path, &api.live, NULL), STATUS_OK);
 }
 
-static void answer(const char *method, const char *route, const char *body,
-		   struct exchange *exchange)
+/* What is asked; body: [len]. */
+struct ask {
+	const char *method, *route, *body;
+	size_t len;
+	const char *content_type; /* NULL: none */
+};
+
+static void answer(const struct ask *ask, struct exchange *exchange)
 {
 	const struct exchange_head head = {
-	    .method = method,
-	    .path = route,
+	    .method = ask->method,
+	    .path = ask->route,
+	    .content_type = ask->content_type,
+	    .authorization = "Bearer " KEY,
 	    .person = {.query_user = "ada", .query_context = "c"},
 	};
 
 	api_open(&api, exchange, &head);
 	if (exchange->http_status != 0)
 		return;
-	buffer_add_string(&exchange->body, body);
+	buffer_add(&exchange->body, ask->body, ask->len);
 	if (buffer_status(&exchange->body, "the body", &exchange->err) != STATUS_OK) {
 		api_refuse(&api, exchange);
 		return;
@@ -70,9 +79,16 @@ static void answer(const char *method, const char *route, const char *body,
 	}
 }
 
-static void assert_json(const struct exchange *exchange, long n)
+static void assert_body(const struct exchange *exchange, long n)
 {
-	json_t *json = json_loadb(exchange->text, exchange->text_len, 0, NULL);
+	json_t *json;
+
+	if (strcmp(exchange->content_type, "application/json") != 0) {
+		ck_assert_int_eq(exchange->http_status, 200);
+		ck_assert_uint_gt(exchange->text_len, 0);
+		return;
+	}
+	json = json_loadb(exchange->text, exchange->text_len, 0, NULL);
 
 	ck_assert_msg(json != NULL, "allocation %ld: %.*s", n, (int)exchange->text_len,
 		      exchange->text);
@@ -105,7 +121,7 @@ static const char *choice_body(struct arena *arena)
 }
 
 /* It answers 503 until there is enough memory, then 200. */
-static void sweep(const char *method, const char *route, const char *body)
+static void sweep_ask(const struct ask *ask)
 {
 	int http_status = 503;
 
@@ -113,14 +129,20 @@ static void sweep(const char *method, const char *route, const char *body)
 		struct exchange exchange = {0};
 
 		mem_fail_after(n);
-		answer(method, route, body, &exchange);
+		answer(ask, &exchange);
 		mem_fail_after(-1);
 		http_status = exchange.http_status;
-		ck_assert_msg(http_status == 200 || http_status == 503, "%s, %ld: %d", route, n,
-			      http_status);
-		assert_json(&exchange, n);
+		ck_assert_msg(http_status == 200 || http_status == 503, "%s, %ld: %d", ask->route,
+			      n, http_status);
+		assert_body(&exchange, n);
 		api_close(&api, &exchange);
 	}
+	ck_assert_int_eq(atomic_load(&api.metrics.in_flight), 0);
+}
+
+static void sweep(const char *method, const char *route, const char *body)
+{
+	sweep_ask(&(struct ask){method, route, body, strlen(body), NULL});
 }
 
 /* Without memory every route still answers, in JSON: 503, and 200 once there is enough. */
@@ -137,12 +159,50 @@ START_TEST(every_failed_allocation_is_answered)
 	    {"GET", "/users/ada", ""},
 	    {"DELETE", "/users/ada", ""},
 	    {"GET", "/model", ""},
+	    {"GET", "/metrics", ""},
+	    {"GET", "/livez", ""},
+	    {"GET", "/readyz", ""},
+	    {"GET", "/openapi.yaml", ""},
 	};
 
 	for (size_t i = 0; i < LENGTH(cases); i++)
 		sweep(cases[i].method, cases[i].route, cases[i].body);
 	arena_free(&arena);
-	ck_assert_int_eq(atomic_load(&api.metrics.in_flight), 0);
+}
+END_TEST
+
+/* With keys, several items, routers and templates that read the prompt, and pairs that are kept. */
+START_TEST(every_failed_allocation_of_texts_is_answered)
+{
+	const struct access_options options = {.key = KEY};
+
+	serve("hash:4");
+	api.service.keep_inputs = true;
+	ck_assert_int_eq(access_open(&options, &api.access, NULL), STATUS_OK);
+	sweep("POST", "/score",
+	      "{\"items\":[{\"user\":\"ada\",\"prompt\":\"p\",\"responses\":[\"a \\u00e9\",\"b\"]},"
+	      "{\"responses\":[\"\"]}]}");
+	sweep("POST", "/feedback",
+	      "{\"user\":\"ada\",\"context\":\"c\",\"id\":\"e\",\"prompt\":\"p\",\"chosen\":\"a\","
+	      "\"rejected\":\"b\",\"strength\":0.5}");
+	sweep("GET", "/users/ada", "");
+	sweep("GET", "/metrics", "");
+	access_close(api.access);
+	api.access = NULL;
+}
+END_TEST
+
+START_TEST(every_failed_allocation_of_tensors_is_answered)
+{
+	static const char head[] =
+	    "{\"responses\":{\"dtype\":\"F32\",\"shape\":[2,4],\"data_offsets\":[0,32]}}";
+	const uint64_t head_len = sizeof(head) - 1;
+	char body[sizeof(head_len) + sizeof(head) - 1 + 32] = {0};
+
+	memcpy(body, &head_len, sizeof(head_len));
+	memcpy(body + sizeof(head_len), head, head_len);
+	sweep_ask(
+	    &(struct ask){"POST", "/score", body, sizeof(body), "application/vnd.safetensors"});
 }
 END_TEST
 
@@ -173,6 +233,8 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, every_failed_allocation_is_answered);
+	tcase_add_test(tcase, every_failed_allocation_of_texts_is_answered);
+	tcase_add_test(tcase, every_failed_allocation_of_tensors_is_answered);
 	tcase_add_test(tcase, every_failed_allocation_of_other_protocols_is_answered);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
