@@ -7,11 +7,12 @@ import itertools
 import os
 import re
 import signal
+import socket
 import threading
 import time
 
 import models
-from harness import Scenario, main, run, wait_until
+from harness import PATIENCE, Scenario, main, run, wait_until
 from models import embedding
 from prometheus import read_metrics
 
@@ -301,15 +302,33 @@ class Listening(Keys):
 class Secrets(Keys):
     """Nothing of a request but its route, its id and the name of its key is logged or counted."""
 
+    def send_raw(self, port, *requests):
+        """What is no HTTP; the answers do not matter."""
+        for request in requests:
+            with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+                connection.sendall(request)
+                try:
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(65536):
+                        pass
+                except ConnectionError:
+                    pass
+
     def test_keys_texts_and_users_are_in_no_log_and_no_metric(self):
         model = models.text_model(self.folder)
+        for level in ("error", "warn", "info", "debug"):
+            with self.subTest(level):
+                self.look_for_secrets(model, level)
+                self.log_path.unlink()
+
+    def look_for_secrets(self, model, level):
         key, line = new_key("app", "score,feedback,admin")
         own, _ = new_key("own", "none")
         self.write_keys(line)
         secrets = {key, own, "usersecret", "promptsecret", "chosensecret", "rejectedsecret",
                    "contextsecret", "eventsecret", "wrongsecret", "pathsecret", "querysecret",
                    basic("u", key).split()[1], basic("u", "wrongsecret").split()[1]}
-        daemon = self.start(model, "--api-keys", self.file, "--log-level", "debug",
+        daemon = self.start(model, "--api-keys", self.file, "--log-level", level,
                             "--access-log", "--keep-inputs", env={"MICROD_API_KEY": own})
         client = daemon.new_client(key)
         feedback = {"user": "usersecret", "context": "contextsecret", "prompt": "promptsecret",
@@ -330,11 +349,21 @@ class Secrets(Keys):
         self.assertEqual(client.post("/score", score,
                                      headers={"Authorization": basic("u", key)}).status, 200)
         self.assertEqual(daemon.new_client(own).delete("/users/usersecret").status, 200)
+        post = b"POST /score HTTP/1.1\r\nHost: secret\r\n"
+        self.send_raw(daemon.port, b"GET /secret HTTP/9.9\r\n\r\n", b"SECRET\r\n\r\n",
+                      b"GET /livez HTTP/1.1\r\nsecret\r\n\r\n", b"secret\0" * 50000,
+                      post + b"Content-Length: secret\r\n\r\n",
+                      post + b"Transfer-Encoding: secret\r\n\r\n",
+                      post + b"Transfer-Encoding: chunked\r\n\r\nsecret\r\n",
+                      post + b"Content-Length: 100\r\n\r\n" + b'{"user":"secret"',
+                      post + b"Content-Type: secret/secret\r\nContent-Length: 1\r\n\r\n{",
+                      post + b"X-Request-Id: " + b"secret" * 100 + b"\r\n\r\n")
         metrics = client.get("/metrics").body.decode()
         daemon.stop()
-        log = daemon.log()
-        self.assertIn("key=app", log)
-        self.assertIn("key=environment", log)
+        log, self.log_path = daemon.log(), daemon.log_path
+        if level in ("info", "debug"):
+            self.assertIn("key=app", log)
+            self.assertIn("key=environment", log)
         for secret in secrets:
             self.assertNotIn(secret, log)
             self.assertNotIn(secret, metrics)

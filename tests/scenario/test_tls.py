@@ -145,6 +145,25 @@ class Serving(Tls):
                 pass
         self.assertEqual(daemon.client.get("/livez").status, 200)
 
+    def test_bytes_of_handshakes_that_fail_are_not_logged(self):
+        daemon = self.start_tls(self.make("a"), "--log-level", "debug", "--access-log")
+        for request in (b"GET /users/usersecret HTTP/1.1\r\nHost: secret\r\n\r\n",
+                        b"\x16\x03\x01\x00\x30secret" + b"secret" * 8, b"secret" * 10000):
+            with socket.create_connection(("127.0.0.1", daemon.port), PATIENCE) as plain:
+                try:
+                    plain.sendall(request)
+                    plain.shutdown(socket.SHUT_WR)
+                    while plain.recv(65536):
+                        pass
+                except OSError as fault:
+                    self.assertNotIsInstance(fault, TimeoutError)
+        with socket.create_connection(("127.0.0.1", daemon.port), PATIENCE) as plain:
+            with self.assertRaises(ssl.SSLCertVerificationError):
+                self.trusting(self.cert).wrap_socket(plain, server_hostname="secret.example")
+        self.assertEqual(daemon.client.get("/livez").status, 200)
+        daemon.stop()
+        self.assertNotIn("secret", daemon.log())
+
     def test_end_that_comes_with_the_last_bytes(self):
         """They are there when the daemon looks, with or without a farewell of TLS."""
         daemon = self.start_tls(self.make("a"), "--threads", "1", "--idle-timeout", "3600")
