@@ -4,11 +4,13 @@
 import contextlib
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
+import unittest
 
 import models
-from harness import Scenario, clean_environment, main, program, run, wait_until
+from harness import PATIENCE, Scenario, clean_environment, main, program, run, wait_until
 from load import Load, feedback_body, seeded
 from prometheus import read_metrics
 
@@ -268,6 +270,18 @@ class Backup(Operations):
 
 
 class Watch(Operations):
+    @unittest.skipUnless(shutil.which("promtool"), "promtool is not installed")
+    def test_metrics_are_as_promtool_wants_them(self):
+        daemon = self.start(self.model)
+        for path, body in (("/score", {"responses": [models.embedding([1])]}), ("/score", "{"),
+                           ("/feedback", feedback_body(seeded(self), "ada"))):
+            daemon.client.post(path, body)
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: "event=model_reloaded" in daemon.log(), "the reload")
+        done = subprocess.run(["promtool", "check", "metrics"], timeout=PATIENCE, check=False,
+                              input=daemon.client.get("/metrics").body, capture_output=True)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
+
     def test_commits_and_their_sizes_are_counted(self):
         daemon = self.start(self.model)
         rngs = [seeded(self, number) for number in range(N_CLIENTS)]
