@@ -106,16 +106,6 @@ static void give(const struct acceptor_lane *lane, const struct waiting *client)
 		   client->len);
 }
 
-static void welcome(struct acceptor *acceptor, struct waiting *client)
-{
-	struct decision decision = look_for_room(acceptor);
-
-	if (decision.lane != NULL)
-		give(decision.lane, client);
-	else
-		anteroom_add(&acceptor->anteroom, client);
-}
-
 /* Who asks is let in or sent away; while somebody is about to leave, in a moment. */
 static void decide(struct acceptor *acceptor, size_t slot, double now)
 {
@@ -130,10 +120,27 @@ static void decide(struct acceptor *acceptor, size_t slot, double now)
 		give(decision.lane, &client);
 		return;
 	}
+	if (room->slots[slot].ask.is_coming)
+		return;
 	if (decision.is_hopeful)
 		anteroom_put_off(room, slot, now + HOPE_SECONDS);
 	else
-		anteroom_send_away(room, slot);
+		anteroom_send_away(room, slot, now);
+}
+
+static void welcome(struct acceptor *acceptor, struct waiting *client, double now)
+{
+	struct decision decision = look_for_room(acceptor);
+	size_t slot;
+
+	if (decision.lane != NULL) {
+		give(decision.lane, client);
+		return;
+	}
+	slot = anteroom_add(&acceptor->anteroom, client);
+	/* under load the request has mostly come while its client waited to be accepted */
+	if (anteroom_look(&acceptor->anteroom, slot))
+		decide(acceptor, slot, now);
 }
 
 static void decide_again(struct acceptor *acceptor, double now)
@@ -197,7 +204,7 @@ static void accept_some(struct acceptor *acceptor, double now)
 		client.fd = accept4(acceptor->listen_fd, (struct sockaddr *)&client.address,
 				    &client.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (client.fd >= 0)
-			welcome(acceptor, &client);
+			welcome(acceptor, &client, now);
 		else if (errno == EAGAIN)
 			return;
 		else if (is_exhaustion(errno))

@@ -15,6 +15,7 @@ N_HIDDEN = 128
 TEXT_DIM = 4096
 TEXT_BYTES = 300
 JSON_TYPE = "application/json"
+TENSORS_TYPE = "application/vnd.safetensors"
 # Several bodies in turn, so that no answer can come from the one before; but not more than fit
 # in the load generator's caches together.
 MOST_BODIES = 16
@@ -40,7 +41,7 @@ class Case:
         return f"{subject}, {self.batch}, {self.connection}"
 
 
-FORMS = ("base64", "numbers")
+FORMS = ("base64", "numbers", "safetensors")
 
 
 def all_cases():
@@ -114,8 +115,25 @@ class Writer:
         return (f'{{"user": "{user}", "prompt": {self.value(rest)}, '
                 f'"responses": [{self.value(n_bytes)}, {self.value(n_bytes)}]}}')
 
+    def tensors(self):
+        """The pairs' vectors as a safetensors file, all else in its metadata."""
+        n, dim = self.case.batch, self.case.dim
+        prompt = self.rng.standard_normal((n, dim)).astype("<f4")
+        responses = self.rng.standard_normal((2 * n, dim)).astype("<f4")
+        items = [{"user": f"user-{self.rng.integers(1000)}"} for _ in range(n)]
+        request = items[0] if n == 1 else {"items": [item | {"responses": 2} for item in items]}
+        end = prompt.nbytes + responses.nbytes
+        return models.pack({
+            "__metadata__": {"request": json.dumps(request)},
+            "prompt": {"dtype": "F32", "shape": [n, dim], "data_offsets": [0, prompt.nbytes]},
+            "responses": {"dtype": "F32", "shape": [2 * n, dim],
+                          "data_offsets": [prompt.nbytes, end]},
+        }, prompt.tobytes() + responses.tobytes())
+
     def score(self):
         """The bytes of one POST /score."""
+        if self.case.form == "safetensors":
+            return self.tensors()
         items = [self.item(int(self.rng.integers(1000))) for _ in range(self.case.batch)]
         text = items[0] if self.case.batch == 1 else f'{{"items": [{", ".join(items)}]}}'
         return text.encode()
@@ -133,4 +151,4 @@ def score_bodies(case):
     bodies = [writer.score()]
     while len(bodies) < MOST_BODIES and sum(map(len, bodies)) < ENOUGH_BYTES:
         bodies.append(writer.score())
-    return JSON_TYPE, bodies
+    return TENSORS_TYPE if case.form == "safetensors" else JSON_TYPE, bodies

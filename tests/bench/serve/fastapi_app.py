@@ -178,6 +178,20 @@ async def tuned_feedback(request: Request):
     return Response(ujson.dumps(answer), media_type=JSON)
 
 
+@app.post("/tensors/score")
+async def tensors_score(request: Request):
+    tensors, metadata = read_tensors(await request.body())
+    prompts, responses = tensors["prompt"], tensors["responses"]
+    fields = ujson.loads(metadata["request"])
+    items = fields.get("items") or [fields]
+    if prompts.shape[1:] != (model.dim,) or not np.isfinite(prompts).all():
+        raise HTTPException(422, f"want {model.dim} numbers")
+    answers = score_rows([item.get("user") for item in items], prompts, stack(responses),
+                         [item.get("responses", len(responses)) for item in items])
+    return Response(ujson.dumps({"items": answers} if "items" in fields else answers[0]),
+                    media_type=JSON)
+
+
 class Vector(BaseModel):
     embedding: Union[List[float], str]
 

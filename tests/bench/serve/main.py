@@ -30,7 +30,7 @@ def arguments():
                         help="one round of a second of the shortest cases; no figures to quote")
     parser.add_argument("--only", default="", metavar="REGEX",
                         help="cases whose name matches, such as 'D=384 base64, 1' or feedback")
-    parser.add_argument("--rounds", type=int, default=5, help="of each load (5)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each load (3)")
     parser.add_argument("--seconds", type=int, default=2, help="of each load (2)")
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
     parser.add_argument("--folder", help="for databases, on the disk to be measured (TMPDIR)")
@@ -105,9 +105,11 @@ class Bench:
         load = Wrk.of_bodies(folder / case.name.replace(" ", "-"), content_type, texts,
                              case.connection)
         paths = {"microd": "/score", "no_work": "/score", "nginx": "/score"}
-        if case.dim:
+        if case.form == "safetensors":
+            paths |= {"fastapi": "/tensors/score"}
+        elif case.dim:
             paths |= {"fastapi": "/score", "pydantic": "/pydantic/score"}
-            check_same_answers(self.running, texts[0], content_type)
+        check_same_answers(self.running, paths, texts[0], content_type)
         servers = {name: self.running["fastapi" if name == "pydantic" else name]
                    for name in paths}
         self.measure(case.name, case.batch, {
@@ -190,10 +192,10 @@ def post(port, path, content_type, body):
     return json.loads(text)
 
 
-def check_same_answers(running, body, content_type):
+def check_same_answers(running, paths, body, content_type):
     """What is compared must do the same work."""
-    ours = post(running["microd"].port, "/score", content_type, body)
-    for path in ("/score", "/pydantic/score"):
+    ours = post(running["microd"].port, paths["microd"], content_type, body)
+    for path in {paths.get("fastapi"), paths.get("pydantic")} - {None}:
         theirs = post(running["fastapi"].port, path, content_type, body)
         for mine, other in zip(ours.get("items", [ours]), theirs.get("items", [theirs])):
             for name in ("rewards", "weights"):

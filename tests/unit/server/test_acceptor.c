@@ -145,6 +145,8 @@ END_TEST
 
 #define HEAD "POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 4194304\r\n\r\n"
 
+#define SMALL "POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+
 /* All of it is taken, so that the client comes to reading the answer. */
 static void send_all(int fd, const char *bytes, size_t n)
 {
@@ -192,6 +194,70 @@ START_TEST(past_the_limit_the_silent_are_told_503_too)
 }
 END_TEST
 
+/* One answer of a connection that stays. */
+static void assert_refused_but_open(int fd)
+{
+	char text[1024];
+	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+
+	ck_assert_int_gt(n, 0);
+	text[n] = '\0';
+	ck_assert_msg(strstr(text, "HTTP/1.1 503 ") == text, "%s", text);
+	ck_assert_ptr_null(strstr(text, "Connection"));
+	ck_assert_ptr_nonnull(strstr(text, "\"code\":\"overloaded\"}}"));
+}
+
+START_TEST(who_was_refused_may_ask_again_on_the_same_connection)
+{
+	char answer[2];
+	int fd;
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	fd = connect_client();
+	for (int i = 0; i < 3; i++) {
+		/* its parts come one after the other */
+		send_all(fd, SMALL, 30);
+		send_all(fd, SMALL + 30, sizeof(SMALL) - 1 - 30);
+		assert_refused_but_open(fd);
+	}
+	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_LIMIT), 3);
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS - 1);
+	send_all(fd, SMALL, 1);
+	ck_assert_int_eq(recv(fd, answer, sizeof(answer), MSG_WAITALL), sizeof(answer));
+	ck_assert_mem_eq(answer, "in", 2);
+	close(fd);
+}
+END_TEST
+
+START_TEST(two_requests_at_once_have_two_answers)
+{
+	int fd;
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	fd = connect_client();
+	send_all(fd, SMALL SMALL, 2 * (sizeof(SMALL) - 1));
+	while (n_ends(CONNECTION_REFUSED_LIMIT) < 2)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	close(fd);
+}
+END_TEST
+
+START_TEST(who_wants_to_close_is_closed)
+{
+	static const char *const requests[] = {
+	    "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n",
+	    "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"};
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	for (size_t i = 0; i < LENGTH(requests); i++) {
+		int fd = connect_client();
+
+		send_all(fd, requests[i], strlen(requests[i]));
+		assert_refused(receive_all(fd));
+	}
+}
+END_TEST
+
 START_TEST(who_asks_when_there_is_room_again_gets_in)
 {
 	char answer[2];
@@ -228,7 +294,7 @@ START_TEST(who_asks_while_somebody_leaves_waits_for_the_place)
 	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
 	atomic_store(&lanes[1].n_leaving, 1);
 	fd = connect_client();
-	send_all(fd, "G", 1);
+	send_all(fd, SMALL, sizeof(SMALL) - 1);
 	ck_assert_int_eq(pthread_create(&thread, NULL, leave, NULL), 0);
 	ck_assert_int_eq(recv(fd, answer, sizeof(answer), MSG_WAITALL), sizeof(answer));
 	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_LIMIT), 0);
@@ -252,8 +318,9 @@ END_TEST
 
 START_TEST(past_the_limit_the_process_is_alive)
 {
-	static const char *const requests[] = {"GET /livez HTTP/1.1\r\n\r\n",
-					       "GET /v1/livez HTTP/1.1\r\n\r\n"};
+	static const char *const requests[] = {
+	    "GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n",
+	    "GET /v1/livez HTTP/1.1\r\nConnection: close\r\n\r\n"};
 
 	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
 	for (size_t i = 0; i < LENGTH(requests); i++) {
@@ -355,7 +422,7 @@ START_TEST(without_files_each_is_told_503_until_there_are_some_again)
 
 		setsockopt(fds[i], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 		ck_assert_int_eq(connect(fds[i], (struct sockaddr *)&address, sizeof(address)), 0);
-		send_all(fds[i], "G", 1);
+		send_all(fds[i], SMALL, sizeof(SMALL) - 1);
 		shutdown(fds[i], SHUT_WR);
 		text = receive_all(fds[i]);
 		ck_assert_ptr_eq(strstr(text, "HTTP/1.1 503 "), text);
@@ -385,6 +452,9 @@ int main(void)
 	tcase_add_test(tc, connections_go_to_the_lane_that_has_fewest);
 	tcase_add_test(tc, past_the_limit_each_is_told_503_whatever_it_sends);
 	tcase_add_test(tc, past_the_limit_the_silent_are_told_503_too);
+	tcase_add_test(tc, who_was_refused_may_ask_again_on_the_same_connection);
+	tcase_add_test(tc, two_requests_at_once_have_two_answers);
+	tcase_add_test(tc, who_wants_to_close_is_closed);
 	tcase_add_test(tc, who_asks_when_there_is_room_again_gets_in);
 	tcase_add_test(tc, who_asks_while_somebody_leaves_waits_for_the_place);
 	tcase_add_test(tc, who_waits_for_a_place_is_told_when_nobody_leaves);
