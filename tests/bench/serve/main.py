@@ -19,6 +19,8 @@ from harness import program
 from loads import RedisLoad, Series, Wrk, run_together, run_wrk
 from servers import (FastApi, MicrodServer, Nginx, NoWork, Redis, missing_programs, resident_mb)
 
+PROGRAMS = ("wrk", "nginx", "redis-server", "redis-benchmark", "redis-cli")
+MODULES = ("fastapi", "numpy", "ujson", "uvicorn", "uvloop", "httptools")
 FEEDBACK_DIM = 384
 SCORE_CONNECTIONS = 8       # beside the full load of feedback
 NEARLY = 1e-3               # rewards of float32 sums in another order
@@ -215,8 +217,7 @@ def machine():
 
 def main():
     options = arguments()
-    missing = missing_programs()
-    if missing:
+    if missing := missing_programs(PROGRAMS, MODULES):
         print(f"skipped: {', '.join(missing)} not there (deploy/install-packages.sh bench)")
         return 77
     for name in ("microd", "micro-model", "bench_no_work"):

@@ -19,11 +19,10 @@ ANSWER = ('{"model": "%s", "rewards": [0.14159265358979, -0.71828182845904], "pr
           % ("0" * 64, ", ".join(["0.09999999999999999"] * 10)))
 
 
-def missing_programs():
-    """Those of the comparison that are not installed."""
-    missing = [name for name in ("wrk", "nginx", "redis-server", "redis-benchmark", "redis-cli")
-               if shutil.which(name) is None]
-    modules = "fastapi, numpy, ujson, uvicorn, uvloop, httptools"
+def missing_programs(programs, modules):
+    """Those that are not installed; modules of Debian's Python."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    modules = ", ".join(modules)
     if subprocess.run([PYTHON, "-c", f"import {modules}"], capture_output=True,
                       check=False).returncode != 0:
         missing.append(f"{PYTHON} with {modules}")
