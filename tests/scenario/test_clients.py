@@ -10,7 +10,7 @@ import sqlite3
 import time
 
 import models
-from harness import PATIENCE, Scenario, main, wait_until
+from harness import PATIENCE, SANITIZED, Scenario, main, wait_until
 from load import feedback_body, score_body, seeded
 from prometheus import read_metrics
 
@@ -130,7 +130,8 @@ class TooMany(Clients):
             self.assert_scores()
         each = (self.resident() - empty) / n
         print(f"{n} idle connections take {each / 1024:.1f} KB each")
-        self.assertLess(each, 64 << 10)
+        if not SANITIZED:
+            self.assertLess(each, 64 << 10)
         self.assertEqual(self.ended("displaced"), 0)
 
     def resident(self):
@@ -138,15 +139,24 @@ class TooMany(Clients):
 
 
 class TooMuch(Clients):
+    def hold(self, sent, refused):
+        """A connection that has sent this, and for which a request is refused now. If that one
+        was first, it is the connection that was refused: then again."""
+        for _ in range(100):
+            connection = self.connect()
+            connection.sendall(sent)
+            time.sleep(0.1)
+            if self.daemon.client.post("/score", refused).status == 503:
+                return connection
+            connection.close()
+        return self.fail("nothing is refused")
+
     def test_bodies_past_max_pending_are_refused_and_one_alone_is_not(self):
         self.start_daemon("--max-pending", "4096")
         large = {"items": [score_body(self.rng, "ada")] * 200}
         self.assertEqual(self.daemon.client.post("/score", large).status, 200)
 
-        waiting = self.connect()
-        waiting.sendall(self.request(body=large)[:-1])
-        wait_until(lambda: self.daemon.new_client().post("/score", large).status == 503,
-                   "a refusal")
+        waiting = self.hold(self.request(body=large)[:-1], large)
         answer = self.daemon.client.post("/score", large)
         self.assert_error(answer, 503, "overloaded", "--max-pending")
         self.assertEqual(answer.headers["Retry-After"], "1")
@@ -159,10 +169,8 @@ class TooMuch(Clients):
         self.start_daemon("--max-pending", "4096")
         chunk = b"1000\r\n" + b" " * 4096 + b"\r\n"
         head = b"POST /score HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        first, second = self.connect(), self.connect()
-        first.sendall(head + chunk)
-        wait_until(lambda: self.daemon.client.post(
-            "/score", score_body(self.rng, "ada")).status == 503, "a refusal")
+        first = self.hold(head + chunk, score_body(self.rng, "ada"))
+        second = self.connect()
         second.sendall(head + chunk + b"0\r\n\r\n")
         self.assertIn(b" 503 ", second.recv(65536))
         first.sendall(b"0\r\n\r\n")
