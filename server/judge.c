@@ -67,47 +67,104 @@ enum status judge_check(const struct served_model *served, const struct question
 	return status;
 }
 
-/* Append the row of the rendered template to features. */
-static enum status encode_template(const struct served_model *served, const char *template,
-				   const struct template_fields *fields, struct features *features,
-				   struct err *err)
+enum status judge_open(struct judge *judge, const struct served_model *served, size_t n_questions,
+		       size_t n_responses, struct arena *arena, struct err *err)
 {
+	const struct model *model = &served->model;
+	size_t n_heads = model->heads.n_heads;
+	enum status status;
+
+	*judge = (struct judge){
+	    .served = served,
+	    .phi_parts = template_parts(model->template_phi),
+	    .psi_parts = template_parts(model->template_psi),
+	};
+	features_init(&judge->encoded, model->heads.dim, encoder_is_sparse(served->encoder));
+	judge->first = arena_floats(arena, router_first_n_out(&model->router));
+	if (judge->first == NULL)
+		return err_no_memory(err, "scoring");
+	status = memo_init(&judge->rewards, n_responses, n_heads, arena, err);
+	if (status == STATUS_OK)
+		status = memo_init(&judge->logits, n_questions, n_heads, arena, err);
+	return status;
+}
+
+void judge_close(struct judge *judge)
+{
+	features_free(&judge->encoded);
+}
+
+static struct template_fields fields_of(const struct question *question,
+					const struct input *response)
+{
+	return (struct template_fields){
+	    .context = {question->context, strlen(question->context)},
+	    .prompt = question->prompt.text,
+	    .response = response == NULL ? (struct text){0} : response->text,
+	};
+}
+
+/* What the features depend on: a vector alone, or the texts that the template uses, parts. */
+static struct content content_of(const struct input *input, unsigned parts,
+				 const struct template_fields *fields)
+{
+	struct content content = {.kind = input->kind == INPUT_VECTOR};
+	struct text texts[DISTINCT_PARTS] = {{0}};
+
+	if (input->kind == INPUT_VECTOR) {
+		content.part[0].bytes = input->vector.value;
+		content.part[0].len = input->vector.dim * sizeof(*input->vector.value);
+		return content;
+	}
+	if ((parts & TEMPLATE_CONTEXT) != 0)
+		texts[0] = fields->context;
+	if ((parts & TEMPLATE_PROMPT) != 0)
+		texts[1] = fields->prompt;
+	if ((parts & TEMPLATE_RESPONSE) != 0)
+		texts[2] = fields->response;
+	for (size_t i = 0; i < DISTINCT_PARTS; i++) {
+		content.part[i].bytes = texts[i].bytes;
+		content.part[i].len = texts[i].len;
+	}
+	return content;
+}
+
+/* The row of the rendered template into judge->encoded. */
+static enum status encode_template(struct judge *judge, const char *template,
+				   const struct template_fields *fields, struct err *err)
+{
+	const struct encoder *encoder = judge->served->encoder;
 	struct text text;
 	enum status status;
 
+	judge->encoded.n_rows = 0;
 	if (strcmp(template, "{response}") == 0)
-		return encoder_encode(served->encoder, &fields->response, 1, features, err);
+		return encoder_encode(encoder, &fields->response, 1, &judge->encoded, err);
 	status = template_render(template, fields, &text, err);
 	if (status != STATUS_OK)
 		return status;
-	status = encoder_encode(served->encoder, &text, 1, features, err);
+	status = encoder_encode(encoder, &text, 1, &judge->encoded, err);
 	mem_free((char *)text.bytes);
 	return status;
 }
 
-static enum status response_row(const struct served_model *served, const struct question *question,
-				size_t i, struct features *phi, struct feature_row *row_out,
-				struct err *err)
+static enum status input_row(struct judge *judge, const struct input *input, const char *template,
+			     const struct template_fields *fields, struct feature_row *row_out,
+			     struct err *err)
 {
-	const struct input *response = &question->responses[i];
-	const struct template_fields fields = {
-	    .context = {question->context, strlen(question->context)},
-	    .prompt = question->prompt.text,
-	    .response = response->text,
-	};
 	enum status status;
 
-	if (response->kind == INPUT_VECTOR) {
-		*row_out = response->vector;
+	if (input->kind == INPUT_VECTOR) {
+		*row_out = input->vector;
 		return STATUS_OK;
 	}
-	if (response->encoded != NULL) {
-		*row_out = feature_row_dense(response->encoded, served->model.heads.dim);
+	if (input->encoded != NULL) {
+		*row_out = feature_row_dense(input->encoded, judge->served->model.heads.dim);
 		return STATUS_OK;
 	}
-	status = encode_template(served, served->model.template_phi, &fields, phi, err);
+	status = encode_template(judge, template, fields, err);
 	if (status == STATUS_OK)
-		*row_out = features_row(phi, phi->n_rows - 1);
+		*row_out = features_row(&judge->encoded, 0);
 	return status;
 }
 
@@ -121,72 +178,89 @@ static void times(struct feature_row row, const struct packed *packed, const flo
 		feature_row_times(row, weight, n_out, out);
 }
 
-enum status judge_rewards(const struct served_model *served, const struct question *question,
-			  float *reward_out, struct err *err)
+static enum status check_finite(const struct judge *judge, const struct input *input,
+				const float *numbers, const char *what, struct err *err)
 {
-	const struct heads *heads = &served->model.heads;
-	struct features phi;
-	enum status status = STATUS_OK;
 	size_t head;
 
-	features_init(&phi, heads->dim, encoder_is_sparse(served->encoder));
-	for (size_t i = 0; i < question->n_responses && status == STATUS_OK; i++) {
-		float *reward = reward_out + i * heads->n_heads;
-		struct feature_row row;
+	if (all_finite_f(numbers, judge->served->model.heads.n_heads, &head))
+		return STATUS_OK;
+	return fault(input, STATUS_NOT_FINITE, what, judge->served, err);
+}
 
-		status = response_row(served, question, i, &phi, &row, err);
+static enum status reward_response(struct judge *judge, const struct question *question,
+				   const struct input *response, float *reward_out, struct err *err)
+{
+	const struct served_model *served = judge->served;
+	const struct heads *heads = &served->model.heads;
+	const char *template = served->model.template_phi;
+	const struct template_fields fields = fields_of(question, response);
+	const struct content content = content_of(response, judge->phi_parts, &fields);
+	struct feature_row row;
+	enum status status = STATUS_OK;
+	bool is_new;
+	float *reward = memo_row(&judge->rewards, &content, &is_new);
+
+	if (is_new) {
+		status = input_row(judge, response, template, &fields, &row, err);
 		if (status != STATUS_OK)
-			break;
+			return status;
 		times(row, &served->heads, heads->weight, heads->n_heads, reward);
-		if (!all_finite_f(reward, heads->n_heads, &head))
-			status = fault(&question->responses[i], STATUS_NOT_FINITE,
-				       "the numbers are so large that a head's reward overflows",
-				       served, err);
+		status =
+		    check_finite(judge, response, reward,
+				 "the numbers are so large that a head's reward overflows", err);
 	}
-	features_free(&phi);
+	memcpy(reward_out, reward, heads->n_heads * sizeof(*reward));
 	return status;
 }
 
-static enum status check_logits(const struct served_model *served, const struct input *prompt,
-				const float *logits, struct err *err)
+enum status judge_rewards(struct judge *judge, const struct question *question, float *reward_out,
+			  struct err *err)
 {
-	size_t head;
-
-	if (all_finite_f(logits, served->model.router.n_heads, &head))
-		return STATUS_OK;
-	return fault(prompt, STATUS_NOT_FINITE,
-		     "the numbers are so large that the router overflows", served, err);
-}
-
-enum status judge_logits(const struct served_model *served, const struct question *question,
-			 float *first, float *logits_out, struct err *err)
-{
-	const struct router *router = &served->model.router;
-	const struct template_fields fields = {
-	    .context = {question->context, strlen(question->context)},
-	    .prompt = question->prompt.text,
-	};
-	struct features psi;
-	struct feature_row row = {.dim = router->dim};
+	size_t n_heads = judge->served->model.heads.n_heads;
 	enum status status = STATUS_OK;
 
-	features_init(&psi, router->dim, encoder_is_sparse(served->encoder));
-	if (question->prompt.kind == INPUT_VECTOR) {
-		row = question->prompt.vector;
-	} else if (question->prompt.encoded != NULL) {
-		row = feature_row_dense(question->prompt.encoded, router->dim);
-	} else if (router->kind != ROUTER_STATIC) {
-		status = encode_template(served, served->model.template_psi, &fields, &psi, err);
-		if (status == STATUS_OK)
-			row = features_row(&psi, 0);
+	for (size_t i = 0; i < question->n_responses && status == STATUS_OK; i++)
+		status = reward_response(judge, question, &question->responses[i],
+					 reward_out + i * n_heads, err);
+	return status;
+}
+
+/* g of a prompt that was not there before. */
+static enum status route(struct judge *judge, const struct question *question,
+			 const struct template_fields *fields, float *logits, struct err *err)
+{
+	const struct served_model *served = judge->served;
+	const struct router *router = &served->model.router;
+	struct feature_row row;
+	enum status status;
+
+	status = input_row(judge, &question->prompt, served->model.template_psi, fields, &row, err);
+	if (status != STATUS_OK)
+		return status;
+	times(row, &served->first, router->first, router_first_n_out(router), judge->first);
+	router_finish_row(router, judge->first, logits);
+	return check_finite(judge, &question->prompt, logits,
+			    "the numbers are so large that the router overflows", err);
+}
+
+enum status judge_logits(struct judge *judge, const struct question *question, float *logits_out,
+			 struct err *err)
+{
+	const struct model *model = &judge->served->model;
+	const struct template_fields fields = fields_of(question, NULL);
+	const struct content content = content_of(&question->prompt, judge->psi_parts, &fields);
+	enum status status = STATUS_OK;
+	bool is_new;
+	float *logits;
+
+	if (model->router.kind == ROUTER_STATIC) {
+		router_finish_row(&model->router, NULL, logits_out);
+		return STATUS_OK;
 	}
-	if (status == STATUS_OK) {
-		if (router->kind != ROUTER_STATIC)
-			times(row, &served->first, router->first, router_first_n_out(router),
-			      first);
-		router_finish_row(router, first, logits_out);
-		status = check_logits(served, &question->prompt, logits_out, err);
-	}
-	features_free(&psi);
+	logits = memo_row(&judge->logits, &content, &is_new);
+	if (is_new)
+		status = route(judge, question, &fields, logits, err);
+	memcpy(logits_out, logits, model->heads.n_heads * sizeof(*logits));
 	return status;
 }

@@ -4,7 +4,7 @@
  * rewards r_k(x,a) of each response and the router's logits g(c,x).
  *
  * Each row goes through the model alone, so that a response's rewards never
- * depend on what else is in the request, not by one bit.
+ * depend on what else is in the request, not by one bit. Equal ones go through it once.
  */
 #ifndef MICRO_SERVER_JUDGE_H
 #define MICRO_SERVER_JUDGE_H
@@ -13,6 +13,7 @@
 #include "core/encode/encoder.h"
 #include "core/encode/features.h"
 #include "server/live_model.h"
+#include "server/memo.h"
 #include "server/place.h"
 
 enum input_kind { INPUT_ABSENT, INPUT_TEXT, INPUT_VECTOR };
@@ -41,14 +42,34 @@ struct question {
 enum status judge_check(const struct served_model *served, const struct question *question,
 			struct err *err);
 
-/** judge_rewards(served, question, reward_out, err): reward_out [n_responses, n_heads].
- * The question has passed judge_check(). */
-enum status judge_rewards(const struct served_model *served, const struct question *question,
-			  float *reward_out, struct err *err);
+/* The work of one request: scratch, and what was said of its texts and vectors before. */
+struct judge {
+	const struct served_model *served;
+	unsigned phi_parts; /* of enum template_part: what the templates use */
+	unsigned psi_parts;
+	struct memo rewards;	 /* [n_heads] of each response */
+	struct memo logits;	 /* [n_heads] of each prompt */
+	struct features encoded; /* scratch: the row of a text */
+	float *first;		 /* scratch [outputs of the router's first layer] */
+};
 
-/** judge_logits(served, question, first, logits_out, err): first: scratch, as many as the router's
- * first layer has outputs; logits_out [n_heads]. The question has passed judge_check(). */
-enum status judge_logits(const struct served_model *served, const struct question *question,
-			 float *first, float *logits_out, struct err *err);
+/** judge_open(judge, served, n_questions, n_responses, arena, err): for a request with so many
+ * of each; what it takes of arena is bounded. judge_close() releases the rest, also after an
+ * error. */
+enum status judge_open(struct judge *judge, const struct served_model *served, size_t n_questions,
+		       size_t n_responses, struct arena *arena, struct err *err);
+void judge_close(struct judge *judge);
+
+/**
+ * judge_rewards(judge, question, reward_out, err): reward_out [n_responses, n_heads]. The question
+ * has passed judge_check(), and stays until judge_close(): equal responses are encoded and
+ * multiplied once.
+ */
+enum status judge_rewards(struct judge *judge, const struct question *question, float *reward_out,
+			  struct err *err);
+
+/** judge_logits(judge, question, logits_out, err): logits_out [n_heads]; as judge_rewards(). */
+enum status judge_logits(struct judge *judge, const struct question *question, float *logits_out,
+			 struct err *err);
 
 #endif

@@ -10,31 +10,39 @@
 #include "server/receipt.h"
 #include "server/text_batch.h"
 
-/* Work space of a request, for one item at a time. */
+/* Work space of a request; all but judge for one item at a time. */
 struct scratch {
-	float *first;	    /* [outputs of the router's first layer] */
+	struct judge judge;
 	float *logits;	    /* [n_heads] */
 	float *reward;	    /* [most responses of an item, n_heads] */
 	double *bias;	    /* [n_heads] */
 	double *log_weight; /* [n_heads] */
 };
 
-static enum status scratch_init(struct scratch *scratch, const struct model *model,
-				size_t n_responses, struct arena *arena, struct err *err)
+/* judge_close() releases scratch->judge, also after an error. */
+static enum status scratch_init(struct scratch *scratch, const struct served_model *served,
+				const struct score_request *request, struct arena *arena,
+				struct err *err)
 {
-	size_t n_heads = model->heads.n_heads;
+	size_t n_heads = served->model.heads.n_heads;
+	size_t n_responses = 0, n_all = 0;
 
+	for (size_t i = 0; i < request->n_items; i++) {
+		size_t n = request->items[i].question.n_responses;
+
+		n_all += n;
+		n_responses = n > n_responses ? n : n_responses;
+	}
 	*scratch = (struct scratch){
-	    .first = arena_array(arena, router_first_n_out(&model->router), sizeof(float)),
 	    .logits = arena_array(arena, n_heads, sizeof(float)),
 	    .reward = arena_array(arena, n_responses, n_heads * sizeof(float)),
 	    .bias = arena_array(arena, n_heads, sizeof(double)),
 	    .log_weight = arena_array(arena, n_heads, sizeof(double)),
 	};
-	if (scratch->first == NULL || scratch->logits == NULL || scratch->reward == NULL ||
-	    scratch->bias == NULL || scratch->log_weight == NULL)
+	if (scratch->logits == NULL || scratch->reward == NULL || scratch->bias == NULL ||
+	    scratch->log_weight == NULL)
 		return err_no_memory(err, "scoring");
-	return STATUS_OK;
+	return judge_open(&scratch->judge, served, request->n_items, n_all, arena, err);
 }
 
 /* log softmax(g(c,x) + s) of the item's user into scratch->log_weight */
@@ -43,8 +51,7 @@ static enum status weigh(const struct service *service, const struct served_mode
 {
 	const struct model *model = &served->model;
 	size_t n_heads = model->heads.n_heads;
-	enum status status =
-	    judge_logits(served, &item->question, scratch->first, scratch->logits, err);
+	enum status status = judge_logits(&scratch->judge, &item->question, scratch->logits, err);
 
 	if (status != STATUS_OK)
 		return status;
@@ -132,7 +139,7 @@ static enum status score_item(const struct service *service, const struct served
 	item->weights = arena_array(arena, n_heads, sizeof(double));
 	if (item->rewards == NULL || item->weights == NULL)
 		return err_no_memory(err, "rewards");
-	status = judge_rewards(served, &item->question, scratch->reward, err);
+	status = judge_rewards(&scratch->judge, &item->question, scratch->reward, err);
 	if (status == STATUS_OK)
 		status = weigh(service, served, item, scratch, err);
 	if (status != STATUS_OK)
@@ -177,18 +184,13 @@ enum status service_score(const struct service *service, const struct served_mod
 			  struct score_request *request, struct arena *arena, struct err *err)
 {
 	struct scratch scratch;
-	size_t most = 0;
-	enum status status;
+	enum status status = scratch_init(&scratch, served, request, arena, err);
 
-	for (size_t i = 0; i < request->n_items; i++) {
-		if (request->items[i].question.n_responses > most)
-			most = request->items[i].question.n_responses;
-	}
-	status = scratch_init(&scratch, &served->model, most, arena, err);
 	if (status == STATUS_OK && encoder_is_remote(served->encoder))
 		status = encode_items(served, request, arena, err);
 	for (size_t i = 0; i < request->n_items && status == STATUS_OK; i++)
 		status = score_item(service, served, &request->items[i], &scratch, arena, err);
+	judge_close(&scratch.judge);
 	return status;
 }
 

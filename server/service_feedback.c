@@ -60,21 +60,24 @@ static enum status judge_responses(const struct served_model *served, struct fee
 	struct question *question = &feedback->question;
 	size_t n_heads = step->n_heads, n_responses = question->n_responses;
 	float *reward = arena_array(arena, n_responses, n_heads * sizeof(*reward));
-	float *first =
-	    arena_array(arena, router_first_n_out(&served->model.router), sizeof(*first));
 	float *logits = arena_array(arena, n_heads, sizeof(*logits));
+	struct judge judge;
 	double *loss;
 	enum status status;
 
-	if (reward == NULL || first == NULL || logits == NULL)
+	if (reward == NULL || logits == NULL)
 		return err_no_memory(err, "feedback");
 	status = make_room(step, feedback->explain, arena, &loss, err);
 	if (status == STATUS_OK)
 		status = text_batch_encode(served, &question, 1, arena, err);
+	if (status != STATUS_OK)
+		return status;
+	status = judge_open(&judge, served, 1, n_responses, arena, err);
 	if (status == STATUS_OK)
-		status = judge_rewards(served, question, reward, err);
+		status = judge_rewards(&judge, question, reward, err);
 	if (status == STATUS_OK)
-		status = judge_logits(served, question, first, logits, err);
+		status = judge_logits(&judge, question, logits, err);
+	judge_close(&judge);
 	for (size_t i = 1; i < n_responses && status == STATUS_OK; i++)
 		status = add_losses(reward, reward + i * n_heads, n_heads, loss, arena, err);
 	step->logits = logits;

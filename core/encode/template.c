@@ -87,6 +87,32 @@ bool template_uses(const char *template, const char *placeholder)
 	}
 }
 
+unsigned template_parts(const char *template)
+{
+	unsigned parts = 0;
+
+	for (;;) {
+		struct piece piece = piece_at(template);
+
+		switch (piece.kind) {
+		case PIECE_END:
+			return parts;
+		case PIECE_CONTEXT:
+			parts |= TEMPLATE_CONTEXT;
+			break;
+		case PIECE_PROMPT:
+			parts |= TEMPLATE_PROMPT;
+			break;
+		case PIECE_RESPONSE:
+			parts |= TEMPLATE_RESPONSE;
+			break;
+		default:
+			break;
+		}
+		template += piece.source.len;
+	}
+}
+
 static struct text piece_value(struct piece piece, const struct template_fields *fields)
 {
 	switch (piece.kind) {

@@ -32,6 +32,12 @@ enum status template_check(const char *template, bool allow_response, struct err
 /** template_uses(template, placeholder): e.g. template_uses(t, "{prompt}"). */
 bool template_uses(const char *template, const char *placeholder);
 
+/* What a template uses, as a set of bits. */
+enum template_part { TEMPLATE_CONTEXT = 1, TEMPLATE_PROMPT = 2, TEMPLATE_RESPONSE = 4 };
+
+/** template_parts(template): all that it uses. */
+unsigned template_parts(const char *template);
+
 /**
  * template_render(template, fields, text_out, err): a new string, its length in
  * text_out->len; the caller frees text_out->bytes with mem_free(). The template

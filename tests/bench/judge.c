@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * judge.c - what the mathematics of one request costs, in microseconds of one thread:
+ * judge.c - what the mathematics of one request costs, in microseconds of a thread at work:
  * hashing texts, heads, router, and all of service_score().
  *
  *   bench_judge [MILLISECONDS]   for each figure, of which the best of five parts is taken
@@ -33,31 +33,31 @@ static void must(enum status status, const struct err *err)
 	exit(EXIT_FAILURE);
 }
 
-static double now_us(void)
+static double spent_us(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
 typedef void work_fn(void *context, size_t turn);
 
-/* Microseconds that one call takes when nothing else is going on. */
+/* Microseconds of one call, where others disturbed it least. */
 static double cost(work_fn *work, void *context)
 {
 	double best = 1e300;
 	size_t turn = 0;
 
 	for (size_t part = 0; part < N_PARTS; part++) {
-		double begin = now_us(), end = begin + milliseconds * 1e3 / N_PARTS, now;
+		double begin = spent_us(), end = begin + milliseconds * 1e3 / N_PARTS, now;
 		size_t n = 0;
 
 		do {
 			for (size_t i = 0; i < 16; i++)
 				work(context, turn++);
 			n += 16;
-			now = now_us();
+			now = spent_us();
 		} while (now < end);
 		if ((now - begin) / (double)n < best)
 			best = (now - begin) / (double)n;
