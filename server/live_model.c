@@ -17,13 +17,16 @@ enum status served_model_pack(struct served_model *served, enum packed_kind kind
 {
 	const struct heads *heads = &served->model.heads;
 	const struct router *router = &served->model.router;
+	/* many weights, between which an error of one is lost; others are what is answered */
+	enum packed_precision first = router->kind == ROUTER_MLP ? PACKED_HALF : PACKED_SINGLE;
 	enum status status;
 
 	if (encoder_is_sparse(served->encoder))
 		return STATUS_OK;
-	status = packed_init(&served->heads, kind, heads->weight, heads->dim, heads->n_heads, err);
+	status = packed_init(&served->heads, kind, PACKED_SINGLE, heads->weight, heads->dim,
+			     heads->n_heads, err);
 	if (status == STATUS_OK && router->first != NULL)
-		status = packed_init(&served->first, kind, router->first, router->dim,
+		status = packed_init(&served->first, kind, first, router->first, router->dim,
 				     router_first_n_out(router), err);
 	if (status != STATUS_OK)
 		served_model_unpack(served);

@@ -10,10 +10,10 @@
  * bits. Nothing but packed_init() allocates.
  *
  * Why not BLAS: one vector at a time is bound by memory, where a library has no advantage, and
- * the calls for one vector and for several sum in different orders. Why not weights of 16 bits:
- * dim 3072, n_out 128 takes 15 us with floats, 14 with float16, 10 with bfloat16, whose weights
- * are off by 1/500, against 11 to 7.5 us each for vectors that come together
- * (Xeon with AVX-512, tests/bench/judge.c has today's).
+ * the calls for one vector and for several sum in different orders. Weights may be kept in half
+ * precision, float16 with a factor for each output, which is off by 1/2048 of a weight at most:
+ * dim 3072, n_out 128 between other work takes 15 us instead of 26 (Xeon with AVX-512; bfloat16
+ * would take 11 and be off by 1/256). tests/bench/judge.c has today's figures.
  */
 #ifndef MICRO_MATH_PACKED_H
 #define MICRO_MATH_PACKED_H
@@ -26,11 +26,15 @@
 /* Instruction sets, the later the better. */
 enum packed_kind { PACKED_PORTABLE, PACKED_AVX2, PACKED_AVX512, N_PACKED_KINDS };
 
+enum packed_precision { PACKED_SINGLE, PACKED_HALF };
+
 struct packed {
 	enum packed_kind kind;
+	enum packed_precision precision;
 	size_t dim;
 	size_t n_out;
-	float *weight; /* as packed.c lays it out, zeros where it is padded */
+	void *weight; /* as packed.c lays it out, zeros where it is padded */
+	float *scale; /* half: [n_out], powers of two; else NULL */
 };
 
 /** packed_kind_name(kind): such as "avx2". */
@@ -42,12 +46,17 @@ bool packed_kind_runs(enum packed_kind kind);
 /** packed_kind_best(): the best that runs here. */
 enum packed_kind packed_kind_best(void);
 
+/** packed_kind_halves(kind): whether it can read weights in half precision. */
+bool packed_kind_halves(enum packed_kind kind);
+
 /**
- * packed_init(packed, kind, a, dim, n_out, err): pack a [dim, n_out], which is not needed
- * afterwards; packed_free() releases. The only error is STATUS_NO_MEMORY.
+ * packed_init(packed, kind, precision, a, dim, n_out, err): pack a [dim, n_out], which is finite
+ * and not needed afterwards; packed_free() releases. Where half precision cannot be read it is
+ * single. The only error is STATUS_NO_MEMORY.
  */
-enum status packed_init(struct packed *packed, enum packed_kind kind, const float *a, size_t dim,
-			size_t n_out, struct err *err);
+enum status packed_init(struct packed *packed, enum packed_kind kind,
+			enum packed_precision precision, const float *a, size_t dim, size_t n_out,
+			struct err *err);
 
 /** packed_free(packed): a zeroed one is allowed. */
 void packed_free(struct packed *packed);

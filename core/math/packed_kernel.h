@@ -8,6 +8,8 @@
  *   KERNEL_LANES        floats of a vector register: 4, 8 or 16
  *   KERNEL_ROWS         vectors that are multiplied together: 1, 2 or 4
  *   KERNEL_TILES        tiles that a single vector is multiplied with together: 1 or 2
+ *   KERNEL_WEIGHT       type of a weight
+ *   KERNEL_LOAD(p)      the lanes of the weights at p, which is aligned
  *   KERNEL_FMA(x, y, z) x * y + z
  *
  * and undefines them. Output o of a vector is the sum of KERNEL_LANES partial sums, of which
@@ -47,11 +49,12 @@ KERNEL_INLINE four KERNEL_NAME(sums)(const LANES *v)
 
 /* sum[r][t] += x[r] * the chunk's weights of output t, for n_rows and n_tiles that the compiler
  * knows; weight[tile] is the chunk in each of the tiles. */
-KERNEL_INLINE void KERNEL_NAME(add_chunk)(const LANES *x, const float *const *weight, size_t n_rows,
-					  size_t n_tiles, LANES sum[][2 * PACKED_TILE])
+KERNEL_INLINE void KERNEL_NAME(add_chunk)(const LANES *x, const KERNEL_WEIGHT *const *weight,
+					  size_t n_rows, size_t n_tiles,
+					  LANES sum[][2 * PACKED_TILE])
 {
 	for (size_t t = 0; t < n_tiles * PACKED_TILE; t++) {
-		LANES w = ((const LANES *)weight[t / PACKED_TILE])[t % PACKED_TILE];
+		LANES w = KERNEL_LOAD(weight[t / PACKED_TILE] + t % PACKED_TILE * KERNEL_LANES);
 
 		for (size_t r = 0; r < n_rows; r++)
 			sum[r][t] = KERNEL_FMA(x[r], w, sum[r][t]);
@@ -59,12 +62,13 @@ KERNEL_INLINE void KERNEL_NAME(add_chunk)(const LANES *x, const float *const *we
 }
 
 /* out[r] [n_tiles * PACKED_TILE] = x[r] [dim] * n_tiles neighbouring tiles at weight. */
-KERNEL_INLINE void KERNEL_NAME(tiles)(const float *weight, size_t dim, const float *const *x,
-				      size_t n_rows, size_t n_tiles, four out[][2])
+KERNEL_INLINE void KERNEL_NAME(tiles)(const KERNEL_WEIGHT *weight, size_t dim,
+				      const float *const *x, size_t n_rows, size_t n_tiles,
+				      four out[][2])
 {
 	const size_t n_chunks = (dim + KERNEL_LANES - 1) / KERNEL_LANES;
 	const size_t n_whole = dim / KERNEL_LANES;
-	const float *at[2] = {weight, weight + n_chunks * PACKED_TILE * KERNEL_LANES};
+	const KERNEL_WEIGHT *at[2] = {weight, weight + n_chunks * PACKED_TILE * KERNEL_LANES};
 	LANES sum[4][2 * PACKED_TILE] = {0};
 	LANES part[4] = {0};
 
@@ -95,7 +99,7 @@ KERNEL_INLINE void KERNEL_NAME(rows)(const struct packed *p, const float *const 
 {
 	const size_t n_chunks = (p->dim + KERNEL_LANES - 1) / KERNEL_LANES;
 	const size_t step = n_tiles * PACKED_TILE;
-	const float *weight = p->weight;
+	const KERNEL_WEIGHT *weight = p->weight;
 	size_t o = 0;
 	four y[4][2];
 
@@ -140,4 +144,6 @@ KERNEL_TARGET static void KERNEL_NAME(times)(const struct packed *p, const float
 #undef KERNEL_LANES
 #undef KERNEL_ROWS
 #undef KERNEL_TILES
+#undef KERNEL_WEIGHT
+#undef KERNEL_LOAD
 #undef KERNEL_FMA

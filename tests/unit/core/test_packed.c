@@ -44,19 +44,34 @@ static void cut_rows(size_t dim)
 		rows[i] = x + 1 + i * dim;
 }
 
-static void pack(int kind, size_t dim, size_t n_out)
+/* Every instruction set, in both precisions. */
+#define N_WAYS (2 * N_PACKED_KINDS)
+
+static enum packed_kind kind_of(int way)
+{
+	return (enum packed_kind)(way / 2);
+}
+
+static enum packed_precision precision_of(int way)
+{
+	return way % 2 == 0 ? PACKED_SINGLE : PACKED_HALF;
+}
+
+static void pack(int way, size_t dim, size_t n_out)
 {
 	packed_free(&packed);
-	ck_assert_int_eq(packed_init(&packed, (enum packed_kind)kind, a, dim, n_out, NULL),
+	ck_assert_int_eq(packed_init(&packed, kind_of(way), precision_of(way), a, dim, n_out, NULL),
 			 STATUS_OK);
+	ck_assert_int_eq(packed.precision,
+			 packed_kind_halves(kind_of(way)) ? precision_of(way) : PACKED_SINGLE);
 	cut_rows(dim);
 }
 
-static bool skip(int kind)
+static bool skip(int way)
 {
-	if (packed_kind_runs((enum packed_kind)kind))
+	if (packed_kind_runs(kind_of(way)))
 		return false;
-	printf("skipped: this processor has no %s\n", packed_kind_name((enum packed_kind)kind));
+	printf("skipped: this processor has no %s\n", packed_kind_name(kind_of(way)));
 	return true;
 }
 
@@ -64,13 +79,15 @@ static void assert_product(size_t dim, size_t n_out, size_t n, const float *out)
 {
 	for (size_t i = 0; i < n; i++) {
 		for (size_t o = 0; o < n_out; o++) {
-			double sum = 0, size = 1;
+			/* of a sum in floats, and of weights in half precision */
+			double tolerance = packed.precision == PACKED_HALF ? 1.0 / 2047 : 1e-6;
+			double sum = 0, size = 0.01;
 
 			for (size_t d = 0; d < dim; d++) {
 				sum += (double)rows[i][d] * a[d * n_out + o];
 				size += fabs((double)rows[i][d] * a[d * n_out + o]);
 			}
-			ck_assert_msg(fabs(out[i * n_out + o] - sum) <= 1e-6 * size,
+			ck_assert_msg(fabs(out[i * n_out + o] - sum) <= tolerance * size,
 				      "[%zu, %zu] row %zu: %.9g, want %.9g", dim, n_out, i,
 				      (double)out[i * n_out + o], sum);
 		}
@@ -160,6 +177,28 @@ START_TEST(what_overflows_is_not_finite)
 }
 END_TEST
 
+/* Weights of eleven bits are kept as they are, whatever their size. */
+START_TEST(half_precision_keeps_short_weights)
+{
+	static const float units[] = {1, 0x1p-110f, 0x1p100f, 0x1p-140f, 0};
+	float single[5], half[5];
+
+	if (skip(_i))
+		return;
+	for (size_t u = 0; u < LENGTH(units); u++) {
+		for (size_t i = 0; i < 33 * 5; i++)
+			a[i] = ((float)((i * 37) % 2047) - 1023) * units[u];
+		for (size_t i = 0; i < 33; i++)
+			x[1 + i] = (float)(i % 3) - 1;
+		pack(2 * kind_of(_i), 33, 5);
+		packed_times(&packed, rows, 1, single);
+		pack(2 * kind_of(_i) + 1, 33, 5);
+		packed_times(&packed, rows, 1, half);
+		ck_assert_mem_eq(single, half, sizeof(single));
+	}
+}
+END_TEST
+
 START_TEST(best_kind_runs)
 {
 	ck_assert(packed_kind_runs(PACKED_PORTABLE));
@@ -176,11 +215,11 @@ int main(void)
 	TCase *tcase = tcase_create("packed");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	tcase_add_loop_test(tcase, products_are_their_sums, 0, N_PACKED_KINDS);
-	tcase_add_loop_test(tcase, product_does_not_depend_on_the_others_by_one_bit, 0,
-			    N_PACKED_KINDS);
-	tcase_add_loop_test(tcase, vectors_are_read_to_their_end_and_no_further, 0, N_PACKED_KINDS);
-	tcase_add_loop_test(tcase, what_overflows_is_not_finite, 0, N_PACKED_KINDS);
+	tcase_add_loop_test(tcase, products_are_their_sums, 0, N_WAYS);
+	tcase_add_loop_test(tcase, product_does_not_depend_on_the_others_by_one_bit, 0, N_WAYS);
+	tcase_add_loop_test(tcase, vectors_are_read_to_their_end_and_no_further, 0, N_WAYS);
+	tcase_add_loop_test(tcase, what_overflows_is_not_finite, 0, N_WAYS);
+	tcase_add_loop_test(tcase, half_precision_keeps_short_weights, 0, N_WAYS);
 	tcase_add_test(tcase, best_kind_runs);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

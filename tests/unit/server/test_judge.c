@@ -4,10 +4,12 @@
  * request; and what is in it several times is encoded and multiplied once. Linked so that calls
  * of encoder_encode() and packed_times() pass here.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/rng.h"
+#include "core/math/logmath.h"
 #include "server/service.h"
 #include "tests/unit/unit.h"
 
@@ -212,6 +214,34 @@ START_TEST(response_of_another_prompt_is_another_text_if_they_are_read_together)
 }
 END_TEST
 
+/* The router's first layer may be kept in half precision. */
+START_TEST(weights_are_those_of_single_precision_to_a_thousandth)
+{
+	static const double scales[] = {0.01, 0.1, 0.3};
+	struct router *router = &served.model.router;
+	float first[N_HIDDEN], logits[N_HEADS];
+	double want[N_HEADS], most = 0;
+
+	open_model("none:384");
+	for (size_t s = 0; s < LENGTH(scales); s++) {
+		for (size_t i = 0; i < (size_t)N_HIDDEN * N_HEADS; i++)
+			router->weight2[i] = (float)(scales[s] * 2 * rng_normal(&rng));
+		for (size_t i = 0; i < N_POOL; i++) {
+			ask(0, "", i, (size_t[]){i}, 1);
+			score(0, 1);
+			router_logits(router, feature_row_dense(vectors[i], DIM), first, logits);
+			for (size_t k = 0; k < N_HEADS; k++)
+				want[k] = logits[k];
+			log_softmax(want, N_HEADS);
+			for (size_t k = 0; k < N_HEADS; k++)
+				most = fmax(most, fabs(items[0].weights[k] - exp(want[k])));
+		}
+	}
+	ck_assert_msg(most < 1e-3, "weights differ by %g", most);
+	close_model();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("judge");
@@ -223,6 +253,7 @@ int main(void)
 			    LENGTH(specs));
 	tcase_add_test(tcase, prompt_of_another_context_is_another_text);
 	tcase_add_test(tcase, response_of_another_prompt_is_another_text_if_they_are_read_together);
+	tcase_add_test(tcase, weights_are_those_of_single_precision_to_a_thousandth);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
