@@ -4,13 +4,16 @@
 #include <string.h>
 
 #include "core/encode/template.h"
+#include "server/distinct.h"
 
 struct batch {
 	const struct served_model *served;
 	struct arena *arena;
-	struct text *texts;    /* [n_texts] */
-	struct input **inputs; /* [n_texts]: whose vector each is */
-	size_t n_texts;
+	struct distinct distinct; /* texts, each of which is sent once */
+	struct text *texts;	  /* [distinct.n] */
+	size_t n_inputs;
+	struct input **inputs; /* [n_inputs] */
+	size_t *which;	       /* [n_inputs]: number of the input's text */
 };
 
 static bool reads_psi(const struct served_model *served, const struct question *question)
@@ -36,14 +39,21 @@ static enum status add_text(struct batch *batch, const char *template,
 			    const struct template_fields *fields, struct input *input,
 			    struct err *err)
 {
-	struct text *text = &batch->texts[batch->n_texts];
-	enum status status = template_render(template, fields, text, err);
+	struct text text;
+	enum status status = template_render(template, fields, &text, err);
+	size_t number;
+	bool is_new;
 
 	if (status != STATUS_OK)
 		return status;
-	if (arena_adopt(batch->arena, (char *)text->bytes) == NULL)
+	if (arena_adopt(batch->arena, (char *)text.bytes) == NULL)
 		return err_no_memory(err, "a text");
-	batch->inputs[batch->n_texts++] = input;
+	number = distinct_add(&batch->distinct, &(struct content){.part = {{text.bytes, text.len}}},
+			      &is_new);
+	if (is_new)
+		batch->texts[number] = text;
+	batch->which[batch->n_inputs] = number;
+	batch->inputs[batch->n_inputs++] = input;
 	return STATUS_OK;
 }
 
@@ -75,7 +85,8 @@ static enum status encode(struct batch *batch, struct err *err)
 	enum status status;
 
 	features_init(&rows, dim, false);
-	status = encoder_encode(batch->served->encoder, batch->texts, batch->n_texts, &rows, err);
+	status =
+	    encoder_encode(batch->served->encoder, batch->texts, batch->distinct.n, &rows, err);
 	if (status != STATUS_OK) {
 		features_free(&rows);
 		return status;
@@ -83,8 +94,8 @@ static enum status encode(struct batch *batch, struct err *err)
 	/* the numbers are the arena's from now on */
 	if (arena_adopt(batch->arena, rows.value) == NULL)
 		return err_no_memory(err, "vectors");
-	for (size_t i = 0; i < batch->n_texts; i++)
-		batch->inputs[i]->encoded = rows.value + i * dim;
+	for (size_t i = 0; i < batch->n_inputs; i++)
+		batch->inputs[i]->encoded = rows.value + batch->which[i] * dim;
 	return STATUS_OK;
 }
 
@@ -103,8 +114,10 @@ enum status text_batch_encode(const struct served_model *served, struct question
 		return STATUS_OK;
 	batch.texts = arena_array(arena, n, sizeof(*batch.texts));
 	batch.inputs = arena_array(arena, n, sizeof(*batch.inputs));
-	if (batch.texts == NULL || batch.inputs == NULL)
+	batch.which = arena_array(arena, n, sizeof(*batch.which));
+	if (batch.texts == NULL || batch.inputs == NULL || batch.which == NULL)
 		return err_no_memory(err, "texts");
+	status = distinct_init(&batch.distinct, n, arena, err);
 	for (size_t i = 0; i < n_questions && status == STATUS_OK; i++)
 		status = add_question(&batch, questions[i], err);
 	return status == STATUS_OK ? encode(&batch, err) : status;

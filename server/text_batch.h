@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * text_batch.h - all texts of a request through the templates and in one call of the encoder, for
- * encoders whose calls are dear. judge.c then finds the vectors where the texts are.
+ * text_batch.h - all texts of a request through the templates and in one call of the encoder, equal
+ * ones once, for encoders whose calls are dear. judge.c then finds the vectors where the texts are.
  */
 #ifndef MICRO_SERVER_TEXT_BATCH_H
 #define MICRO_SERVER_TEXT_BATCH_H

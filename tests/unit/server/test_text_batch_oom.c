@@ -82,6 +82,9 @@ START_TEST(texts_of_all_questions_are_one_call)
 	assert_encoded(&responses[0][2], "b");
 	assert_encoded(&questions[1].prompt, "\nq");
 	assert_encoded(&responses[1][0], "a");
+	/* it was sent once, and is the same vector */
+	ck_assert_ptr_eq(responses[1][0].encoded, responses[0][0].encoded);
+	ck_assert_ptr_ne(responses[1][0].encoded, responses[0][2].encoded);
 	arena_free(&arena);
 }
 END_TEST
