@@ -6,6 +6,8 @@
 
 #include "core/base/mem.h"
 
+#define HALF_FROM ((size_t)1 << 20) /* bytes of the first layer's weights: much of a core's L2 */
+
 struct live_model {
 	const char *path;
 	struct encoder_options options; /* where its encoder's server is */
@@ -13,12 +15,18 @@ struct live_model {
 	struct served_model *current;
 };
 
+/* Where the cache has no room for them, half of the bytes is worth the error, which is lost among
+ * many weights. */
+static enum packed_precision precision_of(const struct router *router)
+{
+	return router->n_hidden * router->dim * sizeof(float) >= HALF_FROM ? PACKED_HALF
+									   : PACKED_SINGLE;
+}
+
 enum status served_model_pack(struct served_model *served, enum packed_kind kind, struct err *err)
 {
 	const struct heads *heads = &served->model.heads;
 	const struct router *router = &served->model.router;
-	/* many weights, between which an error of one is lost; others are what is answered */
-	enum packed_precision first = router->kind == ROUTER_MLP ? PACKED_HALF : PACKED_SINGLE;
 	enum status status;
 
 	if (encoder_is_sparse(served->encoder))
@@ -26,8 +34,8 @@ enum status served_model_pack(struct served_model *served, enum packed_kind kind
 	status = packed_init(&served->heads, kind, PACKED_SINGLE, heads->weight, heads->dim,
 			     heads->n_heads, err);
 	if (status == STATUS_OK && router->first != NULL)
-		status = packed_init(&served->first, kind, first, router->first, router->dim,
-				     router_first_n_out(router), err);
+		status = packed_init(&served->first, kind, precision_of(router), router->first,
+				     router->dim, router_first_n_out(router), err);
 	if (status != STATUS_OK)
 		served_model_unpack(served);
 	return status;

@@ -13,11 +13,13 @@
 #include "server/service.h"
 #include "tests/unit/unit.h"
 
-#define DIM	  384
-#define N_HEADS	  10
-#define N_HIDDEN  33
-#define N_POOL	  40 /* different prompts and responses */
-#define MAX_ITEMS 64
+#define DIM	    384
+#define MAX_DIM	    3072
+#define N_HEADS	    10
+#define N_HIDDEN    33
+#define MANY_HIDDEN 128
+#define N_POOL	    40 /* different prompts and responses */
+#define MAX_ITEMS   64
 
 enum status __real_encoder_encode(const struct encoder *encoder, const struct text *texts,
 				  size_t n_texts, struct features *out, struct err *err);
@@ -47,7 +49,7 @@ static struct served_model served;
 static struct arena arena;
 static struct rng rng;
 static char texts[N_POOL][200];
-static float vectors[N_POOL][DIM];
+static float vectors[N_POOL][MAX_DIM];
 static struct score_item items[MAX_ITEMS];
 static struct input responses[MAX_ITEMS][4];
 
@@ -59,23 +61,28 @@ static void make_pool(void)
 		while (len < 120)
 			len +=
 			    (size_t)sprintf(texts[i] + len, "w%u ", (unsigned)rng_below(&rng, 99));
-		for (size_t d = 0; d < DIM; d++)
+		for (size_t d = 0; d < MAX_DIM; d++)
 			vectors[i][d] = (float)rng_normal(&rng);
 	}
 }
 
-static void open_model(const char *spec)
+static void open_model_of(const char *spec, size_t n_hidden)
 {
 	rng_init(&rng, 3);
 	make_pool();
 	served = (struct served_model){0};
 	ck_assert_int_eq(encoder_open(spec, &served.encoder, NULL), STATUS_OK);
 	ck_assert_int_eq(
-	    model_init(&served.model, N_HEADS, ROUTER_MLP, N_HIDDEN, served.encoder, NULL),
+	    model_init(&served.model, N_HEADS, ROUTER_MLP, n_hidden, served.encoder, NULL),
 	    STATUS_OK);
 	heads_randomize(&served.model.heads, 0.3, &rng);
 	router_randomize(&served.model.router, &rng);
 	ck_assert_int_eq(served_model_pack(&served, packed_kind_best(), NULL), STATUS_OK);
+}
+
+static void open_model(const char *spec)
+{
+	open_model_of(spec, N_HIDDEN);
 }
 
 static void close_model(void)
@@ -90,7 +97,8 @@ static struct input pool_input(size_t i)
 {
 	if (encoder_reads_text(served.encoder))
 		return (struct input){.kind = INPUT_TEXT, .text = {texts[i], strlen(texts[i])}};
-	return (struct input){.kind = INPUT_VECTOR, .vector = feature_row_dense(vectors[i], DIM)};
+	return (struct input){.kind = INPUT_VECTOR,
+			      .vector = feature_row_dense(vectors[i], encoder_dim(served.encoder))};
 }
 
 /* Prompt and responses by their numbers in the pool. */
@@ -219,17 +227,18 @@ START_TEST(weights_are_those_of_single_precision_to_a_thousandth)
 {
 	static const double scales[] = {0.01, 0.1, 0.3};
 	struct router *router = &served.model.router;
-	float first[N_HIDDEN], logits[N_HEADS];
+	float first[MANY_HIDDEN], logits[N_HEADS];
 	double want[N_HEADS], most = 0;
 
-	open_model("none:384");
+	open_model_of("none:3072", MANY_HIDDEN);
 	for (size_t s = 0; s < LENGTH(scales); s++) {
-		for (size_t i = 0; i < (size_t)N_HIDDEN * N_HEADS; i++)
+		for (size_t i = 0; i < (size_t)MANY_HIDDEN * N_HEADS; i++)
 			router->weight2[i] = (float)(scales[s] * 2 * rng_normal(&rng));
 		for (size_t i = 0; i < N_POOL; i++) {
 			ask(0, "", i, (size_t[]){i}, 1);
 			score(0, 1);
-			router_logits(router, feature_row_dense(vectors[i], DIM), first, logits);
+			router_logits(router, feature_row_dense(vectors[i], MAX_DIM), first,
+				      logits);
 			for (size_t k = 0; k < N_HEADS; k++)
 				want[k] = logits[k];
 			log_softmax(want, N_HEADS);
@@ -237,6 +246,8 @@ START_TEST(weights_are_those_of_single_precision_to_a_thousandth)
 				most = fmax(most, fabs(items[0].weights[k] - exp(want[k])));
 		}
 	}
+	ck_assert_int_eq(served.first.precision,
+			 packed_kind_halves(packed_kind_best()) ? PACKED_HALF : PACKED_SINGLE);
 	ck_assert_msg(most < 1e-3, "weights differ by %g", most);
 	close_model();
 }
