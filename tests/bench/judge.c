@@ -15,11 +15,12 @@
 #include "core/math/linalg.h"
 #include "server/service.h"
 
-#define N_HEADS	  10
-#define N_HIDDEN  128
-#define N_PARTS	  5
-#define N_ROWS	  64 /* different ones, in turns: the rows of a request are not in the cache */
-#define LONG_TEXT 1000
+#define N_HEADS	   10
+#define N_HIDDEN   128
+#define N_PARTS	   5
+#define N_ROWS	   64 /* different ones, in turns: the rows of a request are not in the cache */
+#define LONG_TEXT  1000
+#define N_TOGETHER 4 /* vectors that are multiplied at a time */
 
 static double milliseconds = 200;
 static const struct place nowhere;
@@ -67,7 +68,7 @@ static double cost(work_fn *work, void *context)
 
 static void print(const char *what, double us)
 {
-	printf("%-58s %9.2f\n", what, us);
+	printf("%-66s %9.2f\n", what, us);
 	fflush(stdout);
 }
 
@@ -163,6 +164,7 @@ static struct feature_row vector(const struct serving *serving, size_t turn)
 	return feature_row_dense(serving->x + turn % N_ROWS * serving->dim, serving->dim);
 }
 
+/* By BLAS, as the trainer does. */
 static void route(void *context, size_t turn)
 {
 	struct serving *serving = context;
@@ -176,6 +178,62 @@ static void reward(void *context, size_t turn)
 	struct serving *serving = context;
 
 	heads_rewards(&serving->served.model.heads, vector(serving, turn), serving->out);
+}
+
+/* ---- the same products packed ---- */
+
+struct product {
+	const struct serving *serving;
+	struct packed packed;
+	size_t n; /* vectors at a time */
+	float out[N_TOGETHER * N_HIDDEN];
+};
+
+static void multiply(void *context, size_t turn)
+{
+	struct product *product = context;
+	const float *x[N_TOGETHER];
+
+	for (size_t i = 0; i < product->n; i++)
+		x[i] = vector(product->serving, turn * product->n + i).value;
+	packed_times(&product->packed, x, product->n, product->out);
+}
+
+static void bench_packed(const struct serving *serving, const char *spec, const char *what,
+			 const float *weight, size_t n_out)
+{
+	static const char *const names[] = {[PACKED_SINGLE] = "single", [PACKED_HALF] = "half"};
+	struct product product = {.serving = serving};
+	struct err err;
+	char text_of[96];
+
+	for (int precision = PACKED_SINGLE; precision <= PACKED_HALF; precision++) {
+		must(packed_init(&product.packed, packed_kind_best(),
+				 (enum packed_precision)precision, weight, serving->dim, n_out,
+				 &err),
+		     &err);
+		for (product.n = 1; product.n <= N_TOGETHER; product.n *= N_TOGETHER) {
+			snprintf(text_of, sizeof(text_of),
+				 "%s: %s, %s, %s precision, %zu at a time", spec, what,
+				 packed_kind_name(product.packed.kind), names[precision],
+				 product.n);
+			print(text_of, cost(multiply, &product) / (double)product.n);
+		}
+		packed_free(&product.packed);
+	}
+}
+
+static void bench_vectors(struct serving *serving, const char *spec)
+{
+	const struct model *model = &serving->served.model;
+	char what[80];
+
+	snprintf(what, sizeof(what), "%s: router, %d hidden, BLAS", spec, N_HIDDEN);
+	print(what, cost(route, serving));
+	bench_packed(serving, spec, "its first layer", model->router.first, N_HIDDEN);
+	snprintf(what, sizeof(what), "%s: %d heads, BLAS", spec, N_HEADS);
+	print(what, cost(reward, serving));
+	bench_packed(serving, spec, "heads", model->heads.weight, N_HEADS);
 }
 
 static struct input input(const struct serving *serving, size_t turn, size_t len)
@@ -214,12 +272,8 @@ static void bench_serving(const char *spec, struct rng *rng)
 	char what[80];
 
 	open_serving(&serving, spec, rng);
-	if (!serving.is_text) {
-		snprintf(what, sizeof(what), "%s: router, %d hidden", spec, N_HIDDEN);
-		print(what, cost(route, &serving));
-		snprintf(what, sizeof(what), "%s: %d heads", spec, N_HEADS);
-		print(what, cost(reward, &serving));
-	}
+	if (!serving.is_text)
+		bench_vectors(&serving, spec);
 	for (size_t i = 0; i < sizeof(n_items) / sizeof(*n_items); i++) {
 		serving.n_items = n_items[i];
 		snprintf(what, sizeof(what), "%s: service_score, %zu x 2 responses, each", spec,
@@ -234,12 +288,13 @@ int main(int argc, char **argv)
 	static const char *const specs[] = {"hash:4096", "none:384", "none:3072"};
 	struct rng rng;
 
+	linalg_choose_kernel(argv);
 	if (argc > 1)
 		milliseconds = strtod(argv[1], NULL);
 	linalg_set_threads(1);
 	rng_init(&rng, 1);
 	make_texts(&rng);
-	printf("%-58s %9s\n", linalg_version(), "us");
+	printf("%-66s %9s\n", linalg_version(), "us");
 	bench_hashing();
 	for (size_t i = 0; i < sizeof(specs) / sizeof(*specs); i++)
 		bench_serving(specs[i], &rng);
