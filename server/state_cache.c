@@ -161,7 +161,7 @@ void state_cache_fill(struct state_cache *cache, const struct state_key *key, ui
 		return;
 	shard = lock_shard(cache, user_hash);
 	if (epoch == *epoch_of(shard, user_hash) && shard_find(shard, hash, key) == NULL)
-		learner = shard_insert(&cache->size, shard, hash, key);
+		learner = shard_insert(&cache->size, shard, hash, user_hash, key);
 	if (learner != NULL) {
 		shard_set_value(&cache->size, learner, value);
 		shard_let_go(&cache->size, shard, learner);
@@ -197,20 +197,20 @@ static bool is_state(const struct learner *learner)
 }
 
 /* With the lock held. */
-static enum status copy_all(const struct shard *shard, const char *user,
+static enum status copy_all(const struct shard *shard, const char *user, uint64_t user_hash,
 			    struct store_user *user_out, struct err *err)
 {
 	const struct learner *learner = NULL;
 	enum status status = STATUS_OK;
 	size_t n = 0;
 
-	while ((learner = shard_next_of_user(shard, user, learner)) != NULL)
+	while ((learner = shard_next_of_user(shard, user, user_hash, learner)) != NULL)
 		n += is_state(learner);
 	user_out->states = mem_array(n, sizeof(*user_out->states));
 	if (user_out->states == NULL)
 		return err_no_memory(err, "a user's states");
 	while (status == STATUS_OK &&
-	       (learner = shard_next_of_user(shard, user, learner)) != NULL) {
+	       (learner = shard_next_of_user(shard, user, user_hash, learner)) != NULL) {
 		if (is_state(learner))
 			status =
 			    copy_learner(learner, &user_out->states[user_out->n_states++], err);
@@ -227,7 +227,7 @@ enum status state_cache_copy_user(struct state_cache *cache, const char *user,
 
 	*user_out = (struct store_user){0};
 	*epoch_out = *epoch_of(shard, user_hash);
-	status = copy_all(shard, user, user_out, err);
+	status = copy_all(shard, user, user_hash, user_out, err);
 	unlock(shard);
 	if (status != STATUS_OK)
 		store_user_free(user_out);
@@ -270,7 +270,7 @@ struct learner *state_cache_add(struct state_cache *cache, const struct state_ke
 	if (learner != NULL) {
 		shard_hold(shard, learner);
 		state_value_release(value);
-	} else if ((learner = shard_insert(&cache->size, shard, hash, key)) != NULL) {
+	} else if ((learner = shard_insert(&cache->size, shard, hash, user_hash, key)) != NULL) {
 		shard_set_value(&cache->size, learner, value);
 	} else {
 		state_value_release(value);
@@ -282,16 +282,17 @@ struct learner *state_cache_add(struct state_cache *cache, const struct state_ke
 enum status state_cache_take_user(struct state_cache *cache, const char *user,
 				  struct learner ***learners_out, size_t *n_out, struct err *err)
 {
-	struct shard *shard = lock_shard(cache, hash_text(cache, user));
+	uint64_t user_hash = hash_text(cache, user);
+	struct shard *shard = lock_shard(cache, user_hash);
 	struct learner *learner = NULL;
 	size_t n = 0;
 
-	while ((learner = shard_next_of_user(shard, user, learner)) != NULL)
+	while ((learner = shard_next_of_user(shard, user, user_hash, learner)) != NULL)
 		n++;
 	*n_out = 0;
 	*learners_out = mem_array(n, sizeof(struct learner *));
 	while (*learners_out != NULL &&
-	       (learner = shard_next_of_user(shard, user, learner)) != NULL) {
+	       (learner = shard_next_of_user(shard, user, user_hash, learner)) != NULL) {
 		shard_hold(shard, learner);
 		(*learners_out)[(*n_out)++] = learner;
 	}
@@ -301,7 +302,7 @@ enum status state_cache_take_user(struct state_cache *cache, const char *user,
 
 void state_cache_hold(struct state_cache *cache, struct learner *learner)
 {
-	struct shard *shard = lock_shard(cache, hash_text(cache, learner->user));
+	struct shard *shard = lock_shard(cache, learner->user_hash);
 
 	shard_hold(shard, learner);
 	unlock(shard);
@@ -309,7 +310,7 @@ void state_cache_hold(struct state_cache *cache, struct learner *learner)
 
 void state_cache_release(struct state_cache *cache, struct learner *learner)
 {
-	struct shard *shard = lock_shard(cache, hash_text(cache, learner->user));
+	struct shard *shard = lock_shard(cache, learner->user_hash);
 
 	shard_let_go(&cache->size, shard, learner);
 	unlock(shard);
@@ -317,7 +318,7 @@ void state_cache_release(struct state_cache *cache, struct learner *learner)
 
 void state_cache_publish(struct state_cache *cache, struct learner *learner)
 {
-	uint64_t user_hash = hash_text(cache, learner->user);
+	uint64_t user_hash = learner->user_hash;
 	struct shard *shard = lock_shard(cache, user_hash);
 
 	if (learner->staged != NULL) {
@@ -332,10 +333,10 @@ void state_cache_forget(struct state_cache *cache, const char *user)
 {
 	uint64_t user_hash = hash_text(cache, user);
 	struct shard *shard = lock_shard(cache, user_hash);
-	struct learner *learner = shard_next_of_user(shard, user, NULL), *next;
+	struct learner *learner = shard_next_of_user(shard, user, user_hash, NULL), *next;
 
 	for (; learner != NULL; learner = next) {
-		next = shard_next_of_user(shard, user, learner);
+		next = shard_next_of_user(shard, user, user_hash, learner);
 		if (learner->staged != NULL)
 			continue;
 		shard_drop(&cache->size, shard, learner);

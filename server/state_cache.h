@@ -39,7 +39,7 @@ struct learner {
 	size_t frozen_at;	    /* 1 + its place among what is being folded; 0: not there */
 	/* the cache's */
 	struct learner *chain, *newer, *older;
-	uint64_t hash;
+	uint64_t hash, user_hash;
 	size_t bytes;
 	unsigned n_holders;
 };

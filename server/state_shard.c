@@ -142,7 +142,7 @@ void shard_set_value(struct cache_size *size, struct learner *learner, struct st
 
 /* Held once, without a value; NULL without memory. */
 struct learner *shard_insert(struct cache_size *size, struct shard *shard, uint64_t hash,
-			     const struct state_key *key)
+			     uint64_t user_hash, const struct state_key *key)
 {
 	size_t n_text = strlen(key->user) + strlen(key->context) + strlen(key->model_id) + 3;
 	struct learner *learner = mem_array(1, sizeof(*learner) + n_text);
@@ -157,6 +157,7 @@ struct learner *shard_insert(struct cache_size *size, struct shard *shard, uint6
 	learner->context = put_text(&text, key->context);
 	learner->model_id = put_text(&text, key->model_id);
 	learner->hash = hash;
+	learner->user_hash = user_hash;
 	learner->n_holders = 1;
 	learner->bytes = sizeof(*learner) + n_text;
 	bucket = &shard->bucket[hash & (shard->n_buckets - 1)];
@@ -169,7 +170,7 @@ struct learner *shard_insert(struct cache_size *size, struct shard *shard, uint6
 
 /* The next learner of user after one; NULL: the first. There is no list of a user's: rare
  * operations look through the shard. */
-struct learner *shard_next_of_user(const struct shard *shard, const char *user,
+struct learner *shard_next_of_user(const struct shard *shard, const char *user, uint64_t user_hash,
 				   const struct learner *after)
 {
 	size_t i = after == NULL ? 0 : after->hash & (shard->n_buckets - 1);
@@ -177,7 +178,7 @@ struct learner *shard_next_of_user(const struct shard *shard, const char *user,
 
 	for (;;) {
 		for (; learner != NULL; learner = learner->chain) {
-			if (strcmp(learner->user, user) == 0)
+			if (learner->user_hash == user_hash && strcmp(learner->user, user) == 0)
 				return learner;
 		}
 		if (++i == shard->n_buckets)

@@ -45,15 +45,15 @@ void shard_close(struct shard *shard);
 /** shard_find(shard, hash, key): NULL: not there. */
 struct learner *shard_find(const struct shard *shard, uint64_t hash, const struct state_key *key);
 
-/** shard_next_of_user(shard, user, after): the next learner of user after one; NULL: the first.
- * There is no list of a user's: rare operations look through the shard. */
-struct learner *shard_next_of_user(const struct shard *shard, const char *user,
+/** shard_next_of_user(shard, user, user_hash, after): the next learner of user after one; NULL:
+ * the first. There is no list of a user's: rare operations look through the shard. */
+struct learner *shard_next_of_user(const struct shard *shard, const char *user, uint64_t user_hash,
 				   const struct learner *after);
 
-/** shard_insert(size, shard, hash, key): a new one, held once, without a value; NULL without
- * memory. */
+/** shard_insert(size, shard, hash, user_hash, key): a new one, held once, without a value; NULL
+ * without memory. */
 struct learner *shard_insert(struct cache_size *size, struct shard *shard, uint64_t hash,
-			     const struct state_key *key);
+			     uint64_t user_hash, const struct state_key *key);
 
 /** shard_set_value(size, learner, value): instead of the one it has. */
 void shard_set_value(struct cache_size *size, struct learner *learner, struct state_value *value);
