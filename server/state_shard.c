@@ -6,10 +6,17 @@
 #include "core/base/mem.h"
 
 #define MIN_BUCKETS 16
+/* What an allocation takes besides, about: a header, and rounding to its alignment. */
+#define ALLOCATION_BYTES 48
 
 static size_t value_bytes(size_t n_heads)
 {
 	return sizeof(struct state_value) + n_heads * sizeof(double);
+}
+
+static size_t allocated(const struct state_value *value)
+{
+	return value == NULL ? 0 : value_bytes(value->n_heads) + ALLOCATION_BYTES;
 }
 
 struct state_value *state_value_new(size_t n_heads)
@@ -130,8 +137,7 @@ static const char *put_text(char **at, const char *text)
 
 void shard_set_value(struct cache_size *size, struct learner *learner, struct state_value *value)
 {
-	size_t before = learner->value == NULL ? 0 : value_bytes(learner->value->n_heads);
-	size_t after = value == NULL ? 0 : value_bytes(value->n_heads);
+	size_t before = allocated(learner->value), after = allocated(value);
 
 	learner->bytes += after - before;
 	/* modulo 2^n: it may be less */
@@ -159,7 +165,7 @@ struct learner *shard_insert(struct cache_size *size, struct shard *shard, uint6
 	learner->hash = hash;
 	learner->user_hash = user_hash;
 	learner->n_holders = 1;
-	learner->bytes = sizeof(*learner) + n_text;
+	learner->bytes = sizeof(*learner) + n_text + ALLOCATION_BYTES;
 	bucket = &shard->bucket[hash & (shard->n_buckets - 1)];
 	learner->chain = *bucket;
 	*bucket = learner;

@@ -55,6 +55,22 @@ static enum status read_row(struct store_sqlite *s, const struct state_key *key,
 	return status;
 }
 
+/* Another thread may have brought back, from before it, what this transaction deletes. */
+static enum status distrust(struct store_sqlite *s, struct learner *learner, struct err *err)
+{
+	struct state_value *absent;
+
+	if (learner->staged != NULL || !batch_has_deleted(s, learner->user))
+		return STATUS_OK;
+	absent = state_value_new(0);
+	if (absent == NULL) {
+		state_cache_release(s->cache, learner);
+		return err_no_memory(err, "a state");
+	}
+	store_sqlite_stage(learner, absent);
+	return STATUS_OK;
+}
+
 static enum status add_learner(struct store_sqlite *s, const struct state_key *key,
 			       struct state_value *value, struct learner **learner_out,
 			       struct err *err)
@@ -80,7 +96,7 @@ enum status store_sqlite_take_learner(struct store_sqlite *s, const struct state
 
 	*learner_out = state_cache_take(s->cache, key);
 	if (*learner_out != NULL)
-		return STATUS_OK;
+		return distrust(s, *learner_out, err);
 	status = store_sqlite_find_model(s, key->model_id, &model, &n, err);
 	if (status != STATUS_OK)
 		return status;
