@@ -6,8 +6,8 @@
 #include "core/base/mem.h"
 
 #define MIN_BUCKETS 16
-/* What an allocation takes besides, about: a header, and rounding to its alignment. */
-#define ALLOCATION_BYTES 48
+/* What an allocation takes besides, about: its header, and rounding. */
+#define ALLOCATION_BYTES 16
 
 static size_t value_bytes(size_t n_heads)
 {
@@ -21,7 +21,7 @@ static size_t allocated(const struct state_value *value)
 
 struct state_value *state_value_new(size_t n_heads)
 {
-	struct state_value *value = mem_array(1, value_bytes(n_heads));
+	struct state_value *value = mem_small(value_bytes(n_heads));
 
 	if (value != NULL)
 		*value = (struct state_value){.n_heads = n_heads, .n_refs = 1};
@@ -151,7 +151,7 @@ struct learner *shard_insert(struct cache_size *size, struct shard *shard, uint6
 			     uint64_t user_hash, const struct state_key *key)
 {
 	size_t n_text = strlen(key->user) + strlen(key->context) + strlen(key->model_id) + 3;
-	struct learner *learner = mem_array(1, sizeof(*learner) + n_text);
+	struct learner *learner = mem_small(sizeof(*learner) + n_text);
 	struct learner **bucket;
 	char *text;
 

@@ -32,6 +32,11 @@ void *mem_array(size_t n, size_t size)
 	return block;
 }
 
+void *mem_small(size_t size)
+{
+	return calloc(1, size);
+}
+
 void *mem_grow(void *pointer, size_t n_old, size_t n_new, size_t size)
 {
 	void *block = mem_aligned(n_new, size);

@@ -43,6 +43,11 @@ void *mem_array(size_t n, size_t size)
 	return block;
 }
 
+void *mem_small(size_t size)
+{
+	return fails_now() ? NULL : calloc(1, size);
+}
+
 void *mem_grow(void *pointer, size_t n_old, size_t n_new, size_t size)
 {
 	void *block = mem_array(n_new, size);

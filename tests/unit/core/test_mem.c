@@ -55,6 +55,22 @@ START_TEST(array_of_impossible_size_is_null)
 }
 END_TEST
 
+/* ---- mem_small ---- */
+
+START_TEST(small_is_zeroed)
+{
+	for (size_t size = 1; size < 300; size += 7) {
+		unsigned char *block = mem_small(size);
+
+		ck_assert_ptr_nonnull(block);
+		for (size_t i = 0; i < size; i++)
+			ck_assert_uint_eq(block[i], 0);
+		memset(block, 0xff, size);
+		mem_free(block);
+	}
+}
+END_TEST
+
 /* ---- mem_grow ---- */
 
 START_TEST(grow_keeps_the_old_elements)
@@ -116,6 +132,7 @@ int main(void)
 	tcase_add_test(tcase, mul_knows_where_size_t_ends);
 	tcase_add_test(tcase, array_is_zeroed_and_aligned);
 	tcase_add_test(tcase, array_of_impossible_size_is_null);
+	tcase_add_test(tcase, small_is_zeroed);
 	tcase_add_test(tcase, grow_keeps_the_old_elements);
 	tcase_add_test(tcase, grow_that_fails_leaves_the_block);
 	tcase_add_test(tcase, string_copies_and_terminates);
