@@ -272,6 +272,7 @@ struct learner *state_cache_add(struct state_cache *cache, const struct state_ke
 		state_value_release(value);
 	} else if ((learner = shard_insert(&cache->size, shard, hash, user_hash, key)) != NULL) {
 		shard_set_value(&cache->size, learner, value);
+		shard_evict(&cache->size, shard);
 	} else {
 		state_value_release(value);
 	}

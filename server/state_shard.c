@@ -79,7 +79,7 @@ static void remove_learner(struct cache_size *size, struct shard *shard, struct 
 	mem_free(learner);
 }
 
-static void evict(struct cache_size *size, struct shard *shard)
+void shard_evict(struct cache_size *size, struct shard *shard)
 {
 	while (shard->oldest != NULL &&
 	       atomic_load_explicit(&size->bytes, memory_order_relaxed) > size->max_bytes) {
@@ -100,7 +100,7 @@ void shard_let_go(struct cache_size *size, struct shard *shard, struct learner *
 		return;
 	}
 	link_idle(shard, learner);
-	evict(size, shard);
+	shard_evict(size, shard);
 }
 
 /* Longer chains are all that a lack of memory does. */

@@ -62,6 +62,10 @@ void shard_set_value(struct cache_size *size, struct learner *learner, struct st
 void shard_hold(struct shard *shard, struct learner *learner);
 void shard_let_go(struct cache_size *size, struct shard *shard, struct learner *learner);
 
+/** shard_evict(size, shard): while there is too much in memory, drop what was used least recently
+ * and is not held. */
+void shard_evict(struct cache_size *size, struct shard *shard);
+
 /** shard_touch(shard, learner): it was used. */
 void shard_touch(struct shard *shard, struct learner *learner);
 
