@@ -21,7 +21,7 @@ bool mem_mul(size_t a, size_t b, size_t *product_out);
 void *mem_array(size_t n, size_t size);
 
 /** mem_small(size): zeroed bytes for one of very many small objects: not aligned beyond what
- * malloc() does, and without the room that that takes. The caller frees with mem_free(). */
+ * any type needs, and without the room that that takes. The caller frees with mem_free(). */
 void *mem_small(size_t size);
 
 /**
