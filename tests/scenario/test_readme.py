@@ -18,6 +18,8 @@ from harness import PATIENCE, ROOT, Scenario, clean_environment, main
 
 NOT_RUN = re.compile(r"^(git clone |cd \w|tests/run\.sh$|docker )")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")
+MAX_PICTURE = 300_000
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 SHORTENED = "…"    # the README cuts ids
 TOLERANCE = 0.05  # the last bits of a trained model depend on the machine's libm
@@ -113,6 +115,17 @@ class Readme(Scenario):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(json.loads(done.stdout)["updates"], updates)
         self.assertIn("microd runs already", done.stderr)
+
+    def test_what_it_points_to_is_there(self):
+        targets = LINK.findall((ROOT / "README.md").read_text())
+        self.assertTrue([target for is_picture, target in targets if is_picture])
+        for is_picture, target in targets:
+            if re.match(r"https?://|#", target):
+                continue
+            path = ROOT / target.partition("#")[0]
+            self.assertTrue(path.exists(), target)
+            if is_picture:
+                self.assertLess(path.stat().st_size, MAX_PICTURE, target)
 
     def test_the_two_commands_are_there(self):
         commands = [line for language, text in blocks((ROOT / "README.md").read_text())
