@@ -11,7 +11,8 @@
 
 /**
  * linalg_set_threads(n): number of threads that one call may use. Process-wide;
- * call before other threads start. The server uses 1, the trainer --threads.
+ * call before other threads start. The server and stage 1 have threads of their own and use 1,
+ * stage 2 as many as --threads says.
  */
 void linalg_set_threads(int n);
 
