@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""deploy/README.md keeps its word: each of its command lines either is run here, in order, in one
+folder with a model, a certificate and a running microd, or stands in the list of those that need
+what is not here. A new line is in neither and fails."""
+import re
+import shutil
+import subprocess
+import unittest
+
+import models
+from harness import BIN_DIR, PATIENCE, ROOT, Scenario, clean_environment, main
+from models import embedding
+
+README = (ROOT / "deploy/README.md").read_text()
+# Needs an engine, a cluster, a service manager or the package, which have tests of their own:
+# tests/docker.sh, test_deploy_files.py, test_service.py, tests/package.sh
+NOT_HERE = re.compile(r"docker |kubectl |systemctl |journalctl |apt |cmake |cpack |chown ")
+# Of other files, or an answer
+NO_COMMAND = re.compile(r"authorization: |[A-Za-z0-9_]+=|#")
+RUN = [
+    "microd key new --name trainer --scopes score",
+    "microd --model m.safetensors --tls-cert fullchain.pem --tls-key key.pem",
+    "microd backup micro-$(date +%F).db --state /var/lib/micro/micro.db",
+    "mkdir aside && mv micro.db* aside/",
+    "cp micro-2026-01-01.db micro.db",
+    "microd check --model m.safetensors --state micro.db",
+]
+
+
+def commands():
+    """The lines of indented and of sh blocks."""
+    indented = re.findall(r"(?m)^    (\S.*)$", README)
+    fenced = re.findall(r"(?ms)^```sh\n(.*?)^```$", README)
+    return indented + [line for block in fenced for line in block.splitlines() if line.strip()]
+
+
+class Commands(Scenario):
+    def test_each_is_run_or_named(self):
+        left = [line for line in commands()
+                if not NOT_HERE.match(line) and not NO_COMMAND.match(line)]
+        self.assertEqual(left, RUN)
+
+    def shell(self, line):
+        done = subprocess.run(["bash", "-euc", line], cwd=self.folder, capture_output=True,
+                              text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
+                              env=clean_environment(PATH=f"{BIN_DIR}:/usr/bin:/bin"))
+        self.assertEqual(done.returncode, 0, f"{line}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
+    def test_they_do_what_is_said(self):
+        key, serve, backup, aside, restore, check = RUN
+        models.write_vector_model(self.folder / "m.safetensors")
+        self.shell("openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
+                   " -days 30 -subj /CN=microd -keyout key.pem -out fullchain.pem 2>/dev/null")
+        daemon = self.start(self.folder / "m.safetensors")
+        feedback = {"user": "ada", "id": "1", "prompt": embedding([1, 0, 0, 0]),
+                    "chosen": embedding([1, 0, 0, 0]), "rejected": embedding([0, 1, 0, 0])}
+        self.assertEqual(daemon.client.post("/feedback", feedback).status, 200)
+        self.assertRegex(self.shell(key), r"^\S{20,}\ntrainer score ")
+        self.assertIn("https://", self.shell(serve.replace("microd ", "microd check ", 1)))
+        copy = backup.replace("/var/lib/micro/", "").replace("$(date +%F)", "2026-01-01")
+        self.assertIn("1 users, 1 feedbacks", self.shell(copy))
+        daemon.stop()
+        self.shell(aside)
+        self.shell(restore)
+        self.assertRegex(self.shell(check), r"state .*1 users, 1 feedbacks")
+        daemon.start()
+        self.assertTrue(daemon.client.post("/feedback", feedback).json["duplicate"])
+
+
+if __name__ == "__main__":
+    main()
