@@ -190,7 +190,7 @@ static void *new_request(struct exchange *exchange, size_t size)
 	return request;
 }
 
-/* What is read may stay where it is, so the body lives as long as the exchange. */
+/* What is read may stay where it is: the body is there until it is answered or submitted. */
 static enum status read_question(struct exchange *exchange, const struct wire_limits *limits)
 {
 	struct protocol_request *request_out = new_request(exchange, sizeof(*request_out));
@@ -273,9 +273,11 @@ static enum api_next score(struct api *api, struct exchange *exchange)
 static enum api_next prepare_feedback(struct api *api, struct exchange *exchange)
 {
 	if (service_prepare_feedback(&api->service, exchange->served, exchange->feedback,
-				     &exchange->arena, &exchange->op, &exchange->err) == STATUS_OK)
-		return API_WRITE;
-	return refuse(api, exchange);
+				     &exchange->arena, &exchange->op, &exchange->err) != STATUS_OK)
+		return refuse(api, exchange);
+	/* what waits for the writer has no part in it any more */
+	buffer_free(&exchange->body);
+	return API_WRITE;
 }
 
 static enum status take_idempotency_key(struct exchange *exchange)

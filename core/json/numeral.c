@@ -167,7 +167,7 @@ static size_t write_digits(const char *digits, int n, int exponent, char *out)
 	if (exponent >= 0) {
 		memcpy(p, digits, (size_t)n);
 		memset(p + n, '0', (size_t)exponent);
-		return (size_t)(n + exponent);
+		return (size_t)n + (size_t)exponent;
 	}
 	memcpy(p, digits, (size_t)first + 1);
 	p[first + 1] = '.';

@@ -365,6 +365,7 @@ static enum status check_name(struct parser *parser, const char *at, const struc
 		if (status != STATUS_OK)
 			return status;
 	}
+	assert(parser->large != NULL && parser->large->names != NULL);
 	outcome = field_set_add(parser->large->names, name);
 	if (outcome == FIELD_SET_NO_MEMORY)
 		return no_memory(parser);

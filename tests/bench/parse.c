@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * parse.c - what reading a body of POST /score costs: our reader, jansson with the same checks of
- * the vectors, and a scan that checks nothing and is the least that decoding can cost.
+ * the vectors, and a scan that checks nothing and is the least that decoding can cost (of tensors,
+ * which need no decoding, a copy of them).
  *
  *   bench_parse [ROUNDS]
  *
@@ -18,7 +19,9 @@
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "server/buffer.h"
+#include "core/model/safetensors.h"
 #include "server/wire_read.h"
+#include "server/wire_tensors.h"
 
 #define N_VECTORS      3 /* a prompt and two responses */
 #define ROUNDS_DEFAULT 200
@@ -28,7 +31,8 @@
 struct body {
 	const char *what;
 	struct buffer text;
-	size_t dim; /* 0: no vectors */
+	size_t dim;   /* 0: no vectors */
+	bool tensors; /* a safetensors file, which jansson cannot read */
 };
 
 static void fail(const char *what)
@@ -79,6 +83,34 @@ static struct body make_vectors(const char *what, size_t dim, bool base64)
 	return body;
 }
 
+static struct body make_tensors(const char *what, size_t dim)
+{
+	struct body body = {.what = what, .dim = dim, .tensors = true};
+	const struct tensor_spec specs[] = {
+	    {.name = "prompt", .rank = 2, .shape = {1, dim}},
+	    {.name = "responses", .rank = 2, .shape = {N_VECTORS - 1, dim}},
+	};
+	const enum dtype dtypes[] = {DTYPE_F32, DTYPE_F32};
+	const struct metadata_spec metadata = {"request",
+					       "{\"user\":\"user-1234\",\"context\":\"concise\"}"};
+	struct safetensors_head head;
+	uint64_t offsets[2];
+	struct rng rng;
+
+	rng_init(&rng, 1);
+	if (safetensors_head_make(specs, dtypes, 2, &metadata, 1, &head, offsets, NULL) !=
+	    STATUS_OK)
+		fail("safetensors");
+	buffer_add(&body.text, head.bytes, head.len);
+	mem_free(head.bytes);
+	for (size_t i = 0; i < N_VECTORS * dim; i++) {
+		float x = (float)rng_normal(&rng) / 8;
+
+		buffer_add(&body.text, &x, sizeof(x));
+	}
+	return body;
+}
+
 static struct body make_text(void)
 {
 	struct body body = {.what = "text 300 B"};
@@ -104,9 +136,10 @@ static float read_ours(const struct body *body)
 	struct score_request request;
 	struct err err;
 	float sum = 0;
+	enum status status = (body->tensors ? wire_tensors_score : wire_read_score)(
+	    body->text.bytes, body->text.len, &limits, &arena, &request, &err);
 
-	if (wire_read_score(body->text.bytes, body->text.len, &limits, &arena, &request, &err) !=
-	    STATUS_OK)
+	if (status != STATUS_OK)
 		fail(err.msg);
 	if (body->dim > 0)
 		sum = request.items[0].question.responses[1].vector.value[body->dim - 1];
@@ -200,7 +233,10 @@ static float read_scan(const struct body *body)
 	float *x = mem_array(body->dim, N_VECTORS * sizeof(*x)), *next = x;
 	float sum = 0;
 
-	while ((p = strstr(p, "\"embedding\":")) != NULL) {
+	if (body->tensors)
+		memcpy(x, p + body->text.len - N_VECTORS * body->dim * sizeof(*x),
+		       N_VECTORS * body->dim * sizeof(*x));
+	while (!body->tensors && (p = strstr(p, "\"embedding\":")) != NULL) {
 		p += strlen("\"embedding\":");
 		if (*p == '"') {
 			p = scan_base64(p + 1, body->dim, next);
@@ -247,20 +283,28 @@ static double time_round(float (*read)(const struct body *), const struct body *
 	return (now_us() - begin) / (double)n;
 }
 
+static double median(double *us, size_t n)
+{
+	qsort(us, n, sizeof(*us), compare_doubles);
+	return us[n / 2];
+}
+
 static void measure(const struct body *body, size_t n_rounds)
 {
 	static float (*const readers[])(const struct body *) = {read_ours, read_scan, read_jansson};
 	static double us[3][ROUNDS_MAX];
+	size_t n_readers = body->tensors ? 2 : 3;
 
 	for (size_t round = 0; round < n_rounds; round++) {
-		for (size_t i = 0; i < 3; i++)
+		for (size_t i = 0; i < n_readers; i++)
 			us[i][round] = time_round(readers[i], body);
 	}
-	for (size_t i = 0; i < 3; i++)
-		qsort(us[i], n_rounds, sizeof(double), compare_doubles);
-	printf("%-22s %8zu %9.2f %9.2f %9.2f %8.1fx\n", body->what, body->text.len,
-	       us[0][n_rounds / 2], us[1][n_rounds / 2], us[2][n_rounds / 2],
-	       us[2][n_rounds / 2] / us[0][n_rounds / 2]);
+	double ours = median(us[0], n_rounds), scan = median(us[1], n_rounds);
+	printf("%-22s %8zu %9.2f %9.2f", body->what, body->text.len, ours, scan);
+	if (body->tensors)
+		printf(" %9s %9s\n", "-", "-");
+	else
+		printf(" %9.2f %8.1fx\n", median(us[2], n_rounds), median(us[2], n_rounds) / ours);
 }
 
 int main(int argc, char **argv)
@@ -274,6 +318,8 @@ int main(int argc, char **argv)
 	    make_vectors("base64 D=3072 x3", 3072, true),
 	    make_vectors("numbers D=384 x3", 384, false),
 	    make_vectors("numbers D=3072 x3", 3072, false),
+	    make_tensors("safetensors D=384 x3", 384),
+	    make_tensors("safetensors D=3072 x3", 3072),
 	};
 
 	if (n_rounds < 1 || n_rounds > ROUNDS_MAX)

@@ -61,29 +61,26 @@ END_TEST
 /* Against libunistring: every sequence of two bytes, and of three and four where it matters. */
 START_TEST(utf8_is_what_rfc_3629_says)
 {
-	static const unsigned char more[] = {0x01, 0x22, 0x7f, 0x80, 0x8f, 0x90,
-					     0x9f, 0xa0, 0xbf, 0xc0, 0xff};
-	const size_t n_more = sizeof(more);
+	static const unsigned char more[] = {0x22, 0x7f, 0x80, 0xbf, 0xc0};
+	const unsigned n_more = sizeof(more);
 
 	for (unsigned code = 0; code < 128 * 256 * n_more * n_more; code++) {
 		unsigned char text[6] = {(unsigned char)(0x80 + code % 128),
 					 (unsigned char)(code / 128 % 256),
 					 more[code / 128 / 256 % n_more],
-					 more[code / 128 / 256 / n_more % n_more],
+					 more[code / 128 / 256 / n_more],
 					 '"',
 					 '\0'};
+		const char *begin = (const char *)text, *end = begin + sizeof(text) - 1;
 		ucs4_t c;
 		int len = u8_mbtoucr(&c, text, 5);
 		struct quoted quoted;
-		enum quoted_fault fault =
-		    quoted_scan((char *)text, (char *)text + sizeof(text) - 1, &quoted);
+		enum quoted_fault fault = quoted_scan(begin, end, &quoted);
+		bool right = len <= 0 ? fault == QUOTED_UTF8 && quoted.end == begin
+				      : quoted.end >= begin + len;
 
-		if (len <= 0)
-			ck_assert_msg(fault == QUOTED_UTF8 && quoted.end == (char *)text,
-				      "%02x %02x %02x %02x", text[0], text[1], text[2], text[3]);
-		else
-			ck_assert_msg(quoted.end >= (char *)text + len, "%02x %02x %02x %02x",
-				      text[0], text[1], text[2], text[3]);
+		if (!right)
+			ck_abort_msg("%02x %02x %02x %02x", text[0], text[1], text[2], text[3]);
 	}
 }
 END_TEST
@@ -136,7 +133,7 @@ int main(void)
 	tcase_add_test(tcase, special_characters_are_seen_at_every_place);
 	tcase_add_test(tcase, utf8_is_what_rfc_3629_says);
 	tcase_add_test(tcase, faults_are_named_at_their_place);
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 240);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

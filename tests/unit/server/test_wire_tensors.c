@@ -33,7 +33,7 @@ static void make_body(const char *header, const void *data, size_t n_bytes)
 		memcpy(body + 8 + len, data, n_bytes);
 }
 
-static const float numbers[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+static const float numbers[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 
 #define F32(name, rows, begin, end)                                                                \
 	"\"" name "\":{\"dtype\":\"F32\",\"shape\":[" rows ",2],\"data_offsets\":[" begin "," end  \
