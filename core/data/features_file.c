@@ -90,7 +90,7 @@ static enum status check_fingerprint(const struct reading *r, struct err *err)
 		err_wrap(err, FEATURES_KEY_FINGERPRINT);
 	} else {
 		status = encoder_check_fingerprint(r->encoder, fingerprint,
-						   "the features were made", err);
+						   "when the features were made", err);
 	}
 	mem_free(fingerprint);
 	return status;

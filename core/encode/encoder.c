@@ -10,15 +10,7 @@
 #include "core/encode/encoder_http.h"
 #include "core/encode/encoder_impl.h"
 #include "core/encode/encoder_spec.h"
-#include "core/math/linalg.h"
-
-/*
- * Something of all that may come out differently with another Unicode library:
- * case, composition, an apostrophe, marks, scripts without spaces.
- */
-static const char probe[] = "The quick brown fox doesn't jump over 13 lazy dogs. "
-			    "ÀÉÎÕÜ o\xcc\x88 Straße ΣΊΣΥΦΟΣ Ёлка שָׁלוֹם हिन्दी 한국어 "
-			    "日本語です ภาษาไทย";
+#include "core/encode/fingerprint.h"
 
 #define CONNECT_TIMEOUT 5.0
 #define TIMEOUT		120.0
@@ -43,7 +35,6 @@ static enum status open_parsed(const struct encoder_spec *spec,
 			       const struct encoder_options *options, struct encoder **encoder_out,
 			       struct err *err)
 {
-	const struct text text = {probe, sizeof(probe) - 1};
 	struct encoder *encoder = mem_array(1, sizeof(*encoder));
 	enum status status = STATUS_OK;
 
@@ -55,7 +46,7 @@ static enum status open_parsed(const struct encoder_spec *spec,
 	if (encoder->spec == NULL)
 		status = err_no_memory(err, "an encoder");
 	else if (encoder_is_remote(encoder) && options->url != NULL)
-		status = encoder_http_open(encoder, spec, text, options, err);
+		status = encoder_http_open(encoder, spec, fingerprint_probe(), options, err);
 	if (status != STATUS_OK) {
 		encoder_close(encoder);
 		return status;
@@ -218,7 +209,7 @@ static enum status remote_vector(const struct encoder *encoder, float *vector_ou
 
 enum status encoder_fingerprint(const struct encoder *encoder, float *vector_out, struct err *err)
 {
-	const struct text text = {probe, sizeof(probe) - 1};
+	const struct text text = fingerprint_probe();
 	struct features features;
 	enum status status;
 
@@ -236,21 +227,6 @@ enum status encoder_fingerprint(const struct encoder *encoder, float *vector_out
 	return status;
 }
 
-static enum status compare_fingerprints(const struct encoder *encoder, const float *vector,
-					const float *fingerprint, const char *when, struct err *err)
-{
-	double cosine = linalg_cosine(vector, fingerprint, encoder->dim);
-
-	/* equal vectors agree whatever their length: none:D has the zero vector */
-	if (memcmp(vector, fingerprint, encoder->dim * sizeof(*vector)) == 0 ||
-	    cosine >= ENCODER_MIN_COSINE)
-		return STATUS_OK;
-	return err_set(err, STATUS_ENCODER_MISMATCH,
-		       "encoder %s gives the probe text another vector than when %s: cosine %.6f, "
-		       "want at least %g",
-		       encoder_spec(encoder), when, cosine, ENCODER_MIN_COSINE);
-}
-
 enum status encoder_check_fingerprint(const struct encoder *encoder, const float *fingerprint,
 				      const char *when, struct err *err)
 {
@@ -261,7 +237,8 @@ enum status encoder_check_fingerprint(const struct encoder *encoder, const float
 		return err_no_memory(err, "fingerprint");
 	status = encoder_fingerprint(encoder, vector, err);
 	if (status == STATUS_OK)
-		status = compare_fingerprints(encoder, vector, fingerprint, when, err);
+		status = fingerprint_compare(encoder_spec(encoder), vector, fingerprint,
+					     encoder->dim, when, err);
 	mem_free(vector);
 	return status;
 }

@@ -154,7 +154,8 @@ enum status encoder_fingerprint(const struct encoder *encoder, float *vector_out
 /**
  * encoder_check_fingerprint(encoder, fingerprint, when, err): encode the probe text again;
  * STATUS_ENCODER_MISMATCH unless the cosine with fingerprint [dim] is at least
- * ENCODER_MIN_COSINE. when: what the fingerprint was kept for, such as "the model was trained".
+ * ENCODER_MIN_COSINE and the lengths are about the same. when: what the fingerprint is from, such
+ * as "when the model was trained".
  */
 enum status encoder_check_fingerprint(const struct encoder *encoder, const float *fingerprint,
 				      const char *when, struct err *err);

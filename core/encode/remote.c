@@ -9,8 +9,7 @@
 #include "core/base/monotonic.h"
 #include "core/encode/batch_limit.h"
 #include "core/encode/circuit_breaker.h"
-#include "core/encode/encoder_impl.h"
-#include "core/math/linalg.h"
+#include "core/encode/fingerprint.h"
 
 /* Seconds. A server that closes idle connections is not asked for its fingerprint more often; none
  * can be another one and have loaded its model in that time. */
@@ -115,19 +114,12 @@ enum status remote_health(struct remote *remote, struct err *err)
 
 static enum status compare(struct remote *remote, const float *row, struct err *err)
 {
-	double cosine;
-
 	if (!remote->has_reference) {
 		memcpy(remote->reference, row, remote->dim * sizeof(*row));
 		remote->has_reference = true;
 	}
-	cosine = linalg_cosine(row, remote->reference, remote->dim);
-	if (cosine >= ENCODER_MIN_COSINE)
-		return STATUS_OK;
-	return err_set(err, STATUS_ENCODER_MISMATCH,
-		       "encoder %s gives the probe text another vector than before: cosine %.6f, "
-		       "want at least %g",
-		       remote->link.name, cosine, ENCODER_MIN_COSINE);
+	return fingerprint_compare(remote->link.name, row, remote->reference, remote->dim, "before",
+				   err);
 }
 
 /* Ask for the probe's vector, row [dim], and hold it against the reference. */
