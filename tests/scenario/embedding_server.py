@@ -165,8 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         for name, value in headers:
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        # one write, one packet: who waits for the answer is woken once
+        self._headers_buffer += [b"\r\n", body]
+        self.flush_headers()
 
     def refuse(self, status, message, headers=()):
         self.reply(status, json.dumps({"error": message, "error_type": "Validation"}).encode(),

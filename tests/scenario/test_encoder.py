@@ -2,13 +2,14 @@
 """Encoders behind HTTP: train, embed, eval and serve with vectors of a server, which may be slow,
 wrong, full, cut off or away."""
 import json
+import re
 import signal
 import time
 
 import embedding_server as faults
 import models
 from embedding_server import PROBE, EmbeddingServer, vector_of
-from harness import Scenario, main, run, wait_until
+from harness import ROOT, Scenario, main, run, wait_until
 from prometheus import read_metrics
 
 SPEC = "openai:4?model=tiny&use_activation=false"
@@ -550,6 +551,53 @@ class Tool(Scenario):
         self.train("m", *arguments, env={"MICROD_ENCODER_KEY": "k"})
         self.assertIn("wants another key", self.tool(
             "train", *arguments, "--out", self.folder / "n", expected=1))
+
+
+class Recipes(Scenario):
+    """deploy/encoders/README.md"""
+
+    TEXT = (ROOT / "deploy" / "encoders" / "README.md").read_text("utf-8")
+
+    def test_each_name_is_one_and_asks_for_what_it_says(self):
+        data = self.folder / "pairs.jsonl"
+        data.write_text('{"prompt":"p","chosen":"a","rejected":"b"}\n' * 2, "utf-8")
+        names = re.findall(r"`((?:openai|tei):4096\?[^`]*)`", self.TEXT)
+        self.assertEqual(len(names), 5)
+        server = EmbeddingServer(4096)
+        self.addCleanup(server.stop)
+        for name in names:
+            with self.subTest(name):
+                server.forget()
+                url = server.tei if name.startswith("tei") else server.openai
+                status, _, errors = run("micro-model", "train", "--data", data, "--out",
+                                        self.folder / "m", "--encoder", name, "--encoder-url", url,
+                                        "--heads", "1", "--epochs", "1", "--router", "static",
+                                        "--objective", "bt", "--quiet")
+                self.assertEqual(status, 0, errors)
+                body = server.requests[-1]["body"]
+                for field in name.split("?")[1].split("&"):
+                    key, value = field.split("=")
+                    try:
+                        value = json.loads(value)
+                    except ValueError:
+                        pass
+                    self.assertEqual(body[key], value)
+                    self.assertIs(type(body[key]), type(value))
+
+    def test_options_and_metrics_are_there(self):
+        _, options, _ = run("microd", "--help")
+        for option in re.findall(r"`(--encoder-[a-z]+)", self.TEXT):
+            self.assertIn(option, options)
+        server = EmbeddingServer(models.DIM)
+        self.addCleanup(server.stop)
+        metadata = {"encoder": SPEC, "encoder.fingerprint": models.floats_base64(
+            vector_of(PROBE, models.DIM)), **TEMPLATES}
+        model = self.folder / "model.safetensors"
+        models.write_vector_model(model, metadata=metadata)
+        daemon = self.start(model, "--encoder-url", server.openai)
+        metrics = read_metrics(daemon.client)
+        for name in re.findall(r"micro_encoder_[a-z_]+", self.TEXT):
+            self.assertIn(name, metrics)
 
 
 if __name__ == "__main__":
