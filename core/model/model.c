@@ -247,7 +247,8 @@ enum status model_check_encoder(const struct model *model, const struct encoder 
 			       "encoder %s of dimension %zu, but the model was trained with %s of "
 			       "dimension %zu",
 			       encoder_spec(encoder), dim, model->encoder_spec, model->heads.dim);
-	return encoder_check_fingerprint(encoder, model->fingerprint, "when the model was trained", err);
+	return encoder_check_fingerprint(encoder, model->fingerprint, "when the model was trained",
+					 err);
 }
 
 enum status model_open_encoder(const struct model *model, const struct encoder_options *options,
