@@ -100,18 +100,28 @@ static struct template_fields fields_of(const struct question *question,
 	return (struct template_fields){
 	    .context = {question->context, strlen(question->context)},
 	    .prompt = question->prompt.text,
+	    .chat = question->prompt.chat,
 	    .response = response == NULL ? (struct text){0} : response->text,
 	};
+}
+
+enum content_kind { CONTENT_TEXTS, CONTENT_VECTOR, CONTENT_CHAT };
+
+/* A conversation is the same as itself: other messages may be the same text (chat_text()). */
+static struct text chat_identity(const struct chat *chat)
+{
+	return (struct text){(const char *)chat->messages, chat->n * sizeof(*chat->messages)};
 }
 
 /* What the features depend on: a vector alone, or the texts that the template uses, parts. */
 static struct content content_of(const struct input *input, unsigned parts,
 				 const struct template_fields *fields)
 {
-	struct content content = {.kind = input->kind == INPUT_VECTOR};
+	struct content content = {.kind = CONTENT_TEXTS};
 	struct text texts[DISTINCT_PARTS] = {{0}};
 
 	if (input->kind == INPUT_VECTOR) {
+		content.kind = CONTENT_VECTOR;
 		content.part[0].bytes = input->vector.value;
 		content.part[0].len = input->vector.dim * sizeof(*input->vector.value);
 		return content;
@@ -120,6 +130,10 @@ static struct content content_of(const struct input *input, unsigned parts,
 		texts[0] = fields->context;
 	if ((parts & TEMPLATE_PROMPT) != 0)
 		texts[1] = fields->prompt;
+	if ((parts & TEMPLATE_PROMPT) != 0 && fields->chat.n > 0) {
+		content.kind = CONTENT_CHAT;
+		texts[1] = chat_identity(&fields->chat);
+	}
 	if ((parts & TEMPLATE_RESPONSE) != 0)
 		texts[2] = fields->response;
 	for (size_t i = 0; i < DISTINCT_PARTS; i++) {

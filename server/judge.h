@@ -10,6 +10,7 @@
 #define MICRO_SERVER_JUDGE_H
 
 #include "core/base/err.h"
+#include "core/encode/chat.h"
 #include "core/encode/encoder.h"
 #include "core/encode/features.h"
 #include "server/live_model.h"
@@ -23,6 +24,7 @@ struct input {
 	enum input_kind kind;
 	struct text text;	   /* INPUT_TEXT: valid UTF-8 */
 	struct feature_row vector; /* INPUT_VECTOR: dense, the model's dim, finite */
+	struct chat chat;	   /* of a prompt that is messages; its text is chat_text() */
 	const float *encoded; /* [dim]: phi, of a prompt psi, of the text; NULL: not made yet */
 	struct place place;
 };

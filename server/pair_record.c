@@ -33,6 +33,13 @@ static void add_input(crypto_generichash_state *state, const struct input *input
 			 input->vector.n_values * sizeof(float));
 	else
 		add_part(state, input->kind, input->text.bytes, input->text.len);
+	/* the same text may be of other messages */
+	for (size_t i = 0; i < input->chat.n; i++) {
+		const struct chat_message *message = &input->chat.messages[i];
+
+		add_part(state, input->kind, message->role.bytes, message->role.len);
+		add_part(state, input->kind, message->content.bytes, message->content.len);
+	}
 }
 
 void pair_record_digest(const struct feedback *feedback, unsigned char digest_out[STORE_DIGEST_LEN])
@@ -72,11 +79,29 @@ static void add_key(struct buffer *line, const char *key)
 	buffer_add_string(line, ":");
 }
 
+static void write_chat(struct buffer *line, const struct chat *chat)
+{
+	for (size_t i = 0; i < chat->n; i++) {
+		const struct chat_message *message = &chat->messages[i];
+
+		buffer_add_string(line, i == 0 ? "[{\"role\":" : ",{\"role\":");
+		buffer_add_quoted(line, message->role.bytes, message->role.len);
+		buffer_add_string(line, ",\"content\":");
+		buffer_add_quoted(line, message->content.bytes, message->content.len);
+		buffer_add_string(line, "}");
+	}
+	buffer_add_string(line, "]");
+}
+
 static void write_input(struct buffer *line, const char *key, const struct input *input)
 {
 	if (input->kind == INPUT_ABSENT)
 		return;
 	add_key(line, key);
+	if (input->chat.n > 0) {
+		write_chat(line, &input->chat);
+		return;
+	}
 	if (input->kind == INPUT_TEXT) {
 		buffer_add_quoted(line, input->text.bytes, input->text.len);
 		return;

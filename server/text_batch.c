@@ -63,6 +63,7 @@ static enum status add_question(struct batch *batch, struct question *question, 
 	struct template_fields fields = {
 	    .context = {question->context, strlen(question->context)},
 	    .prompt = question->prompt.text,
+	    .chat = question->prompt.chat,
 	};
 	enum status status = STATUS_OK;
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "server/wire_chat.h"
 #include "server/wire_fields.h"
 
 #define WANT_INPUT "a text or {\"embedding\": ...}"
@@ -10,10 +11,10 @@
 
 /* The fields that an object may have, NULL-terminated. */
 static const char *const batch_fields[] = {"items", NULL};
-static const char *const item_fields[] = {"user",    "context",	    "prompt", "responses",
-					  "receipt", "personalize", NULL};
-static const char *const feedback_fields[] = {"user",	  "context", "prompt",	       "chosen",
-					      "rejected", "id",	     WIRE_FIELDS_STEP, NULL};
+static const char *const item_fields[] = {"user",      "context", "prompt",	 "messages",
+					  "responses", "receipt", "personalize", NULL};
+static const char *const feedback_fields[] = {
+    "user", "context", "prompt", "messages", "chosen", "rejected", "id", WIRE_FIELDS_STEP, NULL};
 static const char *const choice_fields[] = {"receipt",	"user",		  "context", "chosen",
 					    "rejected", WIRE_FIELDS_STEP, NULL};
 
@@ -43,10 +44,18 @@ static enum status read_person(const struct reader *reader, const struct wire_li
 			       struct question *question)
 {
 	enum status status = wire_fields_person(reader, object, user_out, &question->context);
-	struct place place = place_field(item, "prompt");
 	const struct node *prompt = reader_find(object, "prompt");
+	const struct node *messages = reader_find(object, "messages");
+	struct place place = place_field(item, messages == NULL ? "prompt" : "messages");
 
 	question->prompt = (struct input){.place = place};
+	if (status == STATUS_OK && messages != NULL && prompt != NULL)
+		return reader_fault(reader, messages, STATUS_INVALID_VALUE,
+				    "want prompt or messages, not both");
+	if (status == STATUS_OK && messages != NULL)
+		return wire_chat_read(reader, messages, &question->prompt);
+	if (status == STATUS_OK && prompt != NULL && prompt->kind == NODE_ARRAY)
+		return wire_chat_read(reader, prompt, &question->prompt);
 	if (status == STATUS_OK && prompt != NULL)
 		status = read_input(reader, limits, prompt, place, &question->prompt);
 	return status;

@@ -88,7 +88,8 @@ static enum status add_text(struct row_set *set, const char *template,
 static enum status add_texts(struct builder *b, const struct dataset_line *line, struct err *err)
 {
 	struct dataset *d = b->dataset;
-	struct template_fields fields = {.context = line->context, .prompt = line->prompt.text};
+	struct template_fields fields = {
+	    .context = line->context, .prompt = line->prompt.text, .chat = line->chat};
 	enum status status;
 
 	status = add_text(&b->psi, b->template_psi, &fields, &d->prompt[d->n_pairs], err);

@@ -2,7 +2,9 @@
 #include "core/data/dataset_line.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/base64.h"
 #include "core/base/mem.h"
@@ -22,6 +24,7 @@ enum status dataset_line_init(struct dataset_line *line, size_t dim, struct err 
 void dataset_line_free(struct dataset_line *line)
 {
 	json_decref(line->json);
+	arena_free(&line->arena);
 	mem_free(line->vectors);
 	*line = (struct dataset_line){0};
 }
@@ -153,23 +156,113 @@ static enum status read_input(const json_t *json, size_t dim, struct dataset_inp
 		       dim, type_name(json));
 }
 
-static enum status read_prompt(const json_t *json, size_t dim, struct dataset_input *out,
-			       struct err *err)
+/* ---- messages: [{"role": "user", "content": "..."}, ...] ---- */
+
+static bool is_messages(const json_t *json)
 {
+	return json_is_array(json) && json_is_object(json_array_get(json, 0));
+}
+
+static struct text text_of(const json_t *string)
+{
+	return (struct text){json_string_value(string), json_string_length(string)};
+}
+
+/* [{"type": "text", "text": "..."}, ...] */
+static enum status read_parts(const json_t *array, struct arena *arena, struct text *out,
+			      struct err *err)
+{
+	size_t n = json_array_size(array);
+	struct text *parts = arena_array(arena, n, sizeof(*parts));
+
+	if (parts == NULL)
+		return err_no_memory(err, "messages");
+	for (size_t i = 0; i < n; i++) {
+		const json_t *part = json_array_get(array, i);
+		const char *type = json_string_value(json_object_get(part, "type"));
+		const json_t *text = json_object_get(part, "text");
+
+		if (type == NULL || strcmp(type, "text") != 0 || !json_is_string(text))
+			return err_set(err, STATUS_INVALID_TYPE,
+				       "content/%zu: want {\"type\": \"text\", \"text\": ...}", i);
+		parts[i] = text_of(text);
+	}
+	return chat_join(parts, n, arena, out, err);
+}
+
+static enum status read_message(const json_t *json, struct arena *arena, struct chat_message *out,
+				struct err *err)
+{
+	const json_t *role = json_object_get(json, "role");
+	const json_t *content = json_object_get(json, "content");
+
+	if (!json_is_string(role) || json_string_length(role) == 0)
+		return err_set(err, STATUS_INVALID_TYPE, "role: want a text that is not empty");
+	out->role = text_of(role);
+	if (json_is_array(content))
+		return read_parts(content, arena, &out->content, err);
+	if (!json_is_string(content))
+		return err_set(err, STATUS_INVALID_TYPE,
+			       "content: want a text or an array of texts");
+	out->content = text_of(content);
+	return STATUS_OK;
+}
+
+static enum status read_messages(const json_t *array, struct arena *arena, struct chat *chat_out,
+				 struct err *err)
+{
+	size_t n = json_array_size(array);
+	struct chat_message *messages = arena_array(arena, n, sizeof(*messages));
+	enum status status = STATUS_OK;
+
+	if (messages == NULL)
+		return err_no_memory(err, "messages");
+	*chat_out = (struct chat){messages, n};
+	for (size_t i = 0; i < n && status == STATUS_OK; i++) {
+		status = read_message(json_array_get(array, i), arena, &messages[i], err);
+		if (status != STATUS_OK)
+			err_wrap(err, "%zu", i);
+	}
+	return status;
+}
+
+static enum status read_prompt(const json_t *json, struct dataset_line *line, struct err *err)
+{
+	struct dataset_input *out = &line->prompt;
+	enum status status;
+
 	out->kind = DATASET_ABSENT;
 	out->text = (struct text){0};
 	if (json == NULL || json_is_null(json))
 		return STATUS_OK;
-	return read_input(json, dim, out, err);
+	if (!is_messages(json))
+		return read_input(json, line->dim, out, err);
+	out->kind = DATASET_TEXT;
+	status = read_messages(json, &line->arena, &line->chat, err);
+	return status == STATUS_OK ? chat_text(&line->chat, &line->arena, &out->text, err) : status;
 }
 
-static enum status read_response(const json_t *json, size_t dim, struct dataset_input *out,
-				 struct err *err)
+/* A response in messages is one message of whoever answers. */
+static enum status read_response(const json_t *json, struct dataset_line *line,
+				 struct dataset_input *out, struct err *err)
 {
+	struct chat chat;
+	enum status status;
+
 	if (json == NULL)
 		return err_set(err, STATUS_MISSING_FIELD,
-			       "missing, want a text or a vector of %zu numbers", dim);
-	return read_input(json, dim, out, err);
+			       "missing, want a text or a vector of %zu numbers", line->dim);
+	if (!is_messages(json))
+		return read_input(json, line->dim, out, err);
+	status = read_messages(json, &line->arena, &chat, err);
+	if (status != STATUS_OK)
+		return status;
+	if (chat.n != 1)
+		return err_set(err, STATUS_INVALID_VALUE,
+			       "%zu messages, want one: those before it are the prompt's", chat.n);
+	out->kind = DATASET_TEXT;
+	out->text = chat.messages[0].content;
+	return STATUS_OK;
 }
 
 /* Say in which field it was. */
@@ -180,10 +273,22 @@ static enum status at(const char *field, enum status status, struct err *err)
 	return status;
 }
 
+/* "messages" stands where "prompt" would. */
+static enum status check_messages(const json_t *json, struct err *err)
+{
+	if (json_object_get(json, "prompt") != NULL)
+		return err_set(err, STATUS_INVALID_VALUE, "want /prompt or /messages, not both");
+	if (!is_messages(json_object_get(json, "messages")))
+		return err_set(err, STATUS_INVALID_TYPE,
+			       "/messages: want an array of {\"role\": ..., \"content\": ...}");
+	return STATUS_OK;
+}
+
 static enum status read_fields(struct dataset_line *line, struct err *err)
 {
 	const json_t *json = line->json;
-	const json_t *prompt = json_object_get(json, "prompt");
+	const json_t *messages = json_object_get(json, "messages");
+	const json_t *prompt = messages == NULL ? json_object_get(json, "prompt") : messages;
 	const json_t *chosen = json_object_get(json, "chosen");
 	const json_t *rejected = json_object_get(json, "rejected");
 	enum status status;
@@ -192,13 +297,15 @@ static enum status read_fields(struct dataset_line *line, struct err *err)
 	if (status == STATUS_OK)
 		status =
 		    at("context", read_context(json_object_get(json, "context"), line, err), err);
+	if (status == STATUS_OK && messages != NULL)
+		status = check_messages(json, err);
 	if (status == STATUS_OK)
-		status = at("prompt", read_prompt(prompt, line->dim, &line->prompt, err), err);
+		status = at(messages == NULL ? "prompt" : "messages",
+			    read_prompt(prompt, line, err), err);
 	if (status == STATUS_OK)
-		status = at("chosen", read_response(chosen, line->dim, &line->chosen, err), err);
+		status = at("chosen", read_response(chosen, line, &line->chosen, err), err);
 	if (status == STATUS_OK)
-		status =
-		    at("rejected", read_response(rejected, line->dim, &line->rejected, err), err);
+		status = at("rejected", read_response(rejected, line, &line->rejected, err), err);
 	return status;
 }
 
@@ -207,6 +314,8 @@ enum status dataset_line_parse(struct dataset_line *line, struct text bytes, str
 	json_error_t e;
 
 	json_decref(line->json);
+	arena_free(&line->arena);
+	line->chat = (struct chat){0};
 	line->json = json_loadb(bytes.bytes, bytes.len, JSON_REJECT_DUPLICATES, &e);
 	if (line->json == NULL)
 		return parse_fault(&e, err);

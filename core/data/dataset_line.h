@@ -7,7 +7,9 @@
 
 #include <jansson.h>
 
+#include "core/base/arena.h"
 #include "core/base/err.h"
+#include "core/encode/chat.h"
 #include "core/encode/encoder.h"
 
 enum dataset_kind {
@@ -28,11 +30,13 @@ struct dataset_input {
 /* One line at a time; what it holds is valid until the next one is parsed. */
 struct dataset_line {
 	struct dataset_input prompt, chosen, rejected;
+	struct chat chat;    /* of a prompt that is messages; its text is chat_text() */
 	struct text user;    /* bytes NULL: absent */
 	struct text context; /* bytes NULL: absent */
 	size_t dim;
-	float *vectors; /* [3, dim], of the inputs */
-	json_t *json;	/* owns the texts */
+	float *vectors;	    /* [3, dim], of the inputs */
+	json_t *json;	    /* owns the texts */
+	struct arena arena; /* owns the messages */
 	char user_digits[DATASET_LINE_DIGITS], context_digits[DATASET_LINE_DIGITS];
 };
 

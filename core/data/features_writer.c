@@ -211,7 +211,8 @@ static enum status add_text(struct writing *w, enum field field, const char *tem
 
 static enum status add_texts(struct writing *w, const struct dataset_line *line, struct err *err)
 {
-	struct template_fields fields = {.context = line->context, .prompt = line->prompt.text};
+	struct template_fields fields = {
+	    .context = line->context, .prompt = line->prompt.text, .chat = line->chat};
 	enum status status = add_text(w, PROMPT, w->recipe->template_psi, &fields, err);
 
 	fields.response = line->chosen.text;

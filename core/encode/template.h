@@ -3,6 +3,11 @@
  * template.h - which text goes into phi and psi: a string with the placeholders
  * {context}, {prompt} and {response}; "{{" and "}}" stand for braces. Templates
  * live in the model file, so training and serving render the same bytes.
+ *
+ *   {messages}<|{role}|>{content}{/messages}
+ *
+ * is what stands between, once for each message of the prompt, with its {role} and {content}; a
+ * prompt that is a text is one message of the user.
  */
 #ifndef MICRO_ENCODE_TEMPLATE_H
 #define MICRO_ENCODE_TEMPLATE_H
@@ -10,6 +15,7 @@
 #include <stdbool.h>
 
 #include "core/base/err.h"
+#include "core/encode/chat.h"
 #include "core/encode/encoder.h"
 
 /* hash: the prompt's words would cancel in the difference of two responses */
@@ -18,18 +24,21 @@
 
 struct template_fields {
 	struct text context;  /* len 0: absent */
-	struct text prompt;   /* len 0: absent */
+	struct text prompt;   /* len 0: absent; of a conversation chat_text() */
+	struct chat chat;     /* n 0: the prompt is a text */
 	struct text response; /* len 0: absent */
 };
 
 /**
  * template_check(template, allow_response, err): STATUS_INVALID_VALUE with the
- * offset if it has an unknown placeholder or a single brace, or {response}
- * where there is none (psi).
+ * offset if it has an unknown placeholder or a single brace, {response}
+ * where there is none (psi), {messages} without its end or within another, or what is only for
+ * inside or outside of it.
  */
 enum status template_check(const char *template, bool allow_response, struct err *err);
 
-/** template_uses(template, placeholder): e.g. template_uses(t, "{prompt}"). */
+/** template_uses(template, placeholder): e.g. template_uses(t, "{prompt}"), which is also true of
+ * {messages}. */
 bool template_uses(const char *template, const char *placeholder);
 
 /* What a template uses, as a set of bits. */

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Encoders behind HTTP: train, embed, eval and serve with vectors of a server, which may be slow,
 wrong, full, cut off or away."""
+import contextlib
 import json
 import re
 import signal
+import sqlite3
 import time
 
 import embedding_server as faults
@@ -598,6 +600,61 @@ class Recipes(Scenario):
         metrics = read_metrics(daemon.client)
         for name in re.findall(r"micro_encoder_[a-z_]+", self.TEXT):
             self.assertIn(name, metrics)
+
+
+class Messages(Scenario):
+    """Conversations: the same text for the encoder in training and serving."""
+
+    PHI = ("<s>{messages}<|{role}|>{content}<|end|>{/messages}<|assistant|>{response}<|end|>")
+    CHAT = [{"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "How "},
+                                         {"type": "text", "text": "long?"}]}]
+    FLAT = "system: Be brief.\nuser: How long?"
+
+    def rendered(self, response):
+        return ("<s><|system|>Be brief.<|end|><|user|>How long?<|end|><|assistant|>"
+                f"{response}<|end|>")
+
+    def test_training_and_serving_send_the_same_texts(self):
+        server = EmbeddingServer(8)
+        self.addCleanup(server.stop)
+        data, model = self.folder / "pairs.jsonl", self.folder / "model.safetensors"
+        pairs = [{"prompt": self.CHAT, "chosen": "Yes.", "rejected": "No."},
+                 {"messages": self.CHAT, "chosen": [{"role": "assistant", "content": "Yes."}],
+                  "rejected": "Perhaps."},
+                 {"prompt": "plain", "chosen": "a", "rejected": "b"}]
+        data.write_text("".join(json.dumps(pair) + "\n" for pair in pairs), "utf-8")
+        status, _, errors = run(
+            "micro-model", "train", "--data", data, "--out", model, "--heads", "2", "--epochs",
+            "1", "--encoder", "openai:8", "--encoder-url", server.openai, "--template-phi",
+            self.PHI, "--router", "linear", "--objective", "micro", "--quiet")
+        self.assertEqual(status, 0, errors)
+        trained = set(server.texts())
+        self.assertEqual(trained - {PROBE}, {
+            self.rendered("Yes."), self.rendered("No."), self.rendered("Perhaps."),
+            "<s><|user|>plain<|end|><|assistant|>a<|end|>",
+            "<s><|user|>plain<|end|><|assistant|>b<|end|>", "\n" + self.FLAT, "\nplain"})
+        server.forget()
+        daemon = self.start(model, "--encoder-url", server.openai, "--keep-inputs")
+        answers = [daemon.client.post("/score", {field: self.CHAT, "responses": ["Yes.", "No."]})
+                   for field in ("prompt", "messages")]
+        self.assertEqual([answer.status for answer in answers], [200, 200])
+        self.assertEqual(answers[0].json, answers[1].json)
+        answer = daemon.client.post("/feedback", {
+            "user": "ada", "messages": self.CHAT, "chosen": "Yes.", "rejected": "No.", "id": "1"})
+        self.assertEqual(answer.status, 200, answer)
+        self.assertLessEqual(set(server.texts()), trained)
+        # another conversation with the same flat text is another feedback
+        answer = daemon.client.post("/feedback", {
+            "user": "ada", "prompt": self.FLAT, "chosen": "Yes.", "rejected": "No.", "id": "1"})
+        self.assert_error(answer, 422, "event_id_reused", param="/id")
+        self.assert_error(daemon.client.post("/score", {"messages": [], "responses": ["a"]}),
+                          422, "invalid_value", param="/messages")
+        daemon.stop()
+        with contextlib.closing(sqlite3.connect(daemon.state)) as database:
+            kept = database.execute("SELECT input FROM events").fetchone()[0]
+        self.assertEqual(json.loads(kept)["prompt"], [
+            self.CHAT[0], {"role": "user", "content": "How long?"}])
 
 
 if __name__ == "__main__":

@@ -312,6 +312,23 @@ static const struct fault_case faults[] = {
      ":1: /user: the empty text names nobody: give a name, or leave user out"},
     {"hash:8", "{\"context\":{},\"chosen\":\"a\",\"rejected\":\"b\"}", STATUS_INVALID_TYPE,
      ":1: /context: want a text or an integer, got an object"},
+    /* messages */
+    {"hash:8", "{\"prompt\":[{}],\"chosen\":\"a\",\"rejected\":\"b\"}", STATUS_INVALID_TYPE,
+     ":1: /prompt: 0: role: want a text that is not empty"},
+    {"hash:8", "{\"prompt\":[{\"role\":\"user\"}],\"chosen\":\"a\",\"rejected\":\"b\"}",
+     STATUS_INVALID_TYPE, ":1: /prompt: 0: content: want a text or an array of texts"},
+    {"hash:8",
+     "{\"prompt\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}],\"chosen\":\"a\","
+     "\"rejected\":\"b\"}",
+     STATUS_INVALID_TYPE, ":1: /prompt: 0: content/0: want {\"type\": \"text\", \"text\": ...}"},
+    {"hash:8", "{\"messages\":[],\"chosen\":\"a\",\"rejected\":\"b\"}", STATUS_INVALID_TYPE,
+     ":1: /messages: want an array of {\"role\": ..., \"content\": ...}"},
+    {"hash:8", "{\"messages\":[{}],\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\"}",
+     STATUS_INVALID_VALUE, ":1: want /prompt or /messages, not both"},
+    {"hash:8",
+     "{\"chosen\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":"
+     "\"b\"}],\"rejected\":\"b\"}",
+     STATUS_INVALID_VALUE, ":1: /chosen: 2 messages, want one: those before it are the prompt's"},
     /* vectors */
     {"none:2", "{\"prompt\":[0,0],\"chosen\":[1],\"rejected\":[1,0]}", STATUS_WRONG_DIMENSION,
      ":1: /chosen: vector of 1 numbers, want 2"},

@@ -25,6 +25,9 @@ static const char *write_texts(void)
 			"{\"user\":\"u%d\",\"context\":\"c%d\",\"prompt\":\"é%d\","
 			"\"chosen\":\"a%d\",\"rejected\":\"b%d\"}\n",
 			i % 3, i % 2, i % 5, i, i);
+	fprintf(file, "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":"
+		      "\"a\"}]},{\"role\":\"assistant\",\"content\":\"b\"}],\"chosen\":\"a\","
+		      "\"rejected\":\"b\"}\n");
 	fprintf(file, "%300000s{\"chosen\":\"a\",\"rejected\":\"b\"}\n", "");
 	fclose(file);
 	return path;

@@ -20,6 +20,8 @@ START_TEST(check_accepts)
 	    TEMPLATE_DEFAULT_PSI,
 	    "{context}{prompt}{response}",
 	    "a {{literal}} {{{prompt}}}",
+	    "{messages}{role}: {content}\n{/messages}{response}",
+	    "{messages}{/messages}{messages}{{{content}}}{/messages}",
 	};
 
 	for (size_t i = 0; i < LENGTH(templates); i++)
@@ -49,6 +51,19 @@ START_TEST(check_refuses)
 	    {"{prompt} {response}", false,
 	     "offset 9: {response} is not known where the router reads, want {context} and "
 	     "{prompt} only"},
+	    {"{messages}{role}", true, "offset 16: {messages} has no {/messages}"},
+	    {"{messages}{prompt}{/messages}", true,
+	     "offset 10: between {messages} and {/messages} want {role}, {content}, or {{ and }} "
+	     "for "
+	     "braces"},
+	    {"{messages}{messages}{/messages}{/messages}", true,
+	     "offset 10: between {messages} and {/messages} want {role}, {content}, or {{ and }} "
+	     "for "
+	     "braces"},
+	    {"{content}", true,
+	     "offset 0: {role}, {content} and {/messages} come after {messages}"},
+	    {"a{/messages}", true,
+	     "offset 1: {role}, {content} and {/messages} come after {messages}"},
 	};
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
@@ -121,6 +136,59 @@ START_TEST(render_puts_fields_into_their_places)
 }
 END_TEST
 
+static void assert_rendered(const char *template, const struct template_fields *fields,
+			    const char *want)
+{
+	struct text text;
+
+	ck_assert_int_eq(template_check(template, true, NULL), STATUS_OK);
+	ck_assert_int_eq(template_render(template, fields, &text, NULL), STATUS_OK);
+	ck_assert_msg(text.len == strlen(want) && memcmp(text.bytes, want, text.len) == 0,
+		      "\"%.*s\", want \"%s\"", (int)text.len, text.bytes, want);
+	mem_free((char *)text.bytes);
+}
+
+START_TEST(render_repeats_what_is_for_each_message)
+{
+	static const char template[] =
+	    "<s>{messages}<{role}>{{{content}}}\n{/messages}<a>{response}";
+	const struct chat_message messages[] = {
+	    {text_of("system"), text_of("Be {brief}.")},
+	    {text_of("user"), text_of("{role}?")},
+	};
+	const struct template_fields fields = {
+	    .prompt = text_of("not this"), .chat = {messages, 2}, .response = text_of("R")};
+	const struct template_fields plain = {.prompt = text_of("P"), .response = text_of("R")};
+
+	assert_rendered(template, &fields, "<s><system>{Be {brief}.}\n<user>{{role}?}\n<a>R");
+	/* a text is one message of the user */
+	assert_rendered(template, &plain, "<s><user>{P}\n<a>R");
+	assert_rendered("{messages}{content}{/messages}|{messages}{role}{/messages}", &fields,
+			"Be {brief}.{role}?|systemuser");
+	assert_rendered("{messages}{/messages}{prompt}", &fields, "not this");
+	ck_assert(template_uses(template, "{prompt}"));
+	ck_assert(!template_uses(template, "{context}"));
+}
+END_TEST
+
+START_TEST(chat_text_is_what_a_plain_template_gets)
+{
+	const struct chat_message messages[] = {{text_of("user"), text_of("a")},
+						{text_of("assistant"), {NULL, 0}},
+						{text_of("user"), text_of("b")}};
+	struct arena arena = {0};
+	struct text text;
+
+	ck_assert_int_eq(chat_text(&(struct chat){messages, 3}, &arena, &text, NULL), STATUS_OK);
+	ck_assert_uint_eq(text.len, strlen("user: a\nassistant: \nuser: b"));
+	ck_assert_mem_eq(text.bytes, "user: a\nassistant: \nuser: b", text.len);
+	ck_assert_int_eq(chat_text(&(struct chat){messages, 1}, &arena, &text, NULL), STATUS_OK);
+	ck_assert_uint_eq(text.len, 1);
+	ck_assert_mem_eq(text.bytes, "a", 1);
+	arena_free(&arena);
+}
+END_TEST
+
 START_TEST(render_leaves_absent_fields_empty)
 {
 	const struct template_fields fields = {.prompt = text_of("P")};
@@ -155,6 +223,8 @@ int main(void)
 	tcase_add_test(tcase, check_refuses);
 	tcase_add_test(tcase, uses_finds_placeholders_only);
 	tcase_add_test(tcase, render_puts_fields_into_their_places);
+	tcase_add_test(tcase, render_repeats_what_is_for_each_message);
+	tcase_add_test(tcase, chat_text_is_what_a_plain_template_gets);
 	tcase_add_test(tcase, render_leaves_absent_fields_empty);
 	tcase_add_test(tcase, render_keeps_nul_bytes_of_fields);
 	suite_add_tcase(suite, tcase);

@@ -73,6 +73,33 @@ START_TEST(item_with_everything_is_read)
 }
 END_TEST
 
+START_TEST(messages_are_a_prompt)
+{
+	static const char *const bodies[] = {
+	    "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":"
+	    "["
+	    "{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":\"b\"}],\"name\":\"x\"}"
+	    "],"
+	    "\"responses\":[\"r\"]}",
+	    "{\"prompt\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":"
+	    "\"ab\"}],\"responses\":[\"r\"]}",
+	};
+
+	for (size_t i = 0; i < LENGTH(bodies); i++) {
+		struct score_request request;
+
+		must_read_score(bodies[i], &request);
+
+		const struct input *prompt = &request.items[0].question.prompt;
+		assert_text(prompt, "system: s\nuser: ab");
+		ck_assert_uint_eq(prompt->chat.n, 2);
+		ck_assert_uint_eq(prompt->chat.messages[1].content.len, 2);
+		ck_assert_mem_eq(prompt->chat.messages[1].content.bytes, "ab", 2);
+		ck_assert_mem_eq(prompt->chat.messages[0].role.bytes, "system", 6);
+	}
+}
+END_TEST
+
 START_TEST(optional_fields_may_be_missing_or_null)
 {
 	static const char *const bodies[] = {
@@ -256,6 +283,20 @@ static const struct fault score_faults[] = {
     {"{\"responses\":[0,0,0,0,0]}", STATUS_INVALID_VALUE, "/responses", "5 elements"},
     {"{\"responses\":[\"a\",true]}", STATUS_INVALID_TYPE, "/responses/1",
      "want a text or {\"embedding\": ...}, got a boolean"},
+    {"{\"messages\":[],\"responses\":[\"a\"]}", STATUS_INVALID_VALUE, "/messages", "0 elements"},
+    {"{\"messages\":\"hi\",\"responses\":[\"a\"]}", STATUS_INVALID_TYPE, "/messages",
+     "want an array, got a string"},
+    {"{\"messages\":[{\"role\":\"user\"}],\"responses\":[\"a\"]}", STATUS_MISSING_FIELD,
+     "/messages/0/content", "required"},
+    {"{\"messages\":[{\"role\":\"\",\"content\":\"a\"}],\"responses\":[\"a\"]}",
+     STATUS_INVALID_VALUE, "/messages/0/role", "want a role that is not empty, such as user"},
+    {"{\"prompt\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}],\"responses\":["
+     "\"a\"]}",
+     STATUS_INVALID_TYPE, "/prompt/0/content/0",
+     "want a text or an array of {\"type\": \"text\", \"text\": ...}"},
+    {"{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"prompt\":\"p\",\"responses\":[\"a\"]"
+     "}",
+     STATUS_INVALID_VALUE, "/messages", "want prompt or messages, not both"},
     {"{\"responses\":[[1,2]]}", STATUS_INVALID_TYPE, "/responses/0", "got an array"},
     {"{\"responses\":[null]}", STATUS_INVALID_TYPE, "/responses/0", "got null"},
     {"{" SCORE ",\"user\":1}", STATUS_INVALID_TYPE, "/user", "want a string, got a number"},
@@ -287,7 +328,7 @@ static const struct fault score_faults[] = {
     {"{" SCORE ",\"prompt\":{\"embedding\":\"AADAfwAAAAA=\"}}", STATUS_NOT_FINITE,
      "/prompt/embedding", "number 0"},
     {"{" SCORE ",\"temperature\":1}", STATUS_UNKNOWN_FIELD, "/temperature",
-     "unknown field \"temperature\", known are: user, context, prompt, responses"},
+     "unknown field \"temperature\", known are: user, context, prompt, messages, responses"},
     {"{" SCORE ",\"a/b\":1}", STATUS_UNKNOWN_FIELD, "/a~1b", "unknown field"},
     {"{\"items\":[],\"user\":\"u\"}", STATUS_UNKNOWN_FIELD, "/user", "known are: items"},
     {"{\"items\":{}}", STATUS_INVALID_TYPE, "/items", "want an array, got an object"},
@@ -318,7 +359,7 @@ static const struct fault feedback_faults[] = {
      "-0.5, want 0 to 10 (the limit of --max-strength)"},
     {"{" PAIR ",\"strength\":10.5}", STATUS_INVALID_VALUE, "/strength", "10.5, want 0 to 10"},
     {"{" PAIR ",\"responses\":[]}", STATUS_UNKNOWN_FIELD, "/responses",
-     "known are: user, context, prompt, chosen, rejected, id, strength"},
+     "known are: user, context, prompt, messages, chosen, rejected, id, strength"},
     {"{" PAIR ",\"receipt_\":\"x\"}", STATUS_UNKNOWN_FIELD, "/receipt_", "unknown field"},
     {"{" PAIR ",\"id\":\"receipt-1\"}", STATUS_INVALID_VALUE, "/id", "want another"},
     {"{\"user\":\"u\",\"chosen\":\"a\",\"rejected\":[]}", STATUS_INVALID_VALUE, "/rejected",
@@ -459,6 +500,7 @@ int main(void)
 	TCase *wrong = tcase("wrong");
 
 	tcase_add_test(right, item_with_everything_is_read);
+	tcase_add_test(right, messages_are_a_prompt);
 	tcase_add_test(right, optional_fields_may_be_missing_or_null);
 	tcase_add_test(right, items_are_read_in_order);
 	tcase_add_test(right, texts_are_unescaped_utf8);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wire_chat.h - a prompt that is a conversation, in JSON. */
+#ifndef MICRO_SERVER_WIRE_CHAT_H
+#define MICRO_SERVER_WIRE_CHAT_H
+
+#include "core/encode/chat.h"
+#include "server/judge.h"
+#include "server/reader.h"
+
+/**
+ * wire_chat_read(reader, array, out): [{"role": ..., "content": ...}, ...], where content is a
+ * text or an array of {"type": "text", "text": ...}; other fields of a message are ignored, as
+ * those who write conversations have many. out becomes an INPUT_TEXT.
+ */
+enum status wire_chat_read(const struct reader *reader, const struct node *array,
+			   struct input *out);
+
+#endif
