@@ -140,6 +140,7 @@ unsigned template_parts(const char *template)
 			parts |= TEMPLATE_CONTEXT;
 			break;
 		case PIECE_PROMPT:
+		case PIECE_MESSAGES:
 			parts |= TEMPLATE_PROMPT;
 			break;
 		case PIECE_RESPONSE:

@@ -80,7 +80,7 @@ START_TEST(load_survives_any_failed_allocation_of_the_json_library)
 		ck_assert(status == STATUS_NO_MEMORY || status == STATUS_BAD_FILE);
 		ck_assert_int_lt(n++, MAX_ALLOCATIONS);
 	}
-	ck_assert_int_gt(n, 100);
+	ck_assert_int_gt(n, 20);
 }
 END_TEST
 

@@ -222,6 +222,29 @@ START_TEST(response_of_another_prompt_is_another_text_if_they_are_read_together)
 }
 END_TEST
 
+/* One message is the same text whatever its role is; the template tells them apart. */
+START_TEST(messages_of_another_role_are_another_prompt)
+{
+	static const struct chat_message user[] = {{{"user", 4}, {"w1 w2", 5}}};
+	static const struct chat_message system[] = {{{"system", 6}, {"w1 w2", 5}}};
+
+	open_model("hash:384");
+	ck_assert_int_eq(model_set_templates(&served.model, "{response}",
+					     "{messages}{role}: {content} {/messages}", NULL),
+			 STATUS_OK);
+	for (size_t i = 0; i < 3; i++) {
+		ask(i, "a", 0, (size_t[]){9}, 1);
+		items[i].question.prompt.text = (struct text){"w1 w2", 5};
+		items[i].question.prompt.chat = (struct chat){i == 1 ? system : user, 1};
+	}
+	score(0, 3);
+	ck_assert_uint_eq(n_encoded, 2 + 1);
+	ck_assert_mem_eq(items[0].weights, items[2].weights, N_HEADS * sizeof(double));
+	ck_assert_mem_ne(items[0].weights, items[1].weights, N_HEADS * sizeof(double));
+	close_model();
+}
+END_TEST
+
 /* The router's first layer may be kept in half precision. */
 START_TEST(weights_are_those_of_single_precision_to_a_thousandth)
 {
@@ -264,6 +287,7 @@ int main(void)
 			    LENGTH(specs));
 	tcase_add_test(tcase, prompt_of_another_context_is_another_text);
 	tcase_add_test(tcase, response_of_another_prompt_is_another_text_if_they_are_read_together);
+	tcase_add_test(tcase, messages_of_another_role_are_another_prompt);
 	tcase_add_test(tcase, weights_are_those_of_single_precision_to_a_thousandth);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
