@@ -244,6 +244,11 @@ class Clock(Faults):
         part.write_text(text + "\n")
         os.replace(part, self.clock)
 
+    def sweep(self, daemon):
+        """What libfaketime leaves of a process that has ended."""
+        for left in Path("/dev/shm").glob(f"*faketime*_{daemon.process.pid}"):
+            left.unlink()
+
     def learn(self, daemon, event):
         answer = daemon.client.post("/feedback", feedback_body(self.rng, "ada", id=event,
                                                                context="work"))
@@ -269,6 +274,7 @@ class Clock(Faults):
         self.assertEqual(again, first | {"duplicate": True})
         # a crash: the order of the events is theirs, not that of their times
         daemon.kill()
+        self.sweep(daemon)
         daemon.start()
         self.assertEqual(daemon.client.get("/users/ada").json, before)
         self.assertEqual(self.learn(daemon, "three")["updates"],
@@ -276,6 +282,7 @@ class Clock(Faults):
         self.set_clock("@2035-01-01 00:00:00")
         self.learn(daemon, "four")
         daemon.stop()
+        self.sweep(daemon)
         self.assertEqual(database.stored_states(daemon.state), database.replay(daemon.state))
 
 
