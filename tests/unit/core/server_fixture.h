@@ -7,13 +7,13 @@
 
 #define SERVER_DIM 4
 
-/* What the server does; set before it is asked, read after it has answered. */
+/* What the server does, from its next answer on. */
 struct server_plan {
-	int status;	  /* of HTTP, instead of vectors; 0: vectors */
-	int n_statuses;	  /* so often, then vectors; -1: always */
-	float salt;	  /* added to every number: another model */
-	size_t max_batch; /* more texts: 413; 0: no limit */
-	int close_each;	  /* every connection ends after one answer */
+	_Atomic int status;	  /* of HTTP, instead of vectors; 0: vectors */
+	_Atomic int n_statuses;	  /* so often, then vectors; -1: always */
+	_Atomic float salt;	  /* added to every number: another model */
+	_Atomic size_t max_batch; /* more texts: 413; 0: no limit */
+	_Atomic int close_each;	  /* every connection ends after one answer */
 };
 
 /**

@@ -133,7 +133,7 @@ int main(void)
 	tcase_add_test(tcase, special_characters_are_seen_at_every_place);
 	tcase_add_test(tcase, utf8_is_what_rfc_3629_says);
 	tcase_add_test(tcase, faults_are_named_at_their_place);
-	tcase_set_timeout(tcase, 240);
+	tcase_set_timeout(tcase, 250);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
