@@ -644,6 +644,15 @@ class Messages(Scenario):
             "user": "ada", "messages": self.CHAT, "chosen": "Yes.", "rejected": "No.", "id": "1"})
         self.assertEqual(answer.status, 200, answer)
         self.assertLessEqual(set(server.texts()), trained)
+        # conversations that differ in their roles alone are different, also beside each other
+        others = [[{"role": role, "content": "How long?"}] for role in ("user", "tool")]
+        others += [self.CHAT, self.FLAT, "How long?"]
+        items = [{"prompt": prompt, "responses": ["Yes.", "No."]} for prompt in others]
+        together = daemon.client.post("/score", {"items": items}).json["items"]
+        alone = [daemon.client.post("/score", item).json for item in items]
+        self.assertEqual([item["rewards"] for item in together],
+                         [item["rewards"] for item in alone])
+        self.assertEqual(len({tuple(item["rewards"]) for item in together}), 4)
         # another conversation with the same flat text is another feedback
         answer = daemon.client.post("/feedback", {
             "user": "ada", "prompt": self.FLAT, "chosen": "Yes.", "rejected": "No.", "id": "1"})

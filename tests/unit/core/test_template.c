@@ -168,6 +168,8 @@ START_TEST(render_repeats_what_is_for_each_message)
 	assert_rendered("{messages}{/messages}{prompt}", &fields, "not this");
 	ck_assert(template_uses(template, "{prompt}"));
 	ck_assert(!template_uses(template, "{context}"));
+	ck_assert_uint_eq(template_parts(template), TEMPLATE_PROMPT | TEMPLATE_RESPONSE);
+	ck_assert_uint_eq(template_parts("{messages}{content}{/messages}"), TEMPLATE_PROMPT);
 }
 END_TEST
 
