@@ -117,7 +117,7 @@ static ssize_t throw_away(int fd, size_t n)
 	return recv(fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT);
 }
 
-static void end(struct anteroom *room, size_t slot)
+static void end_stay(struct anteroom *room, size_t slot)
 {
 	struct waiting *waiting = &room->slots[slot];
 
@@ -175,7 +175,7 @@ void anteroom_send_away(struct anteroom *room, size_t slot, double now)
 	}
 	waiting->is_leaving = true;
 	if (is_whole || room->encrypted)
-		end(room, slot);
+		end_stay(room, slot);
 	else
 		watch(room, slot, EPOLL_CTL_MOD);
 }
@@ -188,7 +188,7 @@ static void cut_off(struct anteroom *room, size_t slot)
 	waiting->ask.may_stay = false;
 	if (waiting->fd >= 0 && !waiting->was_told)
 		anteroom_send_away(room, slot, 0);
-	end(room, slot);
+	end_stay(room, slot);
 }
 
 size_t anteroom_add(struct anteroom *room, const struct waiting *client)
@@ -212,14 +212,14 @@ bool anteroom_look(struct anteroom *room, size_t slot)
 	if (!waiting->is_leaving) {
 		if (look_at(waiting->fd, &waiting->ask))
 			return waiting->ask.has_begun;
-		end(room, slot);
+		end_stay(room, slot);
 		return false;
 	}
 	do
 		n = throw_away(waiting->fd, AT_ONCE);
 	while (n > 0);
 	if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		end(room, slot);
+		end_stay(room, slot);
 	return false;
 }
 
@@ -245,7 +245,7 @@ bool anteroom_expire(struct anteroom *room, double now)
 			continue;
 		/* nothing is said unasked after an answer: it would be taken for the next one */
 		if (waiting->until <= now && waiting->was_told)
-			end(room, i);
+			end_stay(room, i);
 		else if (waiting->until <= now)
 			anteroom_send_away(room, i, now);
 		any = any || waiting->fd >= 0;
@@ -256,5 +256,5 @@ bool anteroom_expire(struct anteroom *room, double now)
 void anteroom_close(struct anteroom *room)
 {
 	for (size_t i = 0; i < ANTEROOM_SIZE; i++)
-		end(room, i);
+		end_stay(room, i);
 }

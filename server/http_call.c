@@ -176,6 +176,7 @@ static enum MHD_Result check_head(struct call *call)
 		refuse_length(call);
 	if (exchange->http_status == 0)
 		reserve(call, n_bytes);
+	/* cppcheck-suppress duplicateCondition ; reserve() may have refused it */
 	if (exchange->http_status == 0)
 		return MHD_YES;
 	if (call->last || header(call->connection, "Expect") != NULL || is_endless(call, n_bytes))
@@ -339,7 +340,7 @@ static enum MHD_Result answer(struct call *call)
 	return next == API_ANSWERED ? respond(call) : sleep_until_done(call, next);
 }
 
-enum MHD_Result http_call_handle(void *context, struct MHD_Connection *connection, const char *url,
+enum MHD_Result http_call_handle(void *lane, struct MHD_Connection *connection, const char *url,
 				 const char *method, const char *version, const char *upload_data,
 				 size_t *upload_data_size, void **call_slot)
 {
@@ -348,7 +349,7 @@ enum MHD_Result http_call_handle(void *context, struct MHD_Connection *connectio
 
 	(void)version;
 	if (call == NULL)
-		return open_call(context, connection, method, url, call_slot);
+		return open_call(lane, connection, method, url, call_slot);
 	if (n == 0)
 		return answer(call);
 	*upload_data_size = 0;

@@ -42,16 +42,17 @@ void http_loop_note(void *context, struct MHD_Connection *connection, void **slo
 enum status http_loop_start(struct http_loop *loop, struct MHD_Daemon *daemon, struct err *err);
 
 /**
- * http_loop_give(loop, fd, address, len): serve this socket, not blocking, of the client at
- * address; owns fd. Any thread.
+ * http_loop_give(context, fd, address, len): context is a loop; serve this socket, not blocking, of
+ * the client at address; owns fd. Any thread.
  */
-void http_loop_give(void *loop, int fd, const struct sockaddr *address, socklen_t len);
+void http_loop_give(void *context, int fd, const struct sockaddr *address, socklen_t len);
 
-/** http_loop_count(loop, counts_out): its connections. Any thread. */
-void http_loop_count(void *loop, struct lane_counts *counts_out);
+/** http_loop_count(context, counts_out): of a loop its connections. Any thread. */
+void http_loop_count(void *context, struct lane_counts *counts_out);
 
-/** http_loop_shed(loop): end the one that is without a request for longest. Any thread. */
-void http_loop_shed(void *loop);
+/** http_loop_shed(context): of a loop end the one that is without a request for longest. Any
+ * thread. */
+void http_loop_shed(void *context);
 
 /** http_loop_enter(loop, connection, phase): what a connection is at, so that it is ended when
  * that takes too long. From the daemon's callbacks. */

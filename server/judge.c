@@ -97,12 +97,15 @@ void judge_close(struct judge *judge)
 static struct template_fields fields_of(const struct question *question,
 					const struct input *response)
 {
-	return (struct template_fields){
+	struct template_fields fields = {
 	    .context = {question->context, strlen(question->context)},
 	    .prompt = question->prompt.text,
 	    .chat = question->prompt.chat,
-	    .response = response == NULL ? (struct text){0} : response->text,
 	};
+
+	if (response != NULL)
+		fields.response = response->text;
+	return fields;
 }
 
 enum content_kind { CONTENT_TEXTS, CONTENT_VECTOR, CONTENT_CHAT };

@@ -181,11 +181,11 @@ static enum status write_folded(struct store_sqlite *s, struct err *err)
 }
 
 /* As large a share of the states as of the keys, rounded up. */
-static size_t share(size_t n_keys, size_t n_all_keys, size_t n_states)
+static size_t share(size_t n_done, size_t n_all, size_t n_states)
 {
-	if (n_keys >= n_all_keys)
+	if (n_done >= n_all)
 		return n_states;
-	return (size_t)((double)n_keys / (double)n_all_keys * (double)n_states) + 1;
+	return (size_t)((double)n_done / (double)n_all * (double)n_states) + 1;
 }
 
 enum status fold_write(struct store_sqlite *s, size_t n_events, struct err *err)

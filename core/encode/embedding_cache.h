@@ -45,9 +45,9 @@ void embedding_cache_close(struct embedding_cache *cache);
 bool embedding_cache_get(struct embedding_cache *cache, const struct embedding_digest *digest,
 			 float *row_out);
 
-/** embedding_cache_put(cache, digest, row): keep row [dim], if there is memory for it. */
+/** embedding_cache_put(cache, digest, vector): keep vector [dim], if there is memory for it. */
 void embedding_cache_put(struct embedding_cache *cache, const struct embedding_digest *digest,
-			 const float *row);
+			 const float *vector);
 
 /** embedding_cache_stats(cache, stats_out): as of now. */
 void embedding_cache_stats(struct embedding_cache *cache, struct embedding_cache_stats *stats_out);

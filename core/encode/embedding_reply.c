@@ -205,18 +205,32 @@ enum status embedding_reply_read(enum embedding_api api, const char *body, size_
 
 /* ---- what a refusal says ---- */
 
-/* The text of the first of these fields that is one, in an object or in an object within. */
-static const struct node *find_message(const struct node *object, bool within)
-{
-	static const char *const names[] = {"message", "detail", "error"};
+/* What servers call the text of a refusal, or the object that it is in. */
+static const char *const message_fields[] = {"message", "detail", "error"};
 
+#define N_MESSAGE_FIELDS (sizeof(message_fields) / sizeof(*message_fields))
+
+static const struct node *text_within(const struct node *object)
+{
+	for (size_t i = 0; i < N_MESSAGE_FIELDS; i++) {
+		const struct node *value = node_find(object, message_fields[i]);
+
+		if (value != NULL && value->kind == NODE_STRING)
+			return value;
+	}
+	return NULL;
+}
+
+/* The first of these texts, in an object or in an object within. */
+static const struct node *find_message(const struct node *object)
+{
 	if (object->kind != NODE_OBJECT)
 		return NULL;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const struct node *value = node_find(object, names[i]);
+	for (size_t i = 0; i < N_MESSAGE_FIELDS; i++) {
+		const struct node *value = node_find(object, message_fields[i]);
 
-		if (value != NULL && value->kind == NODE_OBJECT && !within)
-			value = find_message(value, true);
+		if (value != NULL && value->kind == NODE_OBJECT)
+			value = text_within(value);
 		if (value != NULL && value->kind == NODE_STRING)
 			return value;
 	}
@@ -240,7 +254,7 @@ void embedding_reply_complaint(const char *body, size_t len, char *out, size_t s
 	struct arena arena = {0};
 
 	if (tree_parse(body, len, &arena, &root, NULL) == STATUS_OK)
-		message = find_message(root, false);
+		message = find_message(root);
 	if (message != NULL)
 		copy_text(message->bytes, message->n, out, size);
 	else

@@ -153,6 +153,14 @@ unsigned template_parts(const char *template)
 	}
 }
 
+/* Of "{{" and "}}" one brace. */
+static struct text literal(struct piece piece)
+{
+	if (piece.source.bytes[0] == '{' || piece.source.bytes[0] == '}')
+		piece.source.len = 1;
+	return piece.source;
+}
+
 static struct text piece_value(struct piece piece, const struct template_fields *fields)
 {
 	switch (piece.kind) {
@@ -163,12 +171,8 @@ static struct text piece_value(struct piece piece, const struct template_fields 
 	case PIECE_RESPONSE:
 		return fields->response;
 	default:
-		break;
+		return literal(piece);
 	}
-	/* of "{{" and "}}" one brace */
-	if (piece.source.bytes[0] == '{' || piece.source.bytes[0] == '}')
-		piece.source.len = 1;
-	return piece.source;
 }
 
 /* A text as long as what was put into it; bytes NULL: it is only measured. */
@@ -199,7 +203,7 @@ static const char *put_message(const char *inside, const struct chat_message *me
 		else if (piece.kind == PIECE_CONTENT)
 			put(out, message->content);
 		else
-			put(out, piece_value(piece, NULL));
+			put(out, literal(piece));
 	}
 }
 

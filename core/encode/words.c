@@ -227,11 +227,11 @@ static bool is_ascii_at(struct text text, size_t i)
 /* A letter in lower case or a digit; 0 for any other character of ASCII. */
 static char ascii_letter(char c)
 {
-	unsigned lower = (unsigned char)c | ('a' - 'A');
+	const char lower = (char)(c | ('a' - 'A'));
 
-	if (lower - 'a' <= 'z' - 'a')
-		return (char)lower;
-	return (unsigned)c - '0' <= '9' - '0' ? c : 0;
+	if (lower >= 'a' && lower <= 'z')
+		return lower;
+	return (char)(c >= '0' && c <= '9' ? c : 0);
 }
 
 /* The end of the run of ASCII characters at begin that no mark follows. */

@@ -16,6 +16,7 @@
 #include "generated/powers_of_ten.h"
 
 static_assert(FLT_RADIX == 2 && DBL_MANT_DIG == 53, "IEEE 754");
+/* cppcheck-suppress shiftNegativeLHS ; this says that the compiler does it as we want */
 static_assert(-1 >> 1 == -1, "shifts to the right keep the sign");
 
 #define FRACTION_BITS 52

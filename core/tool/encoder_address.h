@@ -15,7 +15,7 @@
 		.help = "Route of the server that openai:D and tei:D encode with, such as "        \
 			"http://127.0.0.1:8000/v1/embeddings. Its key, if it wants one, is in "    \
 			"MICROD_ENCODER_KEY, in the environment only.",                            \
-		.offset = at,                                                                      \
+		.offset = (at),                                                                    \
 	}
 
 /* For --encoder's help. */

@@ -20,15 +20,15 @@ static void require(int ok)
 
 static void check_receipt(const struct receipt *r)
 {
-	float sum = 0;
+	volatile float sink; /* all are read */
 
 	require(strlen(r->user) < RECEIPT_MAX && strlen(r->context) < RECEIPT_MAX &&
 		strlen(r->model_id) < RECEIPT_MAX);
 	for (size_t k = 0; k < r->n_heads; k++)
-		sum += r->logits[k];
+		sink = r->logits[k];
 	for (size_t i = 0; i < r->n_responses * r->n_heads; i++)
-		sum += r->reward[i];
-	require(sum == sum || sum != sum); /* all were read */
+		sink = r->reward[i];
+	(void)sink;
 }
 
 static void try_token(const char *token, size_t len)
