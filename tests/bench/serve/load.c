@@ -363,7 +363,7 @@ static const char *read_file(const char *path, size_t *n_out)
 {
 	FILE *file = fopen(path, "rb");
 	char *bytes;
-	long n;
+	long n = 0;
 
 	if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (n = ftell(file)) <= 0)
 		die(path);

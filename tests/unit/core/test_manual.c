@@ -125,8 +125,8 @@ START_TEST(manual_has_what_help_has)
 	    ".SH \"NAME\"\nthing \\- do things\n",
 	    ".SH \"SYNOPSIS\"\n.nf\nthing [options]\nthing COMMAND\n.fi\n",
 	    ".SH \"DESCRIPTION\"\nDoes things.\n.PP\n.nf\n  as it is\n.fi\n",
-	    ".TP\n\\fB\\-\\-port\\fR \\fIPORT\\fR\n"
-	    "Where to listen. Range: 0 to 9. Default: 8. Environment: TEST_PORT.\n",
+	    (".TP\n\\fB\\-\\-port\\fR \\fIPORT\\fR\n"
+	     "Where to listen. Range: 0 to 9. Default: 8. Environment: TEST_PORT.\n"),
 	    "\\fB\\-\\-version\\fR\n",
 	    ".SS \"thing copy\"\n",
 	    ".PP\nTo do more:\n.TP\n\\fB\\-\\-more\\fR\n",

@@ -217,7 +217,7 @@ START_TEST(who_was_refused_may_ask_again_on_the_same_connection)
 	for (int i = 0; i < 3; i++) {
 		/* its parts come one after the other */
 		send_all(fd, SMALL, 30);
-		send_all(fd, SMALL + 30, sizeof(SMALL) - 1 - 30);
+		send_all(fd, &SMALL[30], sizeof(SMALL) - 1 - 30);
 		assert_refused_but_open(fd);
 	}
 	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_LIMIT), 3);
