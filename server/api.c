@@ -193,31 +193,30 @@ static void *new_request(struct exchange *exchange, size_t size)
 /* What is read may stay where it is: the body is there until it is answered or submitted. */
 static enum status read_question(struct exchange *exchange, const struct wire_limits *limits)
 {
-	struct protocol_request *request_out = new_request(exchange, sizeof(*request_out));
-	const struct protocol **protocol_out = &exchange->protocol;
+	struct protocol_request *asked = new_request(exchange, sizeof(*asked));
 	struct buffer *body = &exchange->body;
 	struct err *err = &exchange->err;
 	struct reader reader;
 	enum status status;
 
-	if (request_out == NULL)
+	if (asked == NULL)
 		return STATUS_NO_MEMORY;
-	exchange->asked = request_out;
-	*protocol_out = protocol_of(exchange->match.route);
+	exchange->asked = asked;
+	exchange->protocol = protocol_of(exchange->match.route);
 	buffer_terminate(body);
 	if (buffer_status(body, "the body", err) != STATUS_OK)
 		return err->code;
 	if (exchange->body_type == MEDIA_SAFETENSORS)
 		return wire_tensors_score(body->bytes, body->len, limits, &exchange->arena,
-					  &request_out->score, err);
+					  &asked->score, err);
 	status = reader_open(&reader, body->bytes, body->len, &exchange->arena, err);
 	if (status != STATUS_OK)
 		return status;
-	if (*protocol_out == NULL && protocol_is_slime(reader.root))
-		*protocol_out = protocol_slime();
-	if (*protocol_out == NULL)
-		return wire_read_question(&reader, limits, &request_out->score);
-	return read_foreign(exchange, &reader, limits, *protocol_out, request_out);
+	if (exchange->protocol == NULL && protocol_is_slime(reader.root))
+		exchange->protocol = protocol_slime();
+	if (exchange->protocol == NULL)
+		return wire_read_question(&reader, limits, &asked->score);
+	return read_foreign(exchange, &reader, limits, exchange->protocol, asked);
 }
 
 static void answer_foreign(struct api *api, struct exchange *exchange)
