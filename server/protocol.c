@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "core/math/logmath.h"
+#include "server/wire_chat.h"
 
-#define WANT_TEXT "a string"
+#define WANT_TEXT   "a string"
+#define WANT_PROMPT "a string or an array of messages"
 
 static const struct protocol *const protocols[N_ROUTES] = {
     [ROUTE_GET_REWARD] = &protocol_openrlhf,
@@ -21,78 +23,106 @@ const struct protocol *protocol_of(enum route route)
 	return protocols[route];
 }
 
-static enum status one_text(const struct protocol_reading *in, const struct node *node,
-			    struct text *out)
+static struct place place_of(const char *field, size_t index)
+{
+	return (struct place){.item = PLACE_NONE, .field = field, .index = index};
+}
+
+static enum status read_string(const struct protocol_reading *in, const struct node *node,
+			       const char *want, struct input *out)
 {
 	if (node->kind != NODE_STRING)
-		return reader_wrong_type(in->reader, node, WANT_TEXT);
-	*out = reader_text(node);
+		return reader_wrong_type(in->reader, node, want);
+	out->kind = INPUT_TEXT;
+	out->text = reader_text(node);
 	return STATUS_OK;
 }
 
-enum status protocol_texts(const struct protocol_reading *in, const char *field, size_t max,
-			   const char *option, struct protocol_texts *texts_out)
+enum status protocol_text(const struct protocol_reading *in, const struct node *node,
+			  const char *field, size_t index, struct input *out)
+{
+	*out = (struct input){.place = place_of(field, index)};
+	return read_string(in, node, WANT_TEXT, out);
+}
+
+enum status protocol_prompt(const struct protocol_reading *in, const struct node *node,
+			    const char *field, size_t index, struct input *out)
+{
+	*out = (struct input){.place = place_of(field, index)};
+	if (node->kind == NODE_ARRAY)
+		return wire_chat_read(in->reader, node, out);
+	return read_string(in, node, WANT_PROMPT, out);
+}
+
+enum status protocol_texts(const struct protocol_reading *in, const char *field,
+			   protocol_read_text *read, struct protocol_texts *texts_out)
 {
 	const struct node *node = reader_find(in->reader->root, field);
-	struct text *text;
 	enum status status = STATUS_OK;
 
-	*texts_out = (struct protocol_texts){.field = field};
+	*texts_out = (struct protocol_texts){0};
 	if (node == NULL || (node->kind == NODE_ARRAY && node->n == 0))
 		return STATUS_OK;
 	texts_out->is_single = node->kind == NODE_STRING;
 	if (!texts_out->is_single)
-		status = reader_array(in->reader, node, max, option, WANT_TEXT);
+		status =
+		    reader_array(in->reader, node, in->limits->max_items, "--max-items", WANT_TEXT);
 	if (status != STATUS_OK)
 		return status;
 	texts_out->n = texts_out->is_single ? 1 : node->n;
-	text = arena_array(in->reader->arena, texts_out->n, sizeof(*text));
-	texts_out->text = text;
-	if (text == NULL)
+	texts_out->input = arena_array(in->reader->arena, texts_out->n, sizeof(*texts_out->input));
+	if (texts_out->input == NULL)
 		return err_no_memory(in->reader->err, "the request");
-	if (!texts_out->is_single)
-		node = node_first(node);
+	if (texts_out->is_single)
+		return read(in, node, field, PLACE_NONE, texts_out->input);
+	node = node_first(node);
 	for (size_t i = 0; i < texts_out->n && status == STATUS_OK; i++) {
-		status = one_text(in, node, &text[i]);
+		status = read(in, node, field, i, &texts_out->input[i]);
 		node = node_next(node);
 	}
 	return status;
 }
 
-struct input protocol_input(const struct text *text, const char *field, size_t index)
+/* One response to the prompt that is put there later, for whom the client names. */
+static struct score_item item_of(const struct protocol_reading *in, struct input *response)
 {
-	return (struct input){
-	    .kind = INPUT_TEXT,
-	    .text = *text,
-	    .place = {.item = PLACE_NONE, .field = field, .index = index},
+	return (struct score_item){
+	    .user = in->person->user,
+	    .question = {.context = in->person->context, .responses = response, .n_responses = 1},
 	};
 }
 
 enum status protocol_items(const struct protocol_reading *in, const struct protocol_texts *texts,
 			   struct protocol_request *request_out)
 {
-	static const struct text empty = {"", 0};
 	struct score_request *score = &request_out->score;
-	struct arena *arena = in->reader->arena;
-	struct input *responses = arena_array(arena, texts->n, sizeof(*responses));
 
 	score->n_items = texts->n;
-	score->items = arena_array(arena, texts->n, sizeof(*score->items));
-	if (responses == NULL || score->items == NULL)
+	score->items = arena_array(in->reader->arena, texts->n, sizeof(*score->items));
+	if (score->items == NULL)
 		return err_no_memory(in->reader->err, "the request");
 	for (size_t i = 0; i < texts->n; i++) {
-		size_t index = texts->is_single ? PLACE_NONE : i;
-
-		responses[i] = protocol_input(&texts->text[i], texts->field, index);
-		score->items[i] = (struct score_item){
-		    .user = in->person->user,
-		    .question = {.context = in->person->context,
-				 .prompt = protocol_input(&empty, texts->field, index),
-				 .responses = &responses[i],
-				 .n_responses = 1},
-		};
+		score->items[i] = item_of(in, &texts->input[i]);
+		score->items[i].question.prompt = (struct input){
+		    .kind = INPUT_TEXT, .text = {"", 0}, .place = texts->input[i].place};
 	}
 	return STATUS_OK;
+}
+
+enum status protocol_conversation(const struct protocol_reading *in, const struct node *messages,
+				  struct protocol_request *request_out)
+{
+	static const char field[] = "messages";
+	struct score_item *item = arena_array(in->reader->arena, 1, sizeof(*item));
+	struct input *response = arena_array(in->reader->arena, 1, sizeof(*response));
+
+	if (item == NULL || response == NULL)
+		return err_no_memory(in->reader->err, "the request");
+	request_out->score = (struct score_request){.items = item, .n_items = 1};
+	*item = item_of(in, response);
+	response->place = place_of(field, PLACE_NONE);
+	item->question.prompt.place = response->place;
+	return wire_chat_answered(in->reader, messages, &item->question.prompt, response);
 }
 
 double protocol_number(const struct protocol_request *request, double reward)

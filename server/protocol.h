@@ -80,21 +80,30 @@ bool protocol_is_slime(const struct node *root);
 
 /* Some texts of a request: an array of strings, or one. */
 struct protocol_texts {
-	const struct text *text; /* [n] */
+	struct input *input; /* [n], INPUT_TEXT */
 	size_t n;
-	const char *field;
 	bool is_single; /* it was no array */
 };
 
 /**
- * protocol_texts(in, field, max, option, texts_out): n is 0 if the field is missing or null or an
- * empty array; STATUS_INVALID_VALUE for more than max, the limit of that option.
+ * protocol_text(in, node, field, index, out): a string; index PLACE_NONE: it stands in no array.
+ * protocol_prompt(): the same, or an array of messages.
  */
-enum status protocol_texts(const struct protocol_reading *in, const char *field, size_t max,
-			   const char *option, struct protocol_texts *texts_out);
+enum status protocol_text(const struct protocol_reading *in, const struct node *node,
+			  const char *field, size_t index, struct input *out);
+enum status protocol_prompt(const struct protocol_reading *in, const struct node *node,
+			    const char *field, size_t index, struct input *out);
 
-/** protocol_input(text, field, index): a text from there; index PLACE_NONE: it was no array. */
-struct input protocol_input(const struct text *text, const char *field, size_t index);
+/* One of the two. */
+typedef enum status protocol_read_text(const struct protocol_reading *in, const struct node *node,
+				       const char *field, size_t index, struct input *out);
+
+/**
+ * protocol_texts(in, field, read, texts_out): n is 0 if the field is missing or null or an empty
+ * array; STATUS_INVALID_VALUE for more than --max-items.
+ */
+enum status protocol_texts(const struct protocol_reading *in, const char *field,
+			   protocol_read_text *read, struct protocol_texts *texts_out);
 
 /**
  * protocol_items(in, texts, request_out): an item for each text, which is its one response;
@@ -102,6 +111,13 @@ struct input protocol_input(const struct text *text, const char *field, size_t i
  */
 enum status protocol_items(const struct protocol_reading *in, const struct protocol_texts *texts,
 			   struct protocol_request *request_out);
+
+/**
+ * protocol_conversation(in, messages, request_out): one item of "messages", the last of which is
+ * its response (wire_chat_answered()); user and context are in->person's.
+ */
+enum status protocol_conversation(const struct protocol_reading *in, const struct node *messages,
+				  struct protocol_request *request_out);
 
 /** protocol_number(request, reward): on the request's scale. */
 double protocol_number(const struct protocol_request *request, double reward);

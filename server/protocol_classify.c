@@ -5,6 +5,7 @@
  *   vLLM    {"model", "input": "<text>" or [...], "use_activation": false}
  *           -> {"id", "object": "list", "created", "model", "data": [{"index", "label": null,
  *               "probs": [r], "num_classes": 1}], "usage": {...}}                verl reads this
+ *           or "messages" in place of input: a conversation that ends with the response
  *   SGLang  {"model", "text": "<text>" or [...]} -> {"embedding": [r]}, or an array of them
  *
  * vLLM's probs are between 0 and 1 unless activation is turned off, by the name that the
@@ -27,27 +28,41 @@ static enum status read_scale(const struct protocol_reading *in, struct protocol
 	return status;
 }
 
-static enum status read_request(const struct protocol_reading *in, struct protocol_request *out)
+static enum status read_texts(const struct protocol_reading *in, const char *field,
+			      struct protocol_request *out)
 {
-	const struct reader *reader = in->reader;
 	const struct node *required;
 	struct protocol_texts texts;
-	const char *field;
-	enum status status;
+	enum status status = reader_require(in->reader, in->reader->root, field, &required);
 
-	if (reader->root->kind != NODE_OBJECT)
-		return reader_wrong_type(reader, reader->root, "an object");
-	out->is_bare = reader_find(reader->root, "text") != NULL;
-	field = out->is_bare ? "text" : "input";
-	status = reader_require(reader, reader->root, field, &required);
 	if (status == STATUS_OK)
-		status = protocol_texts(in, field, in->limits->max_items, "--max-items", &texts);
-	if (status == STATUS_OK && !out->is_bare)
-		status = read_scale(in, out);
+		status = protocol_texts(in, field, protocol_text, &texts);
 	if (status != STATUS_OK)
 		return status;
 	out->is_single = texts.is_single;
 	return protocol_items(in, &texts, out);
+}
+
+static enum status read_request(const struct protocol_reading *in, struct protocol_request *out)
+{
+	const struct reader *reader = in->reader;
+	const struct node *messages;
+	enum status status = STATUS_OK;
+
+	if (reader->root->kind != NODE_OBJECT)
+		return reader_wrong_type(reader, reader->root, "an object");
+	out->is_bare = reader_find(reader->root, "text") != NULL;
+	if (!out->is_bare)
+		status = read_scale(in, out);
+	if (status != STATUS_OK)
+		return status;
+	messages = reader_find(reader->root, "messages");
+	if (messages == NULL)
+		return read_texts(in, out->is_bare ? "text" : "input", out);
+	if (out->is_bare || reader_find(reader->root, "input") != NULL)
+		return reader_fault(reader, messages, STATUS_INVALID_VALUE,
+				    "want input, text or messages, only one of them");
+	return protocol_conversation(in, messages, out);
 }
 
 static void add_reward(struct buffer *out, const char *before,

@@ -5,9 +5,16 @@
  *   {"model", "messages": ["<text>", ...], "max_length"}
  *   -> {"id", "object": "score.evaluation", "model", "scores": [...]}
  *
+ * or "messages": [{"role", "content"}, ...], one conversation that ends with the response.
  * Its client looks at no status and reads "scores" from whatever comes: no refusal has that field.
  */
 #include "server/protocol.h"
+
+static bool is_conversation(const struct node *messages)
+{
+	return messages->kind == NODE_ARRAY && messages->n > 0 &&
+	       node_first(messages)->kind == NODE_OBJECT;
+}
 
 static enum status read_request(const struct protocol_reading *in, struct protocol_request *out)
 {
@@ -19,9 +26,10 @@ static enum status read_request(const struct protocol_reading *in, struct protoc
 	if (reader->root->kind != NODE_OBJECT)
 		return reader_wrong_type(reader, reader->root, "an object");
 	status = reader_require(reader, reader->root, "messages", &messages);
+	if (status == STATUS_OK && is_conversation(messages))
+		return protocol_conversation(in, messages, out);
 	if (status == STATUS_OK)
-		status =
-		    protocol_texts(in, "messages", in->limits->max_items, "--max-items", &texts);
+		status = protocol_texts(in, "messages", protocol_text, &texts);
 	if (status == STATUS_OK && texts.n == 0)
 		return reader_fault(reader, messages, STATUS_MALFORMED,
 				    "no message, want one text or more");

@@ -5,10 +5,11 @@
  *   {"query": ["<prompt and response>", ...], "prompts": ["<prompt>", ...], "labels": [...]}
  *   -> {"rewards": [...], "scores": [...], "extra_logs": {"head_0": [...], ..., "entropy": [...]}}
  *
- * LightRFT calls the first field "queries". Clients with several servers send empty arrays to all
- * but one, and an error there costs them the reward of the other: the answer is empty then.
- * scores are between 0 and 1, because clients filter by that range; extra_logs may have numbers
- * only: every head's centered reward, and the entropy of the weights in nats.
+ * LightRFT calls the first field "queries". A prompt may be an array of messages. Clients with
+ * several servers send empty arrays to all but one, and an error there costs them the reward of the
+ * other: the answer is empty then. scores are between 0 and 1, because clients filter by that
+ * range; extra_logs may have numbers only: every head's centered reward, and the entropy of the
+ * weights in nats.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,23 +18,23 @@
 #include "server/protocol.h"
 
 /* The response is what follows the prompt; if the prompt was cut, the whole is. */
-static void split(struct score_item *item, const struct text *prompt)
+static void split(struct score_item *item, const struct input *prompt)
 {
 	struct text *response = &item->question.responses[0].text;
+	const struct text *before = &prompt->text;
 
-	item->question.prompt.text = *prompt;
-	if (prompt->len > response->len || memcmp(prompt->bytes, response->bytes, prompt->len) != 0)
+	item->question.prompt = *prompt;
+	if (before->len > response->len || memcmp(before->bytes, response->bytes, before->len) != 0)
 		return;
-	response->bytes += prompt->len;
-	response->len -= prompt->len;
+	response->bytes += before->len;
+	response->len -= before->len;
 }
 
 static enum status read_prompts(const struct protocol_reading *in, struct protocol_request *out)
 {
 	const size_t n = out->score.n_items;
 	struct protocol_texts prompts;
-	enum status status =
-	    protocol_texts(in, "prompts", in->limits->max_items, "--max-items", &prompts);
+	enum status status = protocol_texts(in, "prompts", protocol_prompt, &prompts);
 
 	if (status != STATUS_OK || prompts.n == 0)
 		return status;
@@ -42,7 +43,7 @@ static enum status read_prompts(const struct protocol_reading *in, struct protoc
 		    in->reader, reader_find(in->reader->root, "prompts"), STATUS_INVALID_VALUE,
 		    "%zu prompts of %zu queries, want one for each, or none", prompts.n, n);
 	for (size_t i = 0; i < n; i++)
-		split(&out->score.items[i], &prompts.text[i]);
+		split(&out->score.items[i], &prompts.input[i]);
 	return STATUS_OK;
 }
 
@@ -61,7 +62,7 @@ static enum status read_request(const struct protocol_reading *in, struct protoc
 		field = "queries";
 	status = reader_require(reader, reader->root, field, &query);
 	if (status == STATUS_OK)
-		status = protocol_texts(in, field, in->limits->max_items, "--max-items", &texts);
+		status = protocol_texts(in, field, protocol_text, &texts);
 	if (status == STATUS_OK)
 		status = protocol_items(in, &texts, out);
 	if (status == STATUS_OK)

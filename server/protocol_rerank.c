@@ -9,8 +9,9 @@
  *   TEI                 {"query", "texts": [...], "raw_scores", "return_text"}
  *                       -> [{"index", "score", "text"}, ...], best first
  *
- * Scores are between 0 and 1, the sigmoid of the reward, unless raw_scores asks for rewards.
- * Equal ones stay in their order. "user" and "context" may be in the body.
+ * A query may be an array of messages. Scores are between 0 and 1, the sigmoid of the reward,
+ * unless raw_scores asks for rewards. Equal ones stay in their order. "user" and "context" may be
+ * in the body.
  */
 #include <stdlib.h>
 
@@ -21,7 +22,6 @@ static enum status read_document(const struct protocol_reading *in, const struct
 {
 	const struct node *string = node;
 	enum status status = STATUS_OK;
-	struct text text;
 
 	if (node->kind == NODE_OBJECT)
 		status = reader_require(in->reader, node, "text", &string);
@@ -29,9 +29,7 @@ static enum status read_document(const struct protocol_reading *in, const struct
 		return status;
 	if (string->kind != NODE_STRING)
 		return reader_wrong_type(in->reader, string, "a string, or {\"text\": ...}");
-	text = reader_text(string);
-	*out = protocol_input(&text, field, index);
-	return STATUS_OK;
+	return protocol_text(in, string, field, index, out);
 }
 
 static enum status read_documents(const struct protocol_reading *in, const char *field,
@@ -61,16 +59,11 @@ static enum status read_documents(const struct protocol_reading *in, const char 
 static enum status read_query(const struct protocol_reading *in, struct question *question)
 {
 	const struct node *query;
-	struct text prompt;
 	enum status status = reader_require(in->reader, in->reader->root, "query", &query);
 
 	if (status != STATUS_OK)
 		return status;
-	if (query->kind != NODE_STRING)
-		return reader_wrong_type(in->reader, query, "a string");
-	prompt = reader_text(query);
-	question->prompt = protocol_input(&prompt, "query", PLACE_NONE);
-	return STATUS_OK;
+	return protocol_prompt(in, query, "query", PLACE_NONE, &question->prompt);
 }
 
 /* 0 is all, as vLLM has it. */

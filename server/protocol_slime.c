@@ -2,10 +2,11 @@
 /*
  * protocol_slime.c - POST /score with one response, of slime's remote_rm and its kin:
  *
- *   {"prompt": "<text>", "response": "<text>", "label": anything}
+ *   {"prompt": "<text>" or [messages], "response": "<text>", "label": anything}
  *   -> {"score": r, "heads": [...], "entropy": ...}, or r alone with ?format=scalar
  *
- * --reward-key score takes the reward out of the object. A body of our own has "responses".
+ * --reward-key score takes the reward out of the object. A body of our own has "responses"; prompt
+ * and response may be all that they are there.
  */
 #include <string.h>
 
@@ -13,19 +14,18 @@
 
 #define FORMAT_SCALAR "scalar"
 
-/* An optional text. */
-static enum status read_text(const struct protocol_reading *in, const char *field,
-			     struct input *out)
+/* A text without a prompt has the empty one, as in /get_reward and /classify. */
+static enum status read_prompt(const struct protocol_reading *in, struct question *question)
 {
-	const struct node *node = reader_find(in->reader->root, field);
-	struct text text = {"", 0};
+	struct input *prompt = &question->prompt;
+	enum status status =
+	    wire_read_prompt(in->reader, in->limits, in->reader->root, PLACE_NONE, prompt);
 
-	if (node != NULL && node->kind != NODE_STRING)
-		return reader_wrong_type(in->reader, node, "a string");
-	if (node != NULL)
-		text = reader_text(node);
-	*out = protocol_input(&text, field, PLACE_NONE);
-	return STATUS_OK;
+	if (prompt->kind == INPUT_ABSENT && question->responses[0].kind == INPUT_TEXT) {
+		prompt->kind = INPUT_TEXT;
+		prompt->text = (struct text){"", 0};
+	}
+	return status;
 }
 
 static enum status read_format(const struct protocol_reading *in, bool *is_bare_out)
@@ -41,7 +41,7 @@ static enum status read_request(const struct protocol_reading *in, struct protoc
 {
 	struct score_item *item = arena_array(in->reader->arena, 1, sizeof(*item));
 	struct input *response = arena_array(in->reader->arena, 1, sizeof(*response));
-	const struct node *required;
+	const struct node *node;
 	enum status status = read_format(in, &out->is_bare);
 
 	if (item == NULL || response == NULL)
@@ -53,10 +53,11 @@ static enum status read_request(const struct protocol_reading *in, struct protoc
 	    .question = {.context = in->person->context, .responses = response, .n_responses = 1},
 	};
 	if (status == STATUS_OK)
-		status = reader_require(in->reader, in->reader->root, "response", &required);
+		status = reader_require(in->reader, in->reader->root, "response", &node);
 	if (status == STATUS_OK)
-		status = read_text(in, "response", response);
-	return status == STATUS_OK ? read_text(in, "prompt", &item->question.prompt) : status;
+		status = wire_read_response(in->reader, in->limits, node,
+					    place_field(PLACE_NONE, "response"), response);
+	return status == STATUS_OK ? read_prompt(in, &item->question) : status;
 }
 
 static void write_answer(struct buffer *out, const struct protocol_request *request,

@@ -5,6 +5,8 @@
 #define WANT_MESSAGE "an object with role and content"
 #define WANT_CONTENT "a text or an array of {\"type\": \"text\", \"text\": ...}"
 
+#define ROLE_OF_RESPONSES "assistant"
+
 static enum status read_part(const struct reader *reader, const struct node *node, struct text *out)
 {
 	const struct node *type, *text;
@@ -65,7 +67,8 @@ static enum status read_message(const struct reader *reader, const struct node *
 	return STATUS_OK;
 }
 
-enum status wire_chat_read(const struct reader *reader, const struct node *array, struct input *out)
+static enum status read_messages(const struct reader *reader, const struct node *array,
+				 struct chat *chat_out, const struct node **last_out)
 {
 	struct chat_message *messages;
 	const struct node *node;
@@ -76,14 +79,43 @@ enum status wire_chat_read(const struct reader *reader, const struct node *array
 	messages = arena_array(reader->arena, array->n, sizeof(*messages));
 	if (messages == NULL)
 		return err_no_memory(reader->err, "messages");
+	*chat_out = (struct chat){messages, array->n};
 	node = node_first(array);
 	for (size_t i = 0; i < array->n && status == STATUS_OK; i++) {
 		status = read_message(reader, node, &messages[i]);
+		*last_out = node;
 		node = node_next(node);
 	}
+	return status;
+}
+
+enum status wire_chat_read(const struct reader *reader, const struct node *array, struct input *out)
+{
+	const struct node *last;
+	enum status status = read_messages(reader, array, &out->chat, &last);
+
+	out->kind = INPUT_TEXT;
 	if (status != STATUS_OK)
 		return status;
-	out->kind = INPUT_TEXT;
-	out->chat = (struct chat){messages, array->n};
 	return chat_text(&out->chat, reader->arena, &out->text, reader->err);
+}
+
+enum status wire_chat_answered(const struct reader *reader, const struct node *array,
+			       struct input *prompt_out, struct input *response_out)
+{
+	struct chat *chat = &prompt_out->chat;
+	const struct node *last;
+	enum status status = read_messages(reader, array, chat, &last);
+
+	if (status != STATUS_OK)
+		return status;
+	if (!node_is(node_find(last, "role"), ROLE_OF_RESPONSES))
+		return reader_fault(reader, node_find(last, "role"), STATUS_INVALID_VALUE,
+				    "want " ROLE_OF_RESPONSES ": the last message is the response");
+	if (--chat->n == 0)
+		return reader_fault(reader, array, STATUS_INVALID_VALUE,
+				    "1 message, want those of the prompt before the response");
+	response_out->kind = prompt_out->kind = INPUT_TEXT;
+	response_out->text = chat->messages[chat->n].content;
+	return chat_text(chat, reader->arena, &prompt_out->text, reader->err);
 }

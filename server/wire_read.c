@@ -6,8 +6,9 @@
 #include "server/wire_chat.h"
 #include "server/wire_fields.h"
 
-#define WANT_INPUT "a text or {\"embedding\": ...}"
-#define WANT_ITEM  "an object"
+#define WANT_INPUT  "a text or {\"embedding\": ...}"
+#define WANT_PROMPT "a text, an array of messages or {\"embedding\": ...}"
+#define WANT_ITEM   "an object"
 
 /* The fields that an object may have, NULL-terminated. */
 static const char *const batch_fields[] = {"items", NULL};
@@ -23,19 +24,44 @@ static enum status no_memory(const struct reader *reader)
 	return err_no_memory(reader->err, "the request");
 }
 
-static enum status read_input(const struct reader *reader, const struct wire_limits *limits,
-			      const struct node *node, struct place place, struct input *out)
+static enum status read_kind(const struct reader *reader, const struct wire_limits *limits,
+			     const struct node *node, const char *want, struct input *out)
 {
-	*out = (struct input){.place = place};
 	if (node->kind == NODE_OBJECT) {
 		out->kind = INPUT_VECTOR;
 		return reader_vector(reader, node, limits->dim, &out->vector);
 	}
 	if (node->kind != NODE_STRING)
-		return reader_wrong_type(reader, node, WANT_INPUT);
+		return reader_wrong_type(reader, node, want);
 	out->kind = INPUT_TEXT;
 	out->text = reader_text(node);
 	return STATUS_OK;
+}
+
+enum status wire_read_response(const struct reader *reader, const struct wire_limits *limits,
+			       const struct node *node, struct place place, struct input *out)
+{
+	*out = (struct input){.place = place};
+	return read_kind(reader, limits, node, WANT_INPUT, out);
+}
+
+enum status wire_read_prompt(const struct reader *reader, const struct wire_limits *limits,
+			     const struct node *object, size_t item, struct input *out)
+{
+	const struct node *prompt = reader_find(object, "prompt");
+	const struct node *messages = reader_find(object, "messages");
+
+	*out = (struct input){.place = place_field(item, messages == NULL ? "prompt" : "messages")};
+	if (messages != NULL && prompt != NULL)
+		return reader_fault(reader, messages, STATUS_INVALID_VALUE,
+				    "want prompt or messages, not both");
+	if (messages != NULL)
+		return wire_chat_read(reader, messages, out);
+	if (prompt == NULL)
+		return STATUS_OK;
+	if (prompt->kind == NODE_ARRAY)
+		return wire_chat_read(reader, prompt, out);
+	return read_kind(reader, limits, prompt, WANT_PROMPT, out);
 }
 
 /* What a scored item and a feedback have in common. */
@@ -44,20 +70,9 @@ static enum status read_person(const struct reader *reader, const struct wire_li
 			       struct question *question)
 {
 	enum status status = wire_fields_person(reader, object, user_out, &question->context);
-	const struct node *prompt = reader_find(object, "prompt");
-	const struct node *messages = reader_find(object, "messages");
-	struct place place = place_field(item, messages == NULL ? "prompt" : "messages");
 
-	question->prompt = (struct input){.place = place};
-	if (status == STATUS_OK && messages != NULL && prompt != NULL)
-		return reader_fault(reader, messages, STATUS_INVALID_VALUE,
-				    "want prompt or messages, not both");
-	if (status == STATUS_OK && messages != NULL)
-		return wire_chat_read(reader, messages, &question->prompt);
-	if (status == STATUS_OK && prompt != NULL && prompt->kind == NODE_ARRAY)
-		return wire_chat_read(reader, prompt, &question->prompt);
-	if (status == STATUS_OK && prompt != NULL)
-		status = read_input(reader, limits, prompt, place, &question->prompt);
+	if (status == STATUS_OK)
+		status = wire_read_prompt(reader, limits, object, item, &question->prompt);
 	return status;
 }
 
@@ -85,7 +100,7 @@ static enum status read_responses(const struct reader *reader, const struct wire
 	node = node_first(array);
 	for (size_t i = 0; i < question->n_responses && status == STATUS_OK; i++) {
 		place.index = i;
-		status = read_input(reader, limits, node, place, &question->responses[i]);
+		status = wire_read_response(reader, limits, node, place, &question->responses[i]);
 		node = node_next(node);
 	}
 	return status;
@@ -185,16 +200,18 @@ static enum status read_preference(const struct reader *reader, const struct wir
 	if (status == STATUS_OK)
 		status = make_responses(reader, 1 + n, question);
 	if (status == STATUS_OK)
-		status = read_input(reader, limits, chosen, place_field(PLACE_NONE, "chosen"),
-				    &question->responses[0]);
+		status =
+		    wire_read_response(reader, limits, chosen, place_field(PLACE_NONE, "chosen"),
+				       &question->responses[0]);
 	if (status != STATUS_OK || rejected->kind != NODE_ARRAY)
-		return status == STATUS_OK
-			   ? read_input(reader, limits, rejected, place, &question->responses[1])
-			   : status;
+		return status == STATUS_OK ? wire_read_response(reader, limits, rejected, place,
+								&question->responses[1])
+					   : status;
 	rejected = node_first(rejected);
 	for (size_t i = 0; i < n && status == STATUS_OK; i++) {
 		place.index = i;
-		status = read_input(reader, limits, rejected, place, &question->responses[1 + i]);
+		status = wire_read_response(reader, limits, rejected, place,
+					    &question->responses[1 + i]);
 		rejected = node_next(rejected);
 	}
 	return status;

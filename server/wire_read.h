@@ -34,6 +34,18 @@ enum status wire_read_score(const char *body, size_t len, const struct wire_limi
 enum status wire_read_question(const struct reader *reader, const struct wire_limits *limits,
 			       struct score_request *request_out);
 
+/**
+ * wire_read_prompt(reader, limits, object, item, out): the object's "prompt", which may be a text,
+ * a vector or messages, or its "messages"; INPUT_ABSENT without either, STATUS_INVALID_VALUE for
+ * both. item: the object's place, or PLACE_NONE.
+ */
+enum status wire_read_prompt(const struct reader *reader, const struct wire_limits *limits,
+			     const struct node *object, size_t item, struct input *out);
+
+/** wire_read_response(reader, limits, node, place, out): a text or a vector. */
+enum status wire_read_response(const struct reader *reader, const struct wire_limits *limits,
+			       const struct node *node, struct place place, struct input *out);
+
 /** wire_read_feedback(body, len, limits, arena, feedback_out, err): as wire_read_score(). */
 enum status wire_read_feedback(const char *body, size_t len, const struct wire_limits *limits,
 			       struct arena *arena, struct feedback *feedback_out, struct err *err);

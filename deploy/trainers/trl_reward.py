@@ -9,9 +9,13 @@ import math
 import urllib.request
 
 
-def text(value):
-    """A text, or a chat's messages as one."""
-    return value if isinstance(value, str) else "\n".join(m["content"] for m in value)
+def text(completion):
+    """A text, or the one message that a chat's completion is."""
+    if isinstance(completion, str):
+        return completion
+    if len(completion) != 1:
+        raise ValueError(f"want one message as completion, got {len(completion)}")
+    return completion[0]["content"]
 
 
 class MicroReward:
@@ -22,7 +26,7 @@ class MicroReward:
 
     def __call__(self, prompts, completions, user=None, context=None, **_):
         n = len(completions)
-        items = [{"prompt": text(p), "responses": [text(c)], "user": u, "context": x}
+        items = [{"prompt": p, "responses": [text(c)], "user": u, "context": x}
                  for p, c, u, x in zip(prompts, completions, user or [None] * n,
                                        context or [None] * n, strict=True)]
         if not items:

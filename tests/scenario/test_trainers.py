@@ -12,6 +12,8 @@ import trainer_clients as clients
 from harness import ROOT, Scenario, SharedDaemon, main
 
 PROMPT = "How long do I boil an egg?\n"
+CHAT = [{"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": PROMPT}], "name": "ada"}]
 ANSWERS = ["Seven minutes, then cold water.",
            "Follow these steps: 1. boil water. 2. lower the egg in. 3. wait seven minutes.",
            "Bis das Eiweiß fest ist: etwa sieben Minuten. 🥚"]
@@ -125,6 +127,37 @@ class Trainers(SharedDaemon):
         one = self.post("/classify", {"text": ANSWERS[0]})
         self.assertEqual(one.json, {"embedding": [rewards[0]]})
 
+    def test_classify_takes_a_conversation_that_ends_with_the_response(self):
+        chat = CHAT + [{"role": "assistant", "content": ANSWERS[1]}]
+        want = self.native(CHAT, ANSWERS[1])
+        self.assertNotEqual(want, self.native(PROMPT, ANSWERS[1]))
+        for path in ("/classify", "/v1/classify"):
+            self.assertEqual(clients.vllm_messages(self.url + path, chat), [want])
+        self.teach("chat user")
+        body = {"messages": chat, "use_activation": False}
+        self.assertEqual(self.post("/classify?user=chat+user", body).json["data"][0]["probs"],
+                         [self.native(CHAT, ANSWERS[1], "chat user")])
+        squashed = self.post("/classify", {"messages": chat}).json["data"]
+        self.assertEqual(squashed, [{"index": 0, "label": None, "num_classes": 1,
+                                     "probs": [1 / (1 + math.exp(-want))]}])
+
+    # ---- prompts that are messages, elsewhere ----
+
+    def test_a_prompt_may_be_messages(self):
+        want = self.native(CHAT, ANSWERS[0])
+        self.assertEqual(clients.slime(f"{self.url}/score", CHAT, ANSWERS[0], None, "score"), want)
+        self.assertEqual(clients.slime(f"{self.url}/score?format=scalar", CHAT, ANSWERS[0]), want)
+        self.assertEqual(self.post("/score", {"messages": CHAT, "response": ANSWERS[0]}
+                                   ).json["score"], want)
+        best = clients.rerank(f"{self.url}/rerank", CHAT, ANSWERS[:1], raw_scores=True)
+        self.assertEqual(best["results"][0]["relevance_score"], want)
+        chat = CHAT + [{"role": "assistant", "content": ANSWERS[0]}]
+        self.assertEqual(clients.llamafactory(f"{self.url}/v1/score/evaluation", chat), [want])
+        single = [{"role": "user", "content": PROMPT}]
+        self.assertEqual(clients.lightrft(f"{self.url}/get_reward",
+                                          [ANSWERS[0], PROMPT + ANSWERS[1]], [CHAT, single]),
+                         [want, self.native(PROMPT, ANSWERS[1])])
+
     # ---- slime ----
 
     def test_slime_takes_an_object_or_a_number(self):
@@ -193,10 +226,12 @@ class Trainers(SharedDaemon):
         reward = pickle.loads(pickle.dumps(module.MicroReward(self.url)))
         self.assertEqual(reward(prompts=[PROMPT] * 3, completions=ANSWERS, trainer_state=None),
                          [self.native(PROMPT, a) for a in ANSWERS])
-        chat = [[{"role": "user", "content": PROMPT}]], [[{"role": "assistant",
-                                                           "content": ANSWERS[0]}]]
+        chat = [CHAT], [[{"role": "assistant", "content": ANSWERS[0]}]]
         self.assertEqual(reward(prompts=chat[0], completions=chat[1], user=["trl user"]),
-                         [self.native(PROMPT, ANSWERS[0], "trl user")])
+                         [self.native(CHAT, ANSWERS[0], "trl user")])
+        several = [[{"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}]]
+        with self.assertRaisesRegex(ValueError, "one message"):
+            reward(prompts=chat[0], completions=several)
         self.assertEqual(reward(prompts=[], completions=[]), [])
 
     # ---- what is wrong ----
@@ -215,6 +250,22 @@ class Trainers(SharedDaemon):
                 ("/classify", {"prompt": "a"}, "missing_field", "/input"),
                 ("/classify", {"input": "a", "use_activation": 1}, "invalid_type",
                  "/use_activation"),
+                ("/classify", {"input": "a", "messages": CHAT}, "invalid_value", "/messages"),
+                ("/classify", {"text": "a", "messages": CHAT}, "invalid_value", "/messages"),
+                ("/classify", {"messages": CHAT}, "invalid_value", "/messages/1/role"),
+                ("/classify", {"messages": [{"role": "assistant", "content": "a"}]},
+                 "invalid_value", "/messages"),
+                ("/classify", {"messages": ["a"]}, "invalid_type", "/messages/0"),
+                ("/score/evaluation", {"messages": CHAT}, "invalid_value", "/messages/1/role"),
+                ("/score/evaluation", {"messages": ["a", CHAT]}, "invalid_type", "/messages/1"),
+                ("/score", {"prompt": [{"role": "user"}], "response": "a"}, "missing_field",
+                 "/prompt/0/content"),
+                ("/score", {"prompt": "p", "messages": CHAT, "response": "a"}, "invalid_value",
+                 "/messages"),
+                ("/get_reward", {"query": ["a"], "prompts": [[]]}, "invalid_value", "/prompts/0"),
+                ("/get_reward", {"query": ["a"], "prompts": CHAT[:1]}, "invalid_type",
+                 "/prompts/0"),
+                ("/rerank", {"query": ["q"], "documents": ["a"]}, "invalid_type", "/query/0"),
                 ("/rerank", {"query": "q"}, "missing_field", "/documents"),
                 ("/rerank", {"query": "q", "documents": []}, "invalid_value", "/documents"),
                 ("/rerank", {"query": "q", "documents": [{"txt": "a"}]}, "missing_field",
@@ -243,6 +294,16 @@ class Vectors(Scenario):
         self.assertEqual(answer.status, 422)
         self.assertIn("takes vectors", answer.error["message"])
         self.assertNotIn("rewards", json.loads(answer.body))
+
+    def test_slime_s_body_may_have_vectors(self):
+        models.write_vector_model(self.folder / "m")
+        client = self.start(self.folder / "m").client
+        prompt, response = ({"embedding": [x / 10 for x in range(i, i + 4)]} for i in (1, 2))
+        want = client.post("/score", {"prompt": prompt, "responses": [response]}).json["rewards"]
+        answer = client.post("/score?format=scalar", {"prompt": prompt, "response": response})
+        self.assertEqual([answer.json], want)
+        self.assert_error(client.post("/score", {"response": response}), 422, "missing_field",
+                          param="/prompt")
 
 
 if __name__ == "__main__":

@@ -96,6 +96,13 @@ def verl_vllm(address, text, seen=None, tries=16):
     raise ClientFault("no answer")
 
 
+def vllm_messages(url, messages):
+    """vLLM's other shape of the same: the server makes a text of the conversation."""
+    answer = aiohttp_json(*post(url, {"model": "rm", "messages": messages,
+                                      "use_activation": False}))
+    return [one["probs"][-1] for one in answer["data"]]
+
+
 def sglang_classify(url, texts):
     return [one["embedding"][0]
             for one in aiohttp_json(*post(url, {"model": "rm", "text": texts}))]

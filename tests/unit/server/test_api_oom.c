@@ -215,6 +215,9 @@ START_TEST(every_failed_allocation_of_other_protocols_is_answered)
 	    {"/get_reward", "{\"query\":[\"pa\",\"b\"],\"prompts\":[\"p\",\"q\"]}"},
 	    {"/classify", "{\"input\":[\"a\",\"b\"]}"},
 	    {"/classify", "{\"text\":[\"a\"]}"},
+	    {"/classify", "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},"
+			  "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"p\"}]},"
+			  "{\"role\":\"assistant\",\"content\":\"a\"}]}"},
 	    {"/score/evaluation", "{\"messages\":[\"a\"]}"},
 	    {"/rerank",
 	     "{\"query\":\"p\",\"documents\":[\"a\",{\"text\":\"b\"}],\"user\":\"ada\"}"},
