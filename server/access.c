@@ -2,6 +2,7 @@
 #include "server/access.h"
 
 #include <assert.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "server/key_set.h"
 #include "server/token_bucket.h"
 
-#define NS_PER_S 1000000000
+#define NS_PER_S 1e9
 
 struct access {
 	const char *path; /* NULL: no key file */
@@ -131,14 +132,17 @@ static enum status take(struct access *access, size_t index, int64_t now_ns,
 			struct access_caller *caller, struct err *err)
 {
 	int64_t wait_ns;
+	double seconds;
 
 	if (access->rate.interval_ns == 0 ||
 	    token_take(&access->buckets[index], &access->rate, now_ns, &wait_ns))
 		return STATUS_OK;
-	caller->retry_after = (unsigned)((wait_ns + NS_PER_S - 1) / NS_PER_S);
-	return err_set(err, STATUS_RATE_LIMITED,
-		       "key %s is past its limit of %g requests a second: try again in %u s",
-		       caller->name, access->requests_per_second, caller->retry_after);
+	seconds = ceil((double)wait_ns / NS_PER_S);
+	err_set(err, STATUS_RATE_LIMITED,
+		"key %s is past its limit of %g requests a second: try again in %.0f s",
+		caller->name, access->requests_per_second, seconds);
+	err_retry_after(err, seconds);
+	return STATUS_RATE_LIMITED;
 }
 
 static enum status check_scope(const struct route_match *match, const struct api_key *key,

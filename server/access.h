@@ -38,7 +38,6 @@ struct access_options {
 /* Whose request it is. */
 struct access_caller {
 	char name[API_KEY_NAME_MAX + 1]; /* of the key; "" if none is known */
-	unsigned retry_after;		 /* seconds, with STATUS_RATE_LIMITED */
 };
 
 /** access_open(options, access_out, err): one of path and key is given. access_close()

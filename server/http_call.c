@@ -44,7 +44,7 @@ static const char *argument(struct MHD_Connection *connection, const char *name)
 
 static bool add_retry_after(const struct exchange *exchange, struct MHD_Response *response)
 {
-	unsigned seconds = exchange->caller.retry_after;
+	unsigned seconds = exchange->err.retry_after;
 	char text[16];
 
 	snprintf(text, sizeof(text), "%u", seconds == 0 ? 1 : seconds);

@@ -2,6 +2,7 @@
 #include "core/base/err.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,7 @@ enum status err_set(struct err *err, enum status code, const char *format, ...)
 		return code;
 	err->code = code;
 	err->param[0] = '\0';
+	err->retry_after = 0;
 	va_start(args, format);
 	err_format(err, format, args);
 	va_end(args);
@@ -63,6 +65,7 @@ enum status err_at(struct err *err, enum status code, const char *param, const c
 	if (err == NULL)
 		return code;
 	err->code = code;
+	err->retry_after = 0;
 	if (snprintf(err->param, sizeof(err->param), "%s", param) >= (int)sizeof(err->param))
 		drop_cut_character(err->param);
 	va_start(args, format);
@@ -88,6 +91,12 @@ enum status err_wrap(struct err *err, const char *format, ...)
 	if (snprintf(err->msg + len, room, ": %s", inner) >= (int)room)
 		drop_cut_character(err->msg);
 	return err->code;
+}
+
+void err_retry_after(struct err *err, double seconds)
+{
+	if (err != NULL)
+		err->retry_after = seconds > 1 ? (unsigned)ceil(seconds) : 1;
 }
 
 enum status err_no_memory(struct err *err, const char *what)

@@ -13,12 +13,13 @@
 
 struct err {
 	enum status code;
-	char param[128]; /* JSON pointer of the fault in a request; "" if none */
-	char msg[512];	 /* one line, '?' for control characters; cut between characters */
+	char param[128];      /* JSON pointer of the fault in a request; "" if none */
+	char msg[512];	      /* one line, '?' for control characters; cut between characters */
+	unsigned retry_after; /* seconds after which it may pass; 0: nobody knows */
 };
 
 /**
- * err_set(err, code, format, ...): fill err (param is cleared) and return code,
+ * err_set(err, code, format, ...): fill err (the rest is cleared) and return code,
  * so that a fault is one statement: return err_set(err, STATUS_..., "...").
  * A NULL err is allowed everywhere here: only the returned code is left then.
  */
@@ -35,6 +36,10 @@ enum status err_at(struct err *err, enum status code, const char *param, const c
  */
 enum status err_wrap(struct err *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/** err_retry_after(err, seconds): after err_set(), when the same may pass; rounded up, at least 1.
+ */
+void err_retry_after(struct err *err, double seconds);
 
 /** err_no_memory(err, what): STATUS_NO_MEMORY, "out of memory for <what>". */
 enum status err_no_memory(struct err *err, const char *what);

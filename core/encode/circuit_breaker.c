@@ -16,31 +16,31 @@ void circuit_breaker_success(struct circuit_breaker *b)
 	b->wait = CIRCUIT_BREAKER_FIRST_WAIT;
 }
 
-static void open_breaker(struct circuit_breaker *b, double now)
+static void open_breaker(struct circuit_breaker *b, double now, double asked)
 {
 	if (b->state == BREAKER_CLOSED) {
 		b->n_trips++;
 		b->opened_at = now;
 	}
 	b->state = BREAKER_OPEN;
-	b->retry_at = now + b->wait;
+	b->retry_at = now + (asked > b->wait ? asked : b->wait);
 	b->wait = b->wait * 2 < CIRCUIT_BREAKER_MAX_WAIT ? b->wait * 2 : CIRCUIT_BREAKER_MAX_WAIT;
 }
 
-void circuit_breaker_failure(struct circuit_breaker *b, double now)
+void circuit_breaker_failure(struct circuit_breaker *b, double now, double asked)
 {
 	if (b->state == BREAKER_OPEN)
 		return;
 	b->n_failures++;
 	if (b->state == BREAKER_PROBING ||
 	    (b->max_failures > 0 && b->n_failures >= b->max_failures))
-		open_breaker(b, now);
+		open_breaker(b, now, asked);
 }
 
-void circuit_breaker_trip(struct circuit_breaker *b, double now)
+void circuit_breaker_trip(struct circuit_breaker *b, double now, double asked)
 {
 	if (b->max_failures > 0 && b->state != BREAKER_OPEN)
-		open_breaker(b, now);
+		open_breaker(b, now, asked);
 }
 
 bool circuit_breaker_due(struct circuit_breaker *b, double now)

@@ -3,7 +3,8 @@
  * circuit_breaker.h - whether to ask a server that has failed before.
  *
  *   CLOSED    it is asked; n_failures in a row open the breaker
- *   OPEN      it is not asked, for a time that doubles with every vain attempt
+ *   OPEN      it is not asked, for a time that doubles with every vain attempt, or for the longer
+ *             one that it asked for
  *   PROBING   one thread tries it; the others do not ask
  *
  * Time is given from outside, in seconds that never go back; the caller locks.
@@ -35,11 +36,12 @@ void circuit_breaker_init(struct circuit_breaker *b, unsigned max_failures);
 /** circuit_breaker_success(b): an answer came. Closes it when it was probed. */
 void circuit_breaker_success(struct circuit_breaker *b);
 
-/** circuit_breaker_failure(b, now): none came, or a wrong one. */
-void circuit_breaker_failure(struct circuit_breaker *b, double now);
+/** circuit_breaker_failure(b, now, asked): none came, or a wrong one; asked: its Retry-After, 0 if
+ * it has none. */
+void circuit_breaker_failure(struct circuit_breaker *b, double now, double asked);
 
-/** circuit_breaker_trip(b, now): open it at once. */
-void circuit_breaker_trip(struct circuit_breaker *b, double now);
+/** circuit_breaker_trip(b, now, asked): open it at once. */
+void circuit_breaker_trip(struct circuit_breaker *b, double now, double asked);
 
 /** circuit_breaker_due(b, now): true for the one who is to probe it now: OPEN and waited enough. */
 bool circuit_breaker_due(struct circuit_breaker *b, double now);

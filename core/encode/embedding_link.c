@@ -97,6 +97,17 @@ static const char *body_of(const struct http_reply *reply)
 	return reply->body == NULL ? "" : reply->body;
 }
 
+/* Its clients wait as long as it asks for. */
+static enum status down(const struct http_reply *reply, const char *complaint, struct err *err)
+{
+	double asked = reply->retry_after < RETRY_MAX_TOLD ? reply->retry_after : RETRY_MAX_TOLD;
+
+	err_set(err, STATUS_ENCODER_DOWN, "HTTP %ld: %s", reply->status, complaint);
+	if (asked > 0)
+		err_retry_after(err, asked);
+	return STATUS_ENCODER_DOWN;
+}
+
 static enum status refused_by_server(const struct call *call, const struct http_reply *reply,
 				     struct err *err)
 {
@@ -105,7 +116,7 @@ static enum status refused_by_server(const struct call *call, const struct http_
 
 	embedding_reply_complaint(body_of(reply), reply->len, complaint, sizeof(complaint));
 	if (verdict == RETRY_AGAIN)
-		return err_set(err, STATUS_ENCODER_DOWN, "HTTP %ld: %s", reply->status, complaint);
+		return down(reply, complaint, err);
 	if (verdict == RETRY_NEVER)
 		return err_set(
 		    err, STATUS_ENCODER_FAULT, "HTTP %ld: %s%s", reply->status, complaint,

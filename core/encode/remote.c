@@ -53,7 +53,9 @@ enum call_kind {
 	CALL_PROBE,	  /* the watcher's, of a server that is down */
 };
 
-static void record_closed(struct remote *remote, enum call_kind kind, enum status status)
+/* err: of a status that is not OK */
+static void record_closed(struct remote *remote, enum call_kind kind, enum status status,
+			  const struct err *err)
 {
 	struct circuit_breaker *breaker = &remote->breaker;
 	bool is_fault = status == STATUS_ENCODER_DOWN || status == STATUS_ENCODER_FAULT;
@@ -61,9 +63,9 @@ static void record_closed(struct remote *remote, enum call_kind kind, enum statu
 	if (status == STATUS_OK || status == STATUS_ENCODER_REFUSED)
 		circuit_breaker_success(breaker);
 	else if (status == STATUS_ENCODER_MISMATCH || (is_fault && kind == CALL_FINGERPRINT))
-		circuit_breaker_trip(breaker, monotonic_seconds());
+		circuit_breaker_trip(breaker, monotonic_seconds(), err->retry_after);
 	else if (is_fault)
-		circuit_breaker_failure(breaker, monotonic_seconds());
+		circuit_breaker_failure(breaker, monotonic_seconds(), err->retry_after);
 }
 
 /* What a call's outcome says about the server. Answers to what was asked before the breaker
@@ -77,11 +79,11 @@ static void record(struct remote *remote, enum call_kind kind, enum status statu
 	pthread_mutex_lock(&remote->lock);
 	before = breaker->state;
 	if (before == BREAKER_CLOSED)
-		record_closed(remote, kind, status);
+		record_closed(remote, kind, status, err);
 	else if (kind == CALL_PROBE && status == STATUS_OK)
 		circuit_breaker_success(breaker);
 	else if (kind == CALL_PROBE)
-		circuit_breaker_failure(breaker, monotonic_seconds());
+		circuit_breaker_failure(breaker, monotonic_seconds(), err->retry_after);
 	after = breaker->state;
 	if (status != STATUS_OK && after == BREAKER_OPEN &&
 	    (before == BREAKER_CLOSED || kind == CALL_PROBE))
@@ -99,12 +101,13 @@ enum status remote_health(struct remote *remote, struct err *err)
 {
 	const struct circuit_breaker *breaker = &remote->breaker;
 	enum status status = STATUS_OK;
+	double now = monotonic_seconds();
 
 	pthread_mutex_lock(&remote->lock);
 	if (breaker->state != BREAKER_CLOSED) {
 		status = remote->last.code;
-		err_set(err, status, "for %.0f s: %s", monotonic_seconds() - breaker->opened_at,
-			remote->last.msg);
+		err_set(err, status, "for %.0f s: %s", now - breaker->opened_at, remote->last.msg);
+		err_retry_after(err, breaker->retry_at - now);
 	}
 	pthread_mutex_unlock(&remote->lock);
 	return status;

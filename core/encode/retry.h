@@ -8,6 +8,7 @@
 #define RETRY_FIRST_WAIT 0.1  /* seconds */
 #define RETRY_MAX_WAIT	 2.0  /* seconds, of ours */
 #define RETRY_MAX_ASKED	 10.0 /* seconds, of a server's Retry-After */
+#define RETRY_MAX_TOLD	 60.0 /* seconds, of it that others are told; it may be back earlier */
 
 enum retry_verdict {
 	RETRY_ANSWERED, /* 2xx */

@@ -315,6 +315,30 @@ class Fault(Served):
         self.refused(503, "encoder_down", "HTTP 503")
         self.assertEqual(self.server.n_requests(), before + 1)
 
+    def test_retry_after_reaches_the_client_within_a_bound(self):
+        self.serve("--encoder-cache", "0", "--encoder-timeout", "2")
+        self.assert_scores()
+        for status, asked, told in ((503, "7", "7"), (429, "20", "20"), (503, "3600", "60"),
+                                    (503, "0", "1")):
+            self.server.always = (status, [("Retry-After", asked)])
+            answer = self.refused(503, "encoder_down", f"HTTP {status}")
+            self.assertEqual(answer.headers["Retry-After"], told)
+            self.server.always = None
+            self.assert_scores()
+
+    def test_who_asks_to_be_left_alone_is_and_clients_are_told_for_how_long(self):
+        self.serve("--encoder-cache", "0", "--encoder-timeout", "2")
+        self.assert_scores()
+        self.server.always = (503, [("Retry-After", "40")])
+        wait_until(lambda: self.daemon.client.post("/score", BODY) and
+                   self.daemon.client.get("/readyz").status == 503, "/readyz to say no")
+        before = self.server.n_requests()
+        time.sleep(1.5)  # its own first attempt would be after half a second
+        for answer in (self.refused(503, "encoder_down", "for "),
+                       self.daemon.client.get("/readyz")):
+            self.assertIn(int(answer.headers["Retry-After"]), range(2, 40))
+        self.assertEqual(self.server.n_requests(), before)
+
     def test_slow_server_is_given_up_in_time(self):
         self.serve("--encoder-timeout", "0.3", "--encoder-cache", "0")
         self.server.delay = 3

@@ -93,6 +93,26 @@ START_TEST(control_characters_do_not_reach_the_message)
 }
 END_TEST
 
+START_TEST(time_to_try_again_is_of_this_fault_alone)
+{
+	struct err err;
+
+	err_set(&err, STATUS_ENCODER_DOWN, "a");
+	ck_assert_uint_eq(err.retry_after, 0);
+	err_retry_after(&err, 6.01);
+	err_wrap(&err, "b");
+	ck_assert_uint_eq(err.retry_after, 7);
+	err_retry_after(&err, -3);
+	ck_assert_uint_eq(err.retry_after, 1);
+	err_retry_after(NULL, 1);
+	err_at(&err, STATUS_INVALID_TYPE, "/a", "x");
+	ck_assert_uint_eq(err.retry_after, 0);
+	err_retry_after(&err, 2);
+	err_set(&err, STATUS_ENCODER_DOWN, "a");
+	ck_assert_uint_eq(err.retry_after, 0);
+}
+END_TEST
+
 /* ---- err_wrap ---- */
 
 START_TEST(wrap_says_what_was_being_done)
@@ -151,6 +171,7 @@ int main(void)
 	tcase_add_test(tcase, long_text_is_cut_not_overrun);
 	tcase_add_test(tcase, text_is_cut_between_characters);
 	tcase_add_test(tcase, control_characters_do_not_reach_the_message);
+	tcase_add_test(tcase, time_to_try_again_is_of_this_fault_alone);
 	tcase_add_test(tcase, wrap_says_what_was_being_done);
 	tcase_add_test(tcase, wrap_with_a_long_prefix_is_cut);
 	tcase_add_test(tcase, no_memory_names_the_thing);

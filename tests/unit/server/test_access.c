@@ -113,11 +113,10 @@ START_TEST(each_key_has_its_own_limit)
 	/* also by what it may not ask for */
 	ck_assert_int_eq(ask(ROUTE_USER, "Bearer key score", 100 * S), STATUS_FORBIDDEN);
 	ck_assert_int_eq(ask(ROUTE_MODEL, "Bearer key score", 100 * S), STATUS_RATE_LIMITED);
-	ck_assert_uint_eq(caller.retry_after, 1);
+	ck_assert_uint_eq(err.retry_after, 1);
 	ck_assert_str_eq(caller.name, "score");
 	ck_assert_int_eq(ask(ROUTE_MODEL, "Bearer key admin", 100 * S), STATUS_OK);
 	ck_assert_int_eq(ask(ROUTE_MODEL, "Bearer key score", 101 * S), STATUS_OK);
-	ck_assert_uint_eq(caller.retry_after, 0);
 }
 END_TEST
 
