@@ -181,7 +181,7 @@ def make_taste(rng, persona):
             for feature, value in PERSONAS[persona].items()} | {"evasive": EVASIVE}
 
 
-def make_pair(rng, user, taste):
+def make_pair(rng, taste):
     """One comparison: Bradley-Terry between the utilities of two answers."""
     topic = rng.choice(TOPICS)
     while True:
@@ -192,7 +192,7 @@ def make_pair(rng, user, taste):
     gain = sum(taste[f] for f in first_features) - sum(taste[f] for f in second_features)
     if rng.random() >= 1 / (1 + math.exp(-SHARPNESS * gain)):
         first, second = second, first
-    return {"user": user, "prompt": topic[0], "chosen": first, "rejected": second}
+    return {"prompt": topic[0], "chosen": first, "rejected": second}
 
 
 def make_people(rng, prefix, n_users, n_pairs):
@@ -201,7 +201,14 @@ def make_people(rng, prefix, n_users, n_pairs):
     for number in range(n_users):
         taste = make_taste(rng, personas[number % len(personas)])
         for _ in range(n_pairs):
-            yield make_pair(rng, f"{prefix}-{number}", taste)
+            yield {"user": f"{prefix}-{number}"} | make_pair(rng, taste)
+
+
+def make_contexts(rng, n_pairs):
+    """Pairs of nobody in particular: what people of one persona prefer, which is the context."""
+    for number in range(n_pairs):
+        persona = list(PERSONAS)[number % len(PERSONAS)]
+        yield {"context": persona} | make_pair(rng, make_taste(rng, persona))
 
 
 def write_jsonl(path, pairs):
@@ -223,12 +230,17 @@ def positive(text):
 def main():
     parser = argparse.ArgumentParser(
         description="Write FOLDER/train.jsonl and FOLDER/test.jsonl: preference pairs of made-up "
-        "people with different tastes. Nobody in test.jsonl is in train.jsonl.")
+        "people with different tastes. Nobody in test.jsonl is in train.jsonl. Then "
+        "FOLDER/context.train.jsonl and FOLDER/context.test.jsonl: pairs with the taste's name "
+        "as context, in place of a user.")
     parser.add_argument("folder", metavar="FOLDER")
     parser.add_argument("--users", type=positive, default=600, help="in train (%(default)s)")
     parser.add_argument("--pairs", type=positive, default=20, help="of each (%(default)s)")
     parser.add_argument("--test-users", type=positive, default=100, help="(%(default)s)")
     parser.add_argument("--test-pairs", type=positive, default=24, help="of each (%(default)s)")
+    parser.add_argument("--context-pairs", type=positive, default=250,
+                        help="in context.train (%(default)s)")
+    parser.add_argument("--context-test-pairs", type=positive, default=1000, help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
     options = parser.parse_args()
     try:
@@ -239,6 +251,11 @@ def main():
             path = os.path.join(options.folder, name + ".jsonl")
             write_jsonl(path, make_people(rng, name, n_users, n_pairs))
             print(f"{path}: {n_users} people, {n_users * n_pairs} pairs")
+        for name, n_pairs in (("context.train", options.context_pairs),
+                              ("context.test", options.context_test_pairs)):
+            path = os.path.join(options.folder, name + ".jsonl")
+            write_jsonl(path, make_contexts(random.Random(f"{options.seed} {name}"), n_pairs))
+            print(f"{path}: {len(PERSONAS)} contexts, {n_pairs} pairs")
     except OSError as error:
         sys.exit(f"demo-data: {error}")
 

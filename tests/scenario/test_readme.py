@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""README.md keeps its word: its ```sh blocks are run in order, as a reader would run them.
+"""README.md and the pages that go on from it keep their word: their ```sh blocks are run in order,
+as a reader would run them.
 
 They run in a copy of the repository, on a free port in place of 8080. The second of the two
 commands, tests/run.sh, runs this very test and is therefore not run again. A ```json block after
-a ```sh block is the output that the README promises: same keys, same texts, near numbers. So is
-a ```text block, whose lines must come in this order; those that are "..." stand for any others.
+a ```sh block is the end of the output that is promised, a line for each line: same keys, same
+texts, near numbers. So is a ```text block, whose lines must come in this order; those that are
+"..." stand for any others, and at the end of a line for its rest. Indented commands are of data that are not here: they run on smaller
+files of the same names.
 """
+import gzip
 import json
 import os
 import re
@@ -14,19 +18,44 @@ import shutil
 import socket
 import subprocess
 
-from harness import PATIENCE, ROOT, Scenario, clean_environment, main
+import models
+from harness import BIN_DIR, PATIENCE, ROOT, Scenario, clean_environment, main
 
-NOT_RUN = re.compile(r"^(git clone |cd \w|tests/run\.sh$|docker )")
+PAGES = ["README.md", "core/README.md", "server/README.md"]  # each goes on where the last ended
+NOT_RUN = re.compile(r"(?m)^tests/run\.sh\b.*$")
+INDENTED = re.compile(r"(?m)^    (micro\S* .*)$")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")
 MAX_PICTURE = 300_000
-NUMBER = re.compile(r"-?\d+(\.\d+)?")
+NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 SHORTENED = "…"    # the README cuts ids
 TOLERANCE = 0.05  # the last bits of a trained model depend on the machine's libm
 
 
 def blocks(text):
     return [(match[1], match[2]) for match in BLOCK.finditer(text)]
+
+
+def anchors(path):
+    """Of a page's headings, as GitHub makes them."""
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"(?m)^#+ (.*)$", path.read_text())}
+
+
+def same_word(got, promised):
+    """The same but for numbers, which are near."""
+    if promised.endswith(SHORTENED):
+        return got.startswith(promised.removesuffix(SHORTENED))
+    got, promised = NUMBER.split(got), NUMBER.split(promised)
+    return got[::2] == promised[::2] and all(
+        abs(float(a) - float(b)) <= TOLERANCE for a, b in zip(got[1::2], promised[1::2]))
+
+
+def same_words(got, promised):
+    if promised[-1] == "...":
+        promised = promised[:-1]
+        got = got[:len(promised)]
+    return len(got) == len(promised) and all(map(same_word, got, promised))
 
 
 def free_port():
@@ -65,47 +94,58 @@ class Readme(Scenario):
         elif not str(promised).endswith(SHORTENED):
             self.assertEqual(got, promised, where)
 
-    def same_line(self, got, promised):
-        """Words the same, numbers near."""
-        if len(got) != len(promised):
-            return False
-        for a, b in zip(got, promised):
-            if b.endswith(SHORTENED):
-                if not a.startswith(b.removesuffix(SHORTENED)):
-                    return False
-            elif NUMBER.fullmatch(b):
-                if not NUMBER.fullmatch(a) or abs(float(a) - float(b)) > TOLERANCE:
-                    return False
-            elif a != b:
-                return False
-        return True
-
     def same_lines(self, output, promised):
         lines = [line.split() for line in output.splitlines()]
         for line in promised.splitlines():
             if line.strip() in ("", "..."):
                 continue
-            while lines and not self.same_line(lines[0], line.split()):
+            words = line.split()
+            while lines and not same_words(lines[0], words):
                 lines.pop(0)
             self.assertTrue(lines, f"{line}\nis not in\n{output}")
 
-    def test_blocks_run_in_order(self):
-        readme = self.copy / "README.md"
+    def run_page(self, page):
+        """How many blocks were run."""
         output, n_run = "", 0
-        for language, text in blocks(readme.read_text()):
+        for language, text in blocks((self.copy / page).read_text()):
             if language == "sh":
-                lines = re.sub(r"\\\n", " ", text)
-                if all(NOT_RUN.match(line) for line in lines.splitlines() if line.strip()):
-                    continue
+                text = NOT_RUN.sub("", text)
                 done = self.run_shell(text)
                 self.assertEqual(done.returncode, 0, f"{text}\n{done.stdout}\n{done.stderr}")
                 output = done.stdout
                 n_run += 1
             elif language == "json":
-                self.same_answer(json.loads(output.strip().splitlines()[-1]), json.loads(text))
+                promised = text.splitlines()
+                got = output.splitlines()[-len(promised):]
+                self.same_answer([json.loads(line) for line in got],
+                                 [json.loads(line) for line in promised])
             elif language == "text":
                 self.same_lines(output, text)
-        self.assertGreaterEqual(n_run, 4)
+        return n_run
+
+    def test_blocks_run_in_order(self):
+        for page in PAGES:
+            self.assertGreaterEqual(self.run_page(page), 1, page)
+        # the end of the last page: a dry run, then the click
+        done = self.run_shell("curl -s 127.0.0.1:8080/users/alan")
+        self.assertEqual(json.loads(done.stdout)["events"], 1)
+
+    def test_indented_commands_run_on_small_files(self):
+        folder = self.folder / "small"
+        train, test = models.demo_data(folder, users=40, pairs=6, test_users=3, test_pairs=12,
+                                       context_pairs=450, context_test_pairs=30)
+        for path in (train, test, folder / "context.train.jsonl", folder / "context.test.jsonl"):
+            with gzip.open(f"{path}.gz", "wb") as file:
+                file.write(path.read_bytes())
+        commands = [command for page in PAGES for command in
+                    INDENTED.findall(re.sub(r"\\\n *", "", (ROOT / page).read_text()))]
+        self.assertTrue(commands)
+        for command in commands:
+            done = subprocess.run(["bash", "-euc", command], cwd=folder, capture_output=True,
+                                  text=True, timeout=20 * PATIENCE, stdin=subprocess.DEVNULL,
+                                  env=clean_environment(PATH=f"{BIN_DIR}:/usr/bin:/bin"))
+            self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout}{done.stderr}")
+        self.assertTrue((folder / "report.html").stat().st_size > 0)
 
     def test_quickstart_twice_keeps_the_state(self):
         feedback = """curl -fsS -H 'Content-Type: application/json' 127.0.0.1:8080/feedback -d '
@@ -117,18 +157,27 @@ class Readme(Scenario):
         self.assertIn("microd runs already", done.stderr)
 
     def test_what_it_points_to_is_there(self):
-        targets = LINK.findall((ROOT / "README.md").read_text())
-        self.assertTrue([target for is_picture, target in targets if is_picture])
-        for is_picture, target in targets:
-            if re.match(r"https?://|#", target):
-                continue
-            path = ROOT / target.partition("#")[0]
-            self.assertTrue(path.exists(), target)
-            if is_picture:
-                self.assertLess(path.stat().st_size, MAX_PICTURE, target)
+        pages = [ROOT / page for page in PAGES]
+        for folder in ("deploy", "schema"):
+            pages += (ROOT / folder).glob("**/*.md")
+        pictures = 0
+        for page in pages:
+            for is_picture, target in LINK.findall(page.read_text()):
+                name, _, anchor = target.partition("#")
+                if re.match(r"https?:", name):
+                    continue
+                path = page.parent / name if name else page
+                self.assertTrue(path.exists(), f"{page}: {target}")
+                if anchor:
+                    self.assertIn(anchor, anchors(path), f"{page}: {target}")
+                if is_picture:
+                    self.assertLess(path.stat().st_size, MAX_PICTURE, target)
+                    pictures += 1
+        self.assertGreater(pictures, 0)
 
     def test_the_two_commands_are_there(self):
-        commands = [line for language, text in blocks((ROOT / "README.md").read_text())
+        commands = [line.partition("#")[0].strip()
+                    for language, text in blocks((ROOT / "README.md").read_text())
                     if language == "sh" for line in text.splitlines()]
         for command in ("deploy/quickstart.sh", "tests/run.sh"):
             self.assertIn(command, commands)
