@@ -30,11 +30,17 @@ static const struct {
 	bool open;	  /* nothing at all */
 	enum scope scope; /* 0: a key that is known */
 } needs[N_ROUTES] = {
-    [ROUTE_SCORE] = {.scope = SCOPE_SCORE},    [ROUTE_FEEDBACK] = {.scope = SCOPE_FEEDBACK},
-    [ROUTE_USER] = {.scope = SCOPE_ADMIN},     [ROUTE_LIVEZ] = {.open = true},
-    [ROUTE_READYZ] = {.open = true},	       [ROUTE_GET_REWARD] = {.scope = SCOPE_SCORE},
-    [ROUTE_CLASSIFY] = {.scope = SCOPE_SCORE}, [ROUTE_SCORE_EVALUATION] = {.scope = SCOPE_SCORE},
+    [ROUTE_SCORE] = {.scope = SCOPE_SCORE},
+    [ROUTE_FEEDBACK] = {.scope = SCOPE_FEEDBACK},
+    [ROUTE_USERS] = {.scope = SCOPE_ADMIN},
+    [ROUTE_USER] = {.scope = SCOPE_ADMIN},
+    [ROUTE_USER_RESET] = {.scope = SCOPE_ADMIN},
+    [ROUTE_GET_REWARD] = {.scope = SCOPE_SCORE},
+    [ROUTE_CLASSIFY] = {.scope = SCOPE_SCORE},
+    [ROUTE_SCORE_EVALUATION] = {.scope = SCOPE_SCORE},
     [ROUTE_RERANK] = {.scope = SCOPE_SCORE},
+    [ROUTE_LIVEZ] = {.open = true},
+    [ROUTE_READYZ] = {.open = true},
 };
 
 static enum status read_own_key(struct access *access, const char *text, struct err *err)

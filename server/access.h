@@ -7,7 +7,7 @@
  *                      whoever only watches gets a key with no scope
  *   scope score        POST /score
  *   scope feedback     POST /feedback
- *   scope admin        /users/{id}
+ *   scope admin        /users, and everything under it
  *
  * No scope contains another. A key takes effect, or loses it, with access_reload().
  */

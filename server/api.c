@@ -8,6 +8,7 @@
 #include "server/idempotency_key.h"
 #include "server/log.h"
 #include "server/protocol.h"
+#include "server/user_routes.h"
 #include "server/wire_read.h"
 #include "server/wire_tensors.h"
 #include "server/wire_write.h"
@@ -70,7 +71,7 @@ static void answer(struct api *api, struct exchange *exchange, int http_status,
 			    no_memory, sizeof(no_memory) - 1);
 }
 
-static void answer_json(struct api *api, struct exchange *exchange)
+void api_answer(struct api *api, struct exchange *exchange)
 {
 	answer(api, exchange, 200, JSON_CONTENT_TYPE);
 }
@@ -134,6 +135,7 @@ void api_open(struct api *api, struct exchange *exchange, const struct exchange_
 	exchange->person = head->person;
 	exchange->format = head->format;
 	exchange->idempotency_key = head->idempotency_key;
+	exchange->page = head->page;
 	status = admit(api, exchange, head);
 	if (status == STATUS_OK)
 		status = check_media_type(exchange, head->content_type);
@@ -228,7 +230,7 @@ static void answer_foreign(struct api *api, struct exchange *exchange)
 	};
 
 	exchange->protocol->write(&exchange->answer, exchange->asked, &facts);
-	answer_json(api, exchange);
+	api_answer(api, exchange);
 }
 
 static enum api_next refuse(struct api *api, struct exchange *exchange)
@@ -253,7 +255,7 @@ static enum api_next answer_score(struct api *api, struct exchange *exchange)
 		return API_ANSWERED;
 	}
 	wire_write_scores(&exchange->answer, exchange->served->model.id, scored);
-	answer_json(api, exchange);
+	api_answer(api, exchange);
 	return API_ANSWERED;
 }
 
@@ -308,38 +310,11 @@ enum api_next api_work(struct api *api, struct exchange *exchange)
 				       : prepare_feedback(api, exchange);
 }
 
-static void show_user(struct api *api, struct exchange *exchange)
-{
-	struct user_view view;
-
-	if (service_read_user(&api->service, exchange->match.user, &exchange->arena, &view,
-			      &exchange->err) == STATUS_OK) {
-		wire_write_user(&exchange->answer, &view);
-		answer_json(api, exchange);
-	} else {
-		api_refuse(api, exchange);
-	}
-	service_free_user(&view);
-}
-
-static enum api_next user(struct api *api, struct exchange *exchange)
-{
-	if (exchange->match.method == METHOD_DELETE) {
-		exchange->op = (struct store_op){
-		    .kind = STORE_DELETE_USER,
-		    .delete_user = {.user = exchange->match.user},
-		};
-		return API_WRITE;
-	}
-	show_user(api, exchange);
-	return API_ANSWERED;
-}
-
 static void show_model(struct api *api, struct exchange *exchange)
 {
 	exchange->served = live_model_acquire(api->live);
 	wire_write_model(&exchange->answer, &exchange->served->model);
-	answer_json(api, exchange);
+	api_answer(api, exchange);
 }
 
 /* Its server; without it no text can be scored. */
@@ -386,7 +361,7 @@ static void ready(struct api *api, struct exchange *exchange)
 
 	if (check_ready(api, err) == STATUS_OK) {
 		buffer_add_string(&exchange->answer, "{\"status\":\"ready\"}");
-		answer_json(api, exchange);
+		api_answer(api, exchange);
 		return;
 	}
 	wire_write_not_ready(&exchange->answer, err->msg);
@@ -406,8 +381,10 @@ enum api_next api_begin(struct api *api, struct exchange *exchange)
 		return score(api, exchange);
 	case ROUTE_FEEDBACK:
 		return feedback(api, exchange);
+	case ROUTE_USERS:
 	case ROUTE_USER:
-		return user(api, exchange);
+	case ROUTE_USER_RESET:
+		return user_routes_begin(api, exchange);
 	case ROUTE_MODEL:
 		show_model(api, exchange);
 		break;
@@ -440,7 +417,7 @@ static void end_feedback(struct api *api, struct exchange *exchange)
 		result = FEEDBACK_DUPLICATE;
 	atomic_fetch_add(&api->metrics.feedback[result], 1);
 	wire_write_feedback(&exchange->answer, step);
-	answer_json(api, exchange);
+	api_answer(api, exchange);
 }
 
 void api_end(struct api *api, struct exchange *exchange)
@@ -449,12 +426,10 @@ void api_end(struct api *api, struct exchange *exchange)
 		api_refuse(api, exchange);
 		return;
 	}
-	if (exchange->op.kind == STORE_FEEDBACK) {
+	if (exchange->op.kind == STORE_FEEDBACK)
 		end_feedback(api, exchange);
-		return;
-	}
-	wire_write_deleted(&exchange->answer, &exchange->op.delete_user);
-	answer_json(api, exchange);
+	else
+		user_routes_end(api, exchange);
 }
 
 void api_close(struct api *api, struct exchange *exchange)

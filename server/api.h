@@ -65,6 +65,9 @@ enum api_next api_work(struct api *api, struct exchange *exchange);
 /** api_end(api, exchange): answer with the outcome of exchange->op. */
 void api_end(struct api *api, struct exchange *exchange);
 
+/** api_answer(api, exchange): 200 with the JSON in exchange->answer. */
+void api_answer(struct api *api, struct exchange *exchange);
+
 /** api_refuse(api, exchange): answer with exchange->err. */
 void api_refuse(struct api *api, struct exchange *exchange);
 

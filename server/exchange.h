@@ -16,6 +16,7 @@
 #include "server/identifier.h"
 #include "server/live_model.h"
 #include "server/media_type.h"
+#include "server/page.h"
 #include "server/person.h"
 #include "server/route.h"
 #include "server/service.h"
@@ -31,6 +32,7 @@ struct exchange_head {
 	struct person_source person;
 	const char *format;	     /* "format" of the query; NULL: none */
 	const char *idempotency_key; /* NULL: none */
+	struct page_source page;
 };
 
 struct protocol;
@@ -46,6 +48,7 @@ struct exchange {
 	struct person_source person; /* these live as long as the connection's request */
 	const char *format;
 	const char *idempotency_key;
+	struct page_source page;
 	struct buffer body;
 	/* while it is answered */
 	struct arena arena;

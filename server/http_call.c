@@ -199,6 +199,8 @@ static enum MHD_Result open_call(const struct http_lane *lane, struct MHD_Connec
 		       .header_context = header(connection, "X-Micro-Context")},
 	    .format = argument(connection, "format"),
 	    .idempotency_key = header(connection, "Idempotency-Key"),
+	    .page = {.limit = argument(connection, "limit"),
+		     .cursor = argument(connection, "cursor")},
 	};
 	struct call *call = mem_array(1, sizeof(*call));
 

@@ -11,7 +11,9 @@
 
 #define ALIAS_PREFIX "/v1"
 #define USER_PREFIX  "/users/"
-#define KNOWN_MAX    512 /* holds all patterns, with commas */
+#define USER_PATTERN USER_PREFIX "{id}"
+#define KNOWN_MAX    512		      /* holds all patterns, with commas */
+#define ESCAPED_MAX  (3 * (STORE_MAX_ID + 1)) /* what is longer is no user, however it is read */
 
 static const struct {
 	const char *pattern;
@@ -20,9 +22,11 @@ static const struct {
 } routes[] = {
     [ROUTE_SCORE] = {"/score", "POST", {[METHOD_POST] = true}},
     [ROUTE_FEEDBACK] = {"/feedback", "POST", {[METHOD_POST] = true}},
-    [ROUTE_USER] = {USER_PREFIX "{id}",
+    [ROUTE_USERS] = {"/users", "GET, HEAD", {[METHOD_GET] = true}},
+    [ROUTE_USER] = {USER_PATTERN,
 		    "GET, HEAD, DELETE",
 		    {[METHOD_GET] = true, [METHOD_DELETE] = true}},
+    [ROUTE_USER_RESET] = {USER_PATTERN "/reset", "POST", {[METHOD_POST] = true}},
     [ROUTE_GET_REWARD] = {"/get_reward", "POST", {[METHOD_POST] = true}},
     [ROUTE_CLASSIFY] = {"/classify", "POST", {[METHOD_POST] = true}},
     [ROUTE_SCORE_EVALUATION] = {"/score/evaluation", "POST", {[METHOD_POST] = true}},
@@ -64,14 +68,35 @@ static enum method find_method(const char *name)
 	return strcmp(name, "HEAD") == 0 ? METHOD_GET : METHOD_OTHER;
 }
 
+/* What a pattern has behind the user; NULL: it has none. */
+static const char *user_suffix(enum route route)
+{
+	const char *pattern = routes[route].pattern;
+
+	if (strncmp(pattern, USER_PATTERN, strlen(USER_PATTERN)) != 0)
+		return NULL;
+	return pattern + strlen(USER_PATTERN);
+}
+
+static enum route find_user_route(const char *id)
+{
+	size_t len = strcspn(id, "/");
+
+	for (enum route r = 0; r < ROUTE_NONE && len > 0; r++) {
+		const char *suffix = user_suffix(r);
+
+		if (suffix != NULL && strcmp(id + len, suffix) == 0)
+			return r;
+	}
+	return ROUTE_NONE;
+}
+
 static enum route find_route(const char *path)
 {
-	const char *id = path + strlen(USER_PREFIX);
-
 	if (strncmp(path, USER_PREFIX, strlen(USER_PREFIX)) == 0)
-		return *id == '\0' || strchr(id, '/') != NULL ? ROUTE_NONE : ROUTE_USER;
+		return find_user_route(path + strlen(USER_PREFIX));
 	for (enum route r = 0; r < ROUTE_NONE; r++) {
-		if (r != ROUTE_USER && strcmp(path, routes[r].pattern) == 0)
+		if (user_suffix(r) == NULL && strcmp(path, routes[r].pattern) == 0)
 			return r;
 	}
 	return ROUTE_NONE;
@@ -89,12 +114,18 @@ static enum status no_route(struct err *err)
 		       "there is no such route; known are: %s (also under /v1)", known);
 }
 
-static enum status decode_user(const char *escaped, char user_out[STORE_MAX_ID + 1],
-			       struct err *err)
+/* path: from the user on. */
+static enum status decode_user(const char *path, char user_out[STORE_MAX_ID + 1], struct err *err)
 {
-	size_t len;
-	enum status status = percent_decode(escaped, false, STORE_MAX_ID, user_out, &len, err);
+	char escaped[ESCAPED_MAX + 1];
+	size_t len = strcspn(path, "/");
+	enum status status;
 
+	if (len > ESCAPED_MAX)
+		len = ESCAPED_MAX;
+	memcpy(escaped, path, len);
+	escaped[len] = '\0';
+	status = percent_decode(escaped, false, STORE_MAX_ID, user_out, &len, err);
 	if (status == STATUS_OK)
 		status = identifier_check(user_out, len, 1, "", err);
 	if (status != STATUS_OK)
@@ -123,7 +154,7 @@ enum status route_find(const char *method, const char *path, struct route_match 
 	if (!routes[match_out->route].takes[match_out->method])
 		return err_set(err, STATUS_METHOD_NOT_ALLOWED, "%s takes %s",
 			       routes[match_out->route].pattern, routes[match_out->route].allow);
-	if (match_out->route != ROUTE_USER)
+	if (user_suffix(match_out->route) == NULL)
 		return STATUS_OK;
 	return decode_user(path + strlen(USER_PREFIX), match_out->user, err);
 }

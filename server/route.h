@@ -9,7 +9,9 @@
 enum route {
 	ROUTE_SCORE,
 	ROUTE_FEEDBACK,
+	ROUTE_USERS,
 	ROUTE_USER,
+	ROUTE_USER_RESET,
 	ROUTE_GET_REWARD,
 	ROUTE_CLASSIFY,
 	ROUTE_SCORE_EVALUATION,
@@ -28,7 +30,7 @@ enum method { METHOD_GET, METHOD_POST, METHOD_DELETE, METHOD_OTHER, N_METHODS };
 struct route_match {
 	enum route route;
 	enum method method;	     /* HEAD counts as GET: the same answer without its body */
-	char user[STORE_MAX_ID + 1]; /* ROUTE_USER: decoded and checked */
+	char user[STORE_MAX_ID + 1]; /* of /users/{id}...: decoded and checked */
 };
 
 /** route_pattern(route): "/users/{id}"; "none" for ROUTE_NONE. Static. */

@@ -193,39 +193,3 @@ enum status service_score(const struct service *service, const struct served_mod
 	judge_close(&scratch.judge);
 	return status;
 }
-
-enum status service_read_user(const struct service *service, const char *user, struct arena *arena,
-			      struct user_view *view_out, struct err *err)
-{
-	*view_out = (struct user_view){.user = user};
-
-	struct store_user *stored = &view_out->stored;
-	enum status status = store_read_user(service->store, user, stored, err);
-
-	if (status != STATUS_OK)
-		return status;
-	view_out->weights = arena_array(arena, stored->n_states, sizeof(*view_out->weights));
-	if (view_out->weights == NULL)
-		return err_no_memory(err, "a user");
-	for (size_t i = 0; i < stored->n_states; i++) {
-		const struct store_state *state = &stored->states[i];
-		double *weight = arena_array(arena, state->n_heads, sizeof(*weight));
-
-		if (weight == NULL)
-			return err_no_memory(err, "a user");
-		memcpy(weight, state->log_weight, state->n_heads * sizeof(*weight));
-		log_softmax(weight, state->n_heads);
-		for (size_t k = 0; k < state->n_heads; k++)
-			weight[k] = exp(weight[k]);
-		if (!all_finite(weight, state->n_heads))
-			return err_set(err, STATUS_STATE_CORRUPT,
-				       "a stored log-weight is not finite");
-		view_out->weights[i] = weight;
-	}
-	return STATUS_OK;
-}
-
-void service_free_user(struct user_view *view)
-{
-	store_user_free(&view->stored);
-}

@@ -18,6 +18,7 @@
 #include "server/identifier.h"
 #include "server/judge.h"
 #include "server/live_model.h"
+#include "server/page.h"
 #include "server/receipt_key.h"
 #include "server/store.h"
 
@@ -85,6 +86,13 @@ struct user_view {
 	double **weights;	  /* [n_states][n_heads of the state] */
 };
 
+/* A part of the list of users. */
+struct user_list {
+	struct store_listed *users; /* [n_users], in the order of their bytes */
+	size_t n_users;
+	const char *next_cursor; /* NULL: these are the last ones */
+};
+
 /** service_score(service, served, request, arena, err): fill the items' answers. */
 enum status service_score(const struct service *service, const struct served_model *served,
 			  struct score_request *request, struct arena *arena, struct err *err);
@@ -109,10 +117,15 @@ enum status service_prepare_feedback(const struct service *service,
  * choice before. */
 enum status service_check_write(const struct store_op *op, struct err *err);
 
-/** service_read_user(service, user, arena, view_out, err): STATUS_NOT_FOUND if unknown;
- * service_free_user() releases, also after an error. */
-enum status service_read_user(const struct service *service, const char *user, struct arena *arena,
-			      struct user_view *view_out, struct err *err);
+/** service_read_user(service, user, context, arena, view_out, err): the states of one context, or
+ * all if it is NULL; STATUS_NOT_FOUND if there are none; service_free_user() releases, also after
+ * an error. */
+enum status service_read_user(const struct service *service, const char *user, const char *context,
+			      struct arena *arena, struct user_view *view_out, struct err *err);
+
+/** service_list_users(service, page, arena, list_out, err): in the arena. */
+enum status service_list_users(const struct service *service, const struct page *page,
+			       struct arena *arena, struct user_list *list_out, struct err *err);
 
 /** service_free_user(view): a zeroed view is allowed. */
 void service_free_user(struct user_view *view);

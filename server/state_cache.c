@@ -191,34 +191,36 @@ static enum status copy_learner(const struct learner *learner, struct store_stat
 	return STATUS_OK;
 }
 
-static bool is_state(const struct learner *learner)
+/* context NULL: any. */
+static bool is_state(const struct learner *learner, const char *context)
 {
-	return learner->value != NULL && learner->value->updates > 0;
+	return learner->value != NULL && learner->value->updates > 0 &&
+	       (context == NULL || strcmp(learner->context, context) == 0);
 }
 
 /* With the lock held. */
 static enum status copy_all(const struct shard *shard, const char *user, uint64_t user_hash,
-			    struct store_user *user_out, struct err *err)
+			    const char *context, struct store_user *user_out, struct err *err)
 {
 	const struct learner *learner = NULL;
 	enum status status = STATUS_OK;
 	size_t n = 0;
 
 	while ((learner = shard_next_of_user(shard, user, user_hash, learner)) != NULL)
-		n += is_state(learner);
+		n += is_state(learner, context);
 	user_out->states = mem_array(n, sizeof(*user_out->states));
 	if (user_out->states == NULL)
 		return err_no_memory(err, "a user's states");
 	while (status == STATUS_OK &&
 	       (learner = shard_next_of_user(shard, user, user_hash, learner)) != NULL) {
-		if (is_state(learner))
+		if (is_state(learner, context))
 			status =
 			    copy_learner(learner, &user_out->states[user_out->n_states++], err);
 	}
 	return status;
 }
 
-enum status state_cache_copy_user(struct state_cache *cache, const char *user,
+enum status state_cache_copy_user(struct state_cache *cache, const char *user, const char *context,
 				  struct store_user *user_out, uint64_t *epoch_out, struct err *err)
 {
 	uint64_t user_hash = hash_text(cache, user);
@@ -227,7 +229,7 @@ enum status state_cache_copy_user(struct state_cache *cache, const char *user,
 
 	*user_out = (struct store_user){0};
 	*epoch_out = *epoch_of(shard, user_hash);
-	status = copy_all(shard, user, user_hash, user_out, err);
+	status = copy_all(shard, user, user_hash, context, user_out, err);
 	unlock(shard);
 	if (status != STATUS_OK)
 		store_user_free(user_out);

@@ -84,10 +84,10 @@ bool state_cache_read(struct state_cache *cache, const struct state_key *key, si
 void state_cache_fill(struct state_cache *cache, const struct state_key *key, uint64_t epoch,
 		      struct state_value *value);
 
-/** state_cache_copy_user(cache, user, user_out, epoch_out, err): the states that are known, in
- * no order; store_user_free() releases, nothing is owned on error. epoch_out is another one
- * when the user's states have changed. */
-enum status state_cache_copy_user(struct state_cache *cache, const char *user,
+/** state_cache_copy_user(cache, user, context, user_out, epoch_out, err): the states that are
+ * known, in one context unless it is NULL, in no order; store_user_free() releases, nothing is
+ * owned on error. epoch_out is another one when the user's states have changed. */
+enum status state_cache_copy_user(struct state_cache *cache, const char *user, const char *context,
 				  struct store_user *user_out, uint64_t *epoch_out,
 				  struct err *err);
 

@@ -17,10 +17,17 @@ enum status store_read_state(struct store *store, const char *user, const char *
 				      updates_out, err);
 }
 
-enum status store_read_user(struct store *store, const char *user, struct store_user *user_out,
-			    struct err *err)
+enum status store_read_user(struct store *store, const char *user, const char *context,
+			    struct store_user *user_out, struct err *err)
 {
-	return store->ops->read_user(store, user, user_out, err);
+	return store->ops->read_user(store, user, context, user_out, err);
+}
+
+enum status store_list_users(struct store *store, const char *after, size_t n_max,
+			     struct store_listed *users_out, size_t *n_out, bool *more_out,
+			     struct err *err)
+{
+	return store->ops->list_users(store, after, n_max, users_out, n_out, more_out, err);
 }
 
 void store_state_free(struct store_state *state)

@@ -58,9 +58,14 @@ struct store_feedback {
 			       NULL: not wanted */
 };
 
+/*
+ * What is stored of a user, or of a user's feedbacks in one context: then all states become
+ * what they are without those feedbacks.
+ */
 struct store_delete {
 	const char *user;
-	uint64_t states_out; /* rows deleted */
+	const char *context; /* NULL: all, with and without a context */
+	uint64_t states_out; /* that are gone */
 	uint64_t events_out;
 };
 
@@ -89,7 +94,14 @@ struct store_state {
 struct store_user {
 	struct store_state *states; /* [n_states], ordered by context, then model */
 	size_t n_states;
+	uint64_t n_events; /* that are in the states */
+};
+
+/* A user in a list. */
+struct store_listed {
+	char user[STORE_MAX_ID + 1];
 	uint64_t n_events;
+	int64_t updated_us; /* time of the last feedback */
 };
 
 /* What a store that keeps states in memory tells of it; zeros of one that does not. */
@@ -107,8 +119,11 @@ struct store_ops {
 	enum status (*read_state)(struct store *store, const char *user, const char *context,
 				  const char *model_id, size_t n_heads, double *log_weight_out,
 				  uint64_t *updates_out, struct err *err);
-	enum status (*read_user)(struct store *store, const char *user, struct store_user *user_out,
-				 struct err *err);
+	enum status (*read_user)(struct store *store, const char *user, const char *context,
+				 struct store_user *user_out, struct err *err);
+	enum status (*list_users)(struct store *store, const char *after, size_t n_max,
+				  struct store_listed *users_out, size_t *n_out, bool *more_out,
+				  struct err *err);
 	enum status (*check)(struct store *store, struct err *err);
 	void (*stats)(struct store *store, struct store_stats *stats_out);
 	void (*close)(struct store *store);
@@ -140,10 +155,21 @@ enum status store_read_state(struct store *store, const char *user, const char *
 			     const char *model_id, size_t n_heads, double *log_weight_out,
 			     uint64_t *updates_out, struct err *err);
 
-/** store_read_user(store, user, user_out, err): all states; STATUS_NOT_FOUND if there
- * are none. store_user_free() releases; nothing is owned on error. Any thread. */
-enum status store_read_user(struct store *store, const char *user, struct store_user *user_out,
-			    struct err *err);
+/** store_read_user(store, user, context, user_out, err): the states in a context, or all if
+ * it is NULL; STATUS_NOT_FOUND if there are none. store_user_free() releases; nothing is owned
+ * on error. Any thread. */
+enum status store_read_user(struct store *store, const char *user, const char *context,
+			    struct store_user *user_out, struct err *err);
+
+/**
+ * store_list_users(store, after, n_max, users_out, n_out, more_out, err): the first n_max users
+ * after a name ("": from the beginning), in the order of their bytes, into users_out [n_max];
+ * more_out: there are further ones. Whoever is stored all the time while a list is read part by
+ * part is in it once. Any thread.
+ */
+enum status store_list_users(struct store *store, const char *after, size_t n_max,
+			     struct store_listed *users_out, size_t *n_out, bool *more_out,
+			     struct err *err);
 
 /** store_state_free(state): what it points to. */
 void store_state_free(struct store_state *state);

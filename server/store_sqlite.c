@@ -281,6 +281,7 @@ static const struct store_ops operations = {
     .apply = store_sqlite_apply,
     .read_state = store_sqlite_read_state,
     .read_user = store_sqlite_read_user,
+    .list_users = store_sqlite_list_users,
     .check = check,
     .stats = stats,
     .close = close_store,

@@ -47,7 +47,7 @@ enum status batch_begin(struct store_sqlite *s, size_t n_ops, struct err *err)
 	struct batch *batch = &s->batch;
 	enum status status = recent_reserve(&s->recent, n_ops, err);
 
-	batch->n_taken = batch->n_deleted = batch->n_events = 0;
+	batch->n_taken = batch->n_deleted = batch->n_events = batch->n_changes = 0;
 	batch->n_recent = s->recent.n;
 	batch->first_seq = s->next_seq;
 	if (status == STATUS_OK)
@@ -55,7 +55,13 @@ enum status batch_begin(struct store_sqlite *s, size_t n_ops, struct err *err)
 	if (status == STATUS_OK)
 		status = reserve_deleted(batch, n_ops, err);
 	/* states that a deletion changes are not counted here: they are let go, not folded */
-	return status == STATUS_OK ? fold_reserve(&s->fold, 2 * n_ops, err) : status;
+	return status == STATUS_OK ? batch_expect(s, 2 * n_ops, err) : status;
+}
+
+enum status batch_expect(struct store_sqlite *s, size_t n_states, struct err *err)
+{
+	s->batch.n_changes += n_states;
+	return fold_reserve(&s->fold, s->batch.n_changes, err);
 }
 
 enum status batch_take(struct store_sqlite *s, struct learner *learner, struct err *err)

@@ -16,6 +16,9 @@ enum status batch_begin(struct store_sqlite *s, size_t n_ops, struct err *err);
 /** batch_take(s, learner, err): what is held becomes the batch's, also on error. */
 enum status batch_take(struct store_sqlite *s, struct learner *learner, struct err *err);
 
+/** batch_expect(s, n_states, err): further states may change than one operation's. */
+enum status batch_expect(struct store_sqlite *s, size_t n_states, struct err *err);
+
 /** batch_delete(s, user, err): nothing of the user's past is known any more. */
 enum status batch_delete(struct store_sqlite *s, const char *user, struct err *err);
 

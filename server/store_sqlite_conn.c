@@ -14,6 +14,11 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "arrays are stored as they lie in memory, little-endian");
 
+/* Of an event as a step: in the order of enum column in store_sqlite_replay.c. */
+#define EVENT_COLUMNS                                                                              \
+	"e.seq, e.user, e.id, e.context, m.id, m.n_heads, e.time_us, e.temperature, e.strength,"   \
+	" e.drift, e.losses"
+
 /* All SQL on the tables of schema/sqlite.sql */
 static const struct {
 	enum conn_role role;
@@ -49,10 +54,9 @@ static const struct {
     [SQL_SET_FOLDED] = {CONN_WRITER, "UPDATE folded SET seq = ?1"},
     [SQL_READ_FOLDED] = {CONN_WRITER, "SELECT seq, hash_key,"
 				      " (SELECT coalesce(max(seq), 0) FROM events) FROM folded"},
-    [SQL_RECENT_EVENTS] = {CONN_WRITER, "SELECT e.seq, e.user, e.id, e.context, m.id, m.n_heads,"
-					" e.time_us, e.temperature, e.strength, e.drift, e.losses"
-					" FROM events e JOIN models m USING (model)"
-					" WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2"},
+    [SQL_RECENT_EVENTS] = {CONN_WRITER,
+			   "SELECT " EVENT_COLUMNS " FROM events e JOIN models m USING (model)"
+			   " WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2"},
     [SQL_DELETE_STATES] = {CONN_WRITER, "DELETE FROM states WHERE user = ?1"},
     [SQL_DELETE_EVENTS] = {CONN_WRITER,
 			   "DELETE FROM events WHERE user = ?1 AND seq IN"
@@ -62,6 +66,20 @@ static const struct {
     [SQL_DELETE_KEYS] = {CONN_WRITER, "DELETE FROM event_keys WHERE key BETWEEN ?1 AND ?2 AND"
 				      " NOT EXISTS (SELECT * FROM events e"
 				      " WHERE e.seq = event_keys.seq)"},
+    [SQL_DELETE_CONTEXT] = {CONN_WRITER,
+			    "DELETE FROM events WHERE user = ?1 AND context = ?4 AND seq IN"
+			    " (SELECT seq FROM event_keys WHERE key BETWEEN ?2 AND ?3)"},
+    [SQL_DELETE_RECENT_CONTEXT] = {CONN_WRITER, "DELETE FROM events WHERE user = ?1 AND seq = ?2"
+						" AND context = ?3"},
+    /* a user's events up to a seq; and one event, if it is the user's */
+    [SQL_USER_EVENTS] = {CONN_WRITER,
+			 "SELECT " EVENT_COLUMNS " FROM events e JOIN models m USING (model)"
+			 " WHERE e.seq IN (SELECT seq FROM event_keys"
+			 " WHERE key BETWEEN ?2 AND ?3)"
+			 " AND e.seq <= ?4 AND e.user = ?1 ORDER BY e.seq"},
+    [SQL_USER_RECENT] = {CONN_WRITER,
+			 "SELECT " EVENT_COLUMNS " FROM events e JOIN models m USING (model)"
+			 " WHERE e.user = ?1 AND e.seq = ?2"},
     [SQL_READ_STATE] = {CONN_READER, "SELECT s.log_weights, s.updates, s.updated_us, s.seq,"
 				     " s.context"
 				     " FROM models m JOIN states s USING (model)"
@@ -70,6 +88,23 @@ static const struct {
 				    " s.updated_us, s.seq"
 				    " FROM states s JOIN models m USING (model)"
 				    " WHERE s.user = ?1"},
+    [SQL_READ_CONTEXT] = {CONN_READER, "SELECT s.context, m.id, m.n_heads, s.log_weights,"
+				       " s.updates, s.updated_us, s.seq"
+				       " FROM states s JOIN models m USING (model)"
+				       " WHERE s.user = ?1 AND s.context = ?2"},
+    /* the next user; a user's first row is an overall state */
+    [SQL_LIST_STATES] = {CONN_READER, "SELECT user, sum(updates), max(updated_us) FROM states"
+				      " WHERE context = '' AND user = (SELECT user FROM states"
+				      " WHERE user > ?1 ORDER BY user LIMIT 1)"},
+    /* what recent events add to that */
+    [SQL_LIST_RECENT] = {CONN_READER, "SELECT e.user, count(*), max(e.time_us)"
+				      " FROM folded f CROSS JOIN events e LEFT JOIN states s"
+				      " ON s.user = e.user AND s.context = ''"
+				      " AND s.model = e.model"
+				      " WHERE e.seq > f.seq AND e.user > ?1"
+				      " AND (?2 IS NULL OR e.user <= ?2)"
+				      " AND (s.seq IS NULL OR e.seq > s.seq)"
+				      " GROUP BY e.user ORDER BY e.user LIMIT ?3"},
     [SQL_READ_ANY] = {CONN_READER,
 		      "SELECT (SELECT count(*) FROM models), EXISTS (SELECT * FROM states),"
 		      " EXISTS (SELECT * FROM events), EXISTS (SELECT * FROM event_keys),"

@@ -32,6 +32,7 @@ struct batch {
 	size_t n_recent;      /* recent events before it */
 	int64_t first_seq;    /* next_seq before it */
 	size_t n_events;      /* new ones */
+	size_t n_changes;     /* states that may change, at most */
 	const char **deleted; /* [n_deleted]: users, the operations' */
 	size_t n_deleted, deleted_capacity;
 };
@@ -72,12 +73,16 @@ struct store_sqlite {
 enum status store_sqlite_apply(struct store *store, struct store_op *const *ops, size_t n_ops,
 			       struct err *err);
 
-/** store_sqlite_read_state(...), _read_user(...): see store_read_state(), _read_user(). */
+/** store_sqlite_read_state(...), _read_user(...), _list_users(...): see store_read_state(),
+ * store_read_user(), store_list_users(). */
 enum status store_sqlite_read_state(struct store *store, const char *user, const char *context,
 				    const char *model_id, size_t n_heads, double *log_weight_out,
 				    uint64_t *updates_out, struct err *err);
-enum status store_sqlite_read_user(struct store *store, const char *user,
+enum status store_sqlite_read_user(struct store *store, const char *user, const char *context,
 				   struct store_user *user_out, struct err *err);
+enum status store_sqlite_list_users(struct store *store, const char *after, size_t n_max,
+				    struct store_listed *users_out, size_t *n_out, bool *more_out,
+				    struct err *err);
 
 /* A transaction of the writer. */
 enum status store_sqlite_begin(struct store_sqlite *s, struct err *err);
@@ -122,9 +127,23 @@ enum status store_sqlite_learn(const struct state_value *now, const struct state
 /** store_sqlite_stage(learner, next): takes next over. */
 void store_sqlite_stage(struct learner *learner, struct state_value *next);
 
-/** store_sqlite_delete_user(s, delete_user, err): in a transaction and its batch. */
+/** store_sqlite_delete_user(s, delete_user, err): all of it, or what is of one context; in a
+ * transaction and its batch. */
 enum status store_sqlite_delete_user(struct store_sqlite *s, struct store_delete *delete_user,
 				     struct err *err);
+
+/* An event of a row with the columns of SQL_RECENT_EVENTS; texts are the row's. */
+struct event {
+	struct state_key key;
+	const char *id;
+	struct learning step;
+	double loss[HEADS_MAX]; /* [n_heads] */
+};
+
+/** store_sqlite_replay_event(s, row, event, err): event, which is filled, as a step of its
+ * states, staged in the batch, but for those that have it in them. */
+enum status store_sqlite_replay_event(struct store_sqlite *s, const struct query *row,
+				      struct event *event, struct err *err);
 
 /** store_sqlite_replay(s, err): take into memory what follows from the recent events; at open. */
 enum status store_sqlite_replay(struct store_sqlite *s, struct err *err);

@@ -189,6 +189,18 @@ static int compare_states(const void *a, const void *b)
 	return order != 0 ? order : (x->seq < y->seq) - (x->seq > y->seq);
 }
 
+/* Each event is a step of the overall state of its model, and of its context's. */
+static void count_events(struct store_user *user, const char *context)
+{
+	if (context == NULL)
+		context = "";
+	user->n_events = 0;
+	for (size_t i = 0; i < user->n_states; i++) {
+		if (strcmp(user->states[i].context, context) == 0)
+			user->n_events += user->states[i].updates;
+	}
+}
+
 /* Of the same state in memory and in the database the later one stays. */
 static void keep_latest(struct store_user *user)
 {
@@ -206,32 +218,33 @@ static void keep_latest(struct store_user *user)
 			user->states[n++] = *state;
 	}
 	user->n_states = n;
-	/* each event is a step of the overall state of its model */
-	user->n_events = 0;
-	for (size_t i = 0; i < n; i++)
-		user->n_events += user->states[i].context[0] == '\0' ? user->states[i].updates : 0;
 }
 
 static enum status look(struct store_sqlite *s, struct conn *conn, const char *user,
-			struct store_user *user_out, uint64_t *epoch_out, struct err *err)
+			const char *context, struct store_user *user_out, uint64_t *epoch_out,
+			struct err *err)
 {
 	enum status status;
 
 	pthread_mutex_lock(&s->publishing);
-	status = state_cache_copy_user(s->cache, user, user_out, epoch_out, err);
+	status = state_cache_copy_user(s->cache, user, context, user_out, epoch_out, err);
 	pthread_mutex_unlock(&s->publishing);
 	if (status != STATUS_OK)
 		return status;
 	/* from here on: what was not in the cache is in the database */
-	struct query query = query_begin(conn, SQL_READ_USER);
+	struct query query = query_begin(conn, context == NULL ? SQL_READ_USER : SQL_READ_CONTEXT);
 	query_text(&query, user);
+	if (context != NULL)
+		query_text(&query, context);
 	status = add_rows(&query, user_out, err);
 	query_end(&query);
-	if (status == STATUS_OK)
-		keep_latest(user_out);
-	else
+	if (status != STATUS_OK) {
 		store_user_free(user_out);
-	return status;
+		return status;
+	}
+	keep_latest(user_out);
+	count_events(user_out, context);
+	return STATUS_OK;
 }
 
 static uint64_t epoch_now(struct store_sqlite *s, const char *user)
@@ -244,7 +257,7 @@ static uint64_t epoch_now(struct store_sqlite *s, const char *user)
 	return epoch;
 }
 
-enum status store_sqlite_read_user(struct store *store, const char *user,
+enum status store_sqlite_read_user(struct store *store, const char *user, const char *context,
 				   struct store_user *user_out, struct err *err)
 {
 	struct store_sqlite *s = (struct store_sqlite *)store;
@@ -257,14 +270,15 @@ enum status store_sqlite_read_user(struct store *store, const char *user,
 		return status;
 	for (int i = 0; i < MAX_LOOKS; i++) {
 		store_user_free(user_out);
-		status = look(s, conn, user, user_out, &epoch, err);
+		status = look(s, conn, user, context, user_out, &epoch, err);
 		if (status != STATUS_OK || epoch_now(s, user) == epoch)
 			break;
 	}
 	readers_give(&s->readers, conn);
 	if (status == STATUS_OK && user_out->n_states == 0) {
 		store_user_free(user_out);
-		return err_set(err, STATUS_NOT_FOUND, "this user has no state");
+		return err_set(err, STATUS_NOT_FOUND, "this user has no state%s",
+			       context == NULL ? "" : " in this context");
 	}
 	return status;
 }

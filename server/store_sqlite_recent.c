@@ -125,6 +125,15 @@ uint32_t recent_find(const struct recent *recent, int64_t key, uint32_t after)
 	return at;
 }
 
+int64_t recent_first_seq(const struct recent *recent, int64_t none)
+{
+	size_t i = 0;
+
+	while (i < recent->n && recent->event[i].seq == 0)
+		i++;
+	return i == recent->n ? none : llabs(recent->event[i].seq);
+}
+
 void recent_take_back(struct recent *recent, size_t n)
 {
 	while (recent->n > n) {

@@ -62,6 +62,10 @@ void recent_add(struct recent *recent, int64_t key, int64_t seq);
  * the call before returned. 1 + its index; 0: no more. */
 uint32_t recent_find(const struct recent *recent, int64_t key, uint32_t after);
 
+/** recent_first_seq(recent, none): of the first one that was not deleted before this transaction;
+ * none if there is none. The events before it are in event_keys. */
+int64_t recent_first_seq(const struct recent *recent, int64_t none);
+
 /** recent_take_back(recent, n): only the first n stay. */
 void recent_take_back(struct recent *recent, size_t n);
 

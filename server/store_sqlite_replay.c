@@ -10,14 +10,6 @@
 
 enum column { SEQ, USER, ID, CONTEXT, MODEL_ID, N_HEADS, TIME_US, TAU, STRENGTH, DRIFT, LOSSES };
 
-/* A recent event; texts are the row's. */
-struct event {
-	struct state_key key;
-	const char *id;
-	struct learning step;
-	double loss[HEADS_MAX]; /* [n_heads] */
-};
-
 static const char *text_of(const struct query *row, enum column column)
 {
 	return (const char *)sqlite3_column_text(row->stmt, (int)column);
@@ -28,6 +20,7 @@ static enum status take_event(const struct query *row, struct event *event, stru
 	struct learning *step = &event->step;
 	enum status status = query_n_heads(row, N_HEADS, &step->n_heads, err);
 
+	step->seq = sqlite3_column_int64(row->stmt, SEQ);
 	if (status != STATUS_OK)
 		return status;
 	event->key =
@@ -88,19 +81,28 @@ static enum status replay_states(struct store_sqlite *s, const struct event *eve
 	return status;
 }
 
-static enum status replay_event(struct store_sqlite *s, struct event *event,
-				const struct query *row, struct err *err)
+enum status store_sqlite_replay_event(struct store_sqlite *s, const struct query *row,
+				      struct event *event, struct err *err)
+{
+	enum status status = take_event(row, event, err);
+
+	if (status == STATUS_OK)
+		status = replay_states(s, event, err);
+	if (status != STATUS_OK)
+		err_wrap(err, "state %s: event %" PRId64, s->name, event->step.seq);
+	return status;
+}
+
+static enum status replay_recent(struct store_sqlite *s, struct event *event,
+				 const struct query *row, struct err *err)
 {
 	enum status status = batch_begin(s, 1, err);
 
-	event->step.seq = sqlite3_column_int64(row->stmt, SEQ);
 	if (status == STATUS_OK)
-		status = take_event(row, event, err);
-	if (status == STATUS_OK)
-		status = replay_states(s, event, err);
+		status = store_sqlite_replay_event(s, row, event, err);
 	if (status != STATUS_OK) {
 		batch_cancel(s);
-		return err_wrap(err, "state %s: event %" PRId64, s->name, event->step.seq);
+		return status;
 	}
 	recent_add(&s->recent, recent_key(s->recent.hash_key, event->key.user, event->id),
 		   event->step.seq);
@@ -123,7 +125,7 @@ static enum status replay_part(struct store_sqlite *s, struct event *event, bool
 	for (size_t n = 0; status == STATUS_OK && *more_out && n < PART_EVENTS; n++) {
 		status = query_step(&query, more_out, err);
 		if (status == STATUS_OK && *more_out)
-			status = replay_event(s, event, &query, err);
+			status = replay_recent(s, event, &query, err);
 	}
 	query_end(&query);
 	return status;

@@ -19,6 +19,8 @@ static const char *const feedback_fields[] = {
 static const char *const choice_fields[] = {"receipt",	"user",		  "context", "chosen",
 					    "rejected", WIRE_FIELDS_STEP, NULL};
 
+static const char *const reset_fields[] = {"context", NULL};
+
 static enum status no_memory(const struct reader *reader)
 {
 	return err_no_memory(reader->err, "the request");
@@ -318,4 +320,18 @@ enum status wire_read_feedback(const char *body, size_t len, const struct wire_l
 	if (token == NULL)
 		return read_pair(&reader, limits, feedback_out);
 	return read_choice(&reader, limits, token, feedback_out);
+}
+
+enum status wire_read_reset(const char *body, size_t len, struct arena *arena,
+			    const char **context_out, struct err *err)
+{
+	struct reader reader;
+	enum status status = reader_open(&reader, body, len, arena, err);
+
+	*context_out = NULL;
+	if (status == STATUS_OK)
+		status = reader_object(&reader, reader.root, reset_fields);
+	if (status == STATUS_OK)
+		status = reader_name(&reader, reader.root, "context", 1, context_out);
+	return status;
 }

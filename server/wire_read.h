@@ -50,4 +50,9 @@ enum status wire_read_response(const struct reader *reader, const struct wire_li
 enum status wire_read_feedback(const char *body, size_t len, const struct wire_limits *limits,
 			       struct arena *arena, struct feedback *feedback_out, struct err *err);
 
+/** wire_read_reset(body, len, arena, context_out, err): NULL: all contexts. As
+ * wire_read_score(). */
+enum status wire_read_reset(const char *body, size_t len, struct arena *arena,
+			    const char **context_out, struct err *err);
+
 #endif

@@ -135,12 +135,51 @@ void wire_write_user(struct buffer *out, const struct user_view *view)
 	buffer_add_string(out, "]}");
 }
 
-void wire_write_deleted(struct buffer *out, const struct store_delete *deleted)
+static void add_listed(struct buffer *out, const struct store_listed *listed)
 {
-	add_text(out, "{\"user\":", deleted->user);
+	char updated[CLOCK_TEXT_LEN + 1];
+
+	clock_text(listed->updated_us, updated);
+	add_text(out, "{\"user\":", listed->user);
+	add_count(out, ",\"events\":", listed->n_events);
+	add_text(out, ",\"updated_at\":", updated);
+	buffer_add_string(out, "}");
+}
+
+void wire_write_users(struct buffer *out, const struct user_list *list)
+{
+	buffer_add_string(out, "{\"users\":[");
+	for (size_t i = 0; i < list->n_users; i++) {
+		if (i > 0)
+			buffer_add_string(out, ",");
+		add_listed(out, &list->users[i]);
+	}
+	if (list->next_cursor == NULL)
+		buffer_add_string(out, "],\"next_cursor\":null");
+	else
+		add_text(out, "],\"next_cursor\":", list->next_cursor);
+	buffer_add_string(out, "}");
+}
+
+/* The fields behind the user, with the brace. */
+static void add_deleted(struct buffer *out, const struct store_delete *deleted)
+{
 	add_count(out, ",\"deleted\":{\"states\":", deleted->states_out);
 	add_count(out, ",\"events\":", deleted->events_out);
 	buffer_add_string(out, "}}");
+}
+
+void wire_write_deleted(struct buffer *out, const struct store_delete *deleted)
+{
+	add_text(out, "{\"user\":", deleted->user);
+	add_deleted(out, deleted);
+}
+
+void wire_write_reset(struct buffer *out, const struct store_delete *deleted)
+{
+	add_text(out, "{\"user\":", deleted->user);
+	add_context(out, ",\"context\":", deleted->context == NULL ? "" : deleted->context);
+	add_deleted(out, deleted);
 }
 
 static void add_heads(struct buffer *out, const struct model *model)

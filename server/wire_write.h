@@ -24,8 +24,14 @@ void wire_write_feedback(struct buffer *out, const struct store_feedback *step);
 /** wire_write_user(out, view): a user's states. */
 void wire_write_user(struct buffer *out, const struct user_view *view);
 
+/** wire_write_users(out, list): a part of the list of users. */
+void wire_write_users(struct buffer *out, const struct user_list *list);
+
 /** wire_write_deleted(out, deleted): how much a deletion took away. */
 void wire_write_deleted(struct buffer *out, const struct store_delete *deleted);
+
+/** wire_write_reset(out, deleted): the same of a reset, which may have a context. */
+void wire_write_reset(struct buffer *out, const struct store_delete *deleted);
 
 /** wire_write_model(out, model): what is being served. */
 void wire_write_model(struct buffer *out, const struct model *model);

@@ -16,7 +16,7 @@ from prometheus import read_metrics
 N_KILLS = int(os.environ.get("MICRO_KILLS", "15" if SANITIZED else "60"))
 N_CLIENTS = 6     # that give feedback
 N_USERS = 3       # fewer than clients: several write to one user
-ROLES = ["feedback"] * N_CLIENTS + ["score", "forget"]
+ROLES = ["feedback"] * N_CLIENTS + ["score", "forget", "reset"]
 
 
 class Kill(Scenario):
@@ -29,6 +29,7 @@ class Kill(Scenario):
         self.bodies = {}          # event id -> what was sent
         self.acknowledged = set() # event ids answered with 200
         self.forgotten = set()    # users whose deletion was answered with 200
+        self.reset = set()        # events whose context was reset, answered with 200
         self.n_scores = 0
 
     def send(self, client, body):
@@ -58,6 +59,19 @@ class Kill(Scenario):
         self.forgotten.add(user)
         assert client.get(path).status == 404
 
+    def take_back(self, client, rng, event):
+        """Feedbacks of a user of several clients, in a context of their own that is reset."""
+        user = f"user {rng.randrange(N_USERS)}"
+        for part in range(2):
+            body = feedback_body(rng, user, id=f"reset {event} {part}", context="in " + event)
+            answer = client.post("/feedback", body)
+            assert answer.status == 200 and not answer.json["duplicate"], answer
+        answer = client.post(f"/users/{user.replace(' ', '%20')}/reset",
+                             {"context": "in " + event})
+        assert answer.status == 200, answer
+        assert answer.json["deleted"] == {"states": 1, "events": 2}, answer
+        self.reset.update(f"reset {event} {part}" for part in range(2))
+
     def load(self, turn):
         rngs = [random.Random(f"{turn} {number}") for number in range(len(ROLES))]
         counts = [0] * len(ROLES)
@@ -69,6 +83,8 @@ class Kill(Scenario):
                 self.feed(client, rngs[number], event, number)
             elif ROLES[number] == "forget":
                 self.forget(client, rngs[number], event)
+            elif ROLES[number] == "reset":
+                self.take_back(client, rngs[number], event)
             else:
                 answer = client.post("/score", score_body(rngs[number], "user 1"))
                 assert answer.status == 200, answer
@@ -83,10 +99,11 @@ class Kill(Scenario):
         users = {user for user, _ in rows}
         self.assertEqual(users & self.forgotten, set(), "deleted, and there again")
         rows = [(user, event) for user, event in rows if not user.startswith("gone/")]
-        stored = {event for _, event in rows}
+        self.assertEqual(self.reset & {event for _, event in rows}, set(), "reset, and there")
+        per_user = collections.Counter(user for user, _ in rows)
+        stored = {event for _, event in rows if not event.startswith("reset ")}
         self.assertEqual(self.acknowledged - stored, set(), "acknowledged and lost")
         self.assertEqual(stored - set(self.bodies), set(), "never sent")
-        per_user = collections.Counter(user for user, _ in rows)
         for user in (f"user {number}" for number in range(N_USERS)):
             if user not in per_user:
                 continue
@@ -124,7 +141,8 @@ class Kill(Scenario):
         n_states = self.check_weights()
         print(f"{N_KILLS} kills, {len(self.acknowledged)} feedbacks acknowledged, 0 lost, 0 twice;"
               f" {resent} were cut off, {applied_before} of them already durable;"
-              f" {len(self.forgotten)} users deleted, 0 came back; {self.n_scores} scores;"
+              f" {len(self.forgotten)} users deleted, {len(self.reset)} feedbacks taken back,"
+              f" 0 came back; {self.n_scores} scores;"
               f" {n_folds:.0f} folds, {n_replayed:.0f} events replayed;"
               f" {n_states} states equal to the replay of the events")
         self.assertGreater(len(self.acknowledged), 10 * N_KILLS)

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""GET and DELETE /users/{id}: what is shown, how ids are written in a path, complete deletion."""
+"""/users: who is listed, what is shown of whom, how ids are written in a path, complete deletion,
+and a context that is taken back as if it had never been."""
 import math
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
+import database
 import models
 from harness import Scenario, SharedDaemon, main
+from load import Load, feedback_body, seeded
 from models import embedding
 
 
@@ -45,6 +48,44 @@ class Users(SharedDaemon):
                              r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
             self.assert_near([math.exp(s) for s in state["log_weights"]], state["weights"])
             self.assert_near(sum(state["weights"]), 1.0, 1e-12)
+
+    def test_one_context_can_be_asked_for(self):
+        for context in (None, "work", "a&b=ü", "work"):
+            self.give("iris", **({"context": context} if context else {}))
+        whole = {state["context"]: state
+                 for state in self.client.get("/users/iris").json["states"]}
+        for asked, context, events in (("work", "work", 2), ("a&b=ü", "a&b=ü", 1), ("", None, 4)):
+            user = self.client.get("/users/iris?" + urlencode({"context": asked})).json
+            self.assertEqual(user, {"user": "iris", "events": events, "states": [whole[context]]})
+        self.assert_error(self.client.get("/users/iris?context=home"), 404, "not_found",
+                          "in this context")
+        self.assert_error(self.client.get("/users/iris?context=%00"), 422, "invalid_value",
+                          param="?context")
+        self.assert_error(self.client.get("/users/iris?context=%FF"), 400, "malformed",
+                          param="?context")
+
+    def test_reset_without_context_is_deletion(self):
+        self.give("max", context="work")
+        answer = self.client.post("/users/max/reset", {})
+        self.assertEqual((answer.status, answer.json), (200, {
+            "user": "max", "context": None, "deleted": {"states": 2, "events": 1}}))
+        self.assertEqual(self.client.get("/users/max").status, 404)
+        again = self.client.post("/users/max/reset", {"context": None})
+        self.assertEqual((again.status, again.json["deleted"]), (200, {"states": 0, "events": 0}))
+
+    def test_reset_of_what_is_no_context_is_refused(self):
+        self.give("ned", context="work")
+        for body, code, param in (({"context": ""}, "invalid_value", "/context"),
+                                  ({"context": 1}, "invalid_type", "/context"),
+                                  ({"context": "x" * 257}, "invalid_value", "/context"),
+                                  ({"contexts": ["work"]}, "unknown_field", "/contexts"),
+                                  ([], "invalid_type", "")):
+            with self.subTest(body=body):
+                self.assert_error(self.client.post("/users/ned/reset", body), 422, code,
+                                  param=param or None)
+        self.assert_error(self.client.post("/users/ned/reset", ""), 400, "malformed",
+                          param=None)
+        self.assertEqual(self.client.get("/users/ned").json["events"], 1)
 
     def test_unknown_user(self):
         self.assert_error(self.client.get("/users/nobody"), 404, "not_found")
@@ -102,8 +143,9 @@ class Users(SharedDaemon):
             ("/users/%zz", 400, "malformed"),
             ("/users/a%2", 400, "malformed"),
             ("/users/", 404, "not_found"),
-            ("/users", 404, "not_found"),
+            ("/users//reset", 404, "not_found"),
             ("/users/a/b", 404, "not_found"),
+            ("/users/a/reset/", 404, "not_found"),
         ]
         for path, status, code in cases:
             for method in ("GET", "DELETE"):
@@ -113,6 +155,186 @@ class Users(SharedDaemon):
     def test_query_is_not_part_of_the_id(self):
         self.give("query")
         self.assertEqual(self.client.get("/users/query?x=1").json["user"], "query")
+
+
+class Lists(Scenario):
+    """GET /users, with users in the tables, in memory alone, and in both."""
+
+    def setUp(self):
+        super().setUp()
+        models.write_vector_model(self.folder / "m")
+        self.daemon = self.start(self.folder / "m")
+        self.client = self.daemon.client
+
+    def give(self, *users, **more):
+        for user in users:
+            answer = self.client.post("/feedback", feedback(user, **more))
+            self.assertEqual(answer.status, 200, answer)
+
+    def pages(self, limit):
+        """Every answer until the last one."""
+        cursor = {}
+        while True:
+            answer = self.client.get("/users?" + urlencode({"limit": limit} | cursor))
+            self.assertEqual(answer.status, 200, answer)
+            yield answer.json
+            if answer.json["next_cursor"] is None:
+                return
+            cursor = {"cursor": answer.json["next_cursor"]}
+
+    def listed(self, limit):
+        return [entry["user"] for page in self.pages(limit) for entry in page["users"]]
+
+    def test_every_user_once_in_order(self):
+        self.assertEqual(self.client.get("/users").json, {"users": [], "next_cursor": None})
+        folded = ["b", "B", "a b", "ü", "漢字", "x" * 256] + [f"user {i}" for i in range(40)]
+        self.give(*folded)
+        self.give("b", "user 3", context="work")
+        self.daemon.stop()  # brings all into the tables
+        self.daemon.start()
+        self.client = self.daemon.client
+        recent = ["aa", "user 3", "user 30x", "zz"]
+        self.give(*recent)
+        self.client.delete("/users/user%207")
+        users = sorted({*folded, *recent} - {"user 7"}, key=lambda user: user.encode())
+        for limit in (1, 2, 7, 48, 49, 50, 1000):
+            self.assertEqual(self.listed(limit), users, limit)
+        for page in self.pages(10):
+            for entry in page["users"]:
+                shown = self.client.get(user_path(entry["user"])).json
+                last = max(state["updated_at"] for state in shown["states"])
+                self.assertEqual(entry, {"user": entry["user"], "events": shown["events"],
+                                         "updated_at": last})
+        self.assertEqual([entry["events"] for entry in self.client.get("/users").json["users"]
+                          if entry["user"] == "user 3"], [3])
+
+    def test_stable_while_others_come_and_go(self):
+        stay = [f"stay {i:03}" for i in range(60)]
+        self.give(*stay)
+
+        def come_and_go(client, number):
+            user = f"stay {number:03} and go"
+            assert client.post("/feedback", feedback(user)).status == 200
+            assert client.delete(user_path(user)).status == 200
+        load = Load(self.daemon, 4, come_and_go)
+        try:
+            for limit in (1, 7, 13):
+                users = self.listed(limit)
+                self.assertEqual([user for user in users if user in stay], stay)
+                self.assertEqual(len(users), len(set(users)))
+        finally:
+            load.stop()
+
+    def test_what_is_no_page_is_refused(self):
+        for query, param in (("limit=0", "?limit"), ("limit=1001", "?limit"), ("limit=x", "?limit"),
+                             ("limit=-1", "?limit"), ("limit=99999999999999999999", "?limit"),
+                             ("limit=1%30", "?limit"), ("cursor=u", "?cursor"),
+                             ("cursor=dQ", "?cursor"), ("cursor=eHg", "?cursor"),
+                             ("cursor=dQA", "?cursor"), ("cursor=" + "d" * 400, "?cursor")):
+            with self.subTest(query):
+                self.assert_error(self.client.get("/users?" + query), 422, "invalid_value",
+                                  param=param)
+
+    def test_only_admin_may(self):
+        for path in ("/users", "/users/x", "/v1/users?limit=1"):
+            self.assertEqual(self.client.get(path).status, 404 if "/x" in path else 200)
+        keyed = self.start(self.folder / "m", state=self.folder / "keyed.db",
+                           env={"MICROD_API_KEY": "k" * 32})
+        self.assert_error(keyed.client.get("/users"), 401, "unauthorized")
+        self.assertEqual(keyed.new_client("k" * 32).get("/users").status, 200)
+
+
+class ContextReset(Scenario):
+    """The weights are those of a user who never gave the feedbacks of the context."""
+
+    def setUp(self):
+        super().setUp()
+        models.write_vector_model(self.folder / "m")
+        self.daemon = self.start(self.folder / "m", "--drift", "0.01")
+        self.rng = seeded(self)
+        self.n_sent = 0
+
+    def send(self, user, body):
+        answer = self.daemon.client.post("/feedback", body | {"user": user})
+        self.assertEqual(answer.status, 200, answer)
+
+    def give(self, *contexts):
+        """The same to ada and, but for context work, to bob."""
+        for context in contexts:
+            self.n_sent += 1
+            body = feedback_body(self.rng, "", id=f"e{self.n_sent}", context=context)
+            self.send("ada", body)
+            if context != "work":
+                self.send("bob", body)
+
+    def reset(self, **wanted):
+        answer = self.daemon.client.post("/users/ada/reset", {"context": "work"})
+        self.assertEqual((answer.status, answer.json["deleted"]), (200, wanted))
+
+    def assert_same(self):
+        shown = [self.daemon.client.get(f"/users/{user}").json for user in ("ada", "bob")]
+        for user in shown:
+            del user["user"]
+            for state in user["states"]:
+                del state["updated_at"]
+        self.assertEqual(*shown)
+
+    def assert_follows_from_events(self):
+        self.daemon.stop()
+        self.assertEqual(database.stored_states(self.daemon.state),
+                         database.replay(self.daemon.state))
+        self.daemon.start()
+
+    def test_recent_feedbacks(self):
+        self.give("", "work", "home", "work", "home", "", "work")
+        self.reset(states=1, events=3)
+        self.assert_same()
+        self.give("work")
+        self.give("home", "work", "")
+        self.reset(states=1, events=2)
+        self.reset(states=0, events=0)
+        self.give("home")
+        self.assert_same()
+        self.assert_follows_from_events()
+        self.assert_same()
+
+    def test_feedbacks_in_the_tables(self):
+        self.give("work", "", "work", "home")
+        self.daemon.stop()
+        self.daemon.start()
+        self.give("home", "work", "", "home")
+        self.reset(states=1, events=3)
+        self.assert_same()
+        self.assert_follows_from_events()
+        self.assert_same()
+
+    def test_kill_after_a_reset(self):
+        self.give("work", "", "home")
+        self.daemon.stop()
+        self.daemon.start()
+        self.give("home", "work", "other")
+        self.reset(states=1, events=2)
+        self.give("other", "", "work")
+        self.daemon.kill()
+        self.daemon.start()
+        self.reset(states=1, events=1)
+        self.daemon.kill()
+        self.daemon.start()
+        self.assert_same()
+        self.assert_follows_from_events()
+
+    def test_nothing_is_left_without_other_feedbacks(self):
+        self.give("work", "work")
+        self.reset(states=2, events=2)
+        self.assertEqual(self.daemon.client.get("/users/ada").status, 404)
+        self.assertEqual(self.daemon.client.get("/users").json["users"], [])
+
+    def test_ids_are_free_again(self):
+        body = feedback_body(self.rng, "ada", id="e1", context="work")
+        first = self.daemon.client.post("/feedback", body)
+        self.reset(states=2, events=1)
+        again = self.daemon.client.post("/feedback", body)
+        self.assertEqual((again.json["duplicate"], again.body), (False, first.body))
 
 
 class DeletionIsComplete(Scenario):

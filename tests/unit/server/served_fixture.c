@@ -157,13 +157,15 @@ static enum status fake_read_state(struct store *store, const char *user, const 
 	return STATUS_OK;
 }
 
-static enum status fake_read_user(struct store *store, const char *user,
+static enum status fake_read_user(struct store *store, const char *user, const char *context,
 				  struct store_user *user_out, struct err *err)
 {
 	struct fake_store *fake = fake_of(store);
 	struct store_state *state;
 
 	*user_out = (struct store_user){0};
+	snprintf(fake->last_context, sizeof(fake->last_context), "%s",
+		 context == NULL ? "(all)" : context);
 	if (fake->fails != STATUS_OK)
 		return err_set(err, fake->fails, "the fake store fails");
 	if (fake->known_user == NULL || strcmp(user, fake->known_user) != 0)
@@ -183,6 +185,28 @@ static enum status fake_read_user(struct store *store, const char *user,
 	state->n_heads = SERVED_HEADS;
 	state->updates = fake->updates;
 	state->updated_us = SERVED_TIME_US;
+	return STATUS_OK;
+}
+
+/* One user on each of two pages: the known one, and "zoe". */
+static enum status fake_list_users(struct store *store, const char *after, size_t n_max,
+				   struct store_listed *users_out, size_t *n_out, bool *more_out,
+				   struct err *err)
+{
+	struct fake_store *fake = fake_of(store);
+	const char *user = after[0] == '\0' ? fake->known_user : "zoe";
+
+	(void)n_max;
+	*n_out = 0;
+	*more_out = false;
+	if (fake->fails != STATUS_OK)
+		return err_set(err, fake->fails, "the fake store fails");
+	if (fake->known_user == NULL)
+		return STATUS_OK;
+	*users_out = (struct store_listed){.n_events = 5, .updated_us = SERVED_TIME_US};
+	snprintf(users_out->user, sizeof(users_out->user), "%s", user);
+	*n_out = 1;
+	*more_out = after[0] == '\0';
 	return STATUS_OK;
 }
 
@@ -208,6 +232,7 @@ static const struct store_ops fake_ops = {
     .apply = fake_apply,
     .read_state = fake_read_state,
     .read_user = fake_read_user,
+    .list_users = fake_list_users,
     .check = fake_check,
     .stats = fake_stats,
     .close = fake_close,

@@ -88,6 +88,10 @@ START_TEST(every_route_answers)
 	     "application/json", "\"duplicate\":false"},
 	    {"GET", "/users/ada", "", "application/json", "\"states\":[{"},
 	    {"DELETE", "/users/ada", "", "application/json", "\"deleted\":{\"states\":1"},
+	    {"GET", "/users", "", "application/json", "{\"users\":[{\"user\":\"ada\""},
+	    {"POST", "/users/ada/reset", "{}", "application/json", "\"context\":null,\"deleted\""},
+	    {"POST", "/users/ada/reset", "{\"context\":\"work\"}", "application/json",
+	     "\"context\":\"work\",\"deleted\""},
 	    {"GET", "/model", "", "application/json", "\"format\":\"micro/1\""},
 	    {"GET", "/livez", "", "application/json", "{\"status\":\"ok\"}"},
 	    {"GET", "/readyz", "", "application/json", "{\"status\":\"ready\"}"},
@@ -124,6 +128,8 @@ START_TEST(with_keys_a_route_is_for_those_who_may)
 	    {"GET", "/nowhere", "Bearer the key", 404, "not_found"},
 	    {"GET", "/users/ada", "Bearer the key", 403, "\"code\":\"forbidden\""},
 	    {"DELETE", "/users/%ff", "Bearer the key", 403, "needs the scope admin"},
+	    {"GET", "/users", "Bearer the key", 403, "needs the scope admin"},
+	    {"POST", "/users/ada/reset", "Bearer the key", 403, "needs the scope admin"},
 	};
 	char keys[] = "/tmp/micro-api-keys-XXXXXX", line[API_KEY_LINE_MAX];
 	const struct access_options options = {.path = keys};
@@ -202,6 +208,10 @@ START_TEST(fault_of_the_store_has_its_http_status)
 		request("DELETE", "/users/ada", "");
 		assert_answer(cases[i].http_status, cases[i].type);
 		request("GET", "/users/ada", "");
+		assert_answer(cases[i].http_status, cases[i].type);
+		request("GET", "/users", "");
+		assert_answer(cases[i].http_status, cases[i].type);
+		request("POST", "/users/ada/reset", "{}");
 		assert_answer(cases[i].http_status, cases[i].type);
 		request("POST", "/score", "{\"user\":\"ada\",\"responses\":[" V "]}");
 		assert_answer(cases[i].http_status, cases[i].type);

@@ -158,6 +158,8 @@ START_TEST(every_failed_allocation_is_answered)
 	    {"POST", "/feedback", choice_body(&arena)},
 	    {"GET", "/users/ada", ""},
 	    {"DELETE", "/users/ada", ""},
+	    {"GET", "/users", ""},
+	    {"POST", "/users/ada/reset", "{\"context\":\"work\"}"},
 	    {"GET", "/model", ""},
 	    {"GET", "/metrics", ""},
 	    {"GET", "/livez", ""},

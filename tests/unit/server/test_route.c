@@ -16,7 +16,10 @@ START_TEST(every_route_is_found_with_and_without_v1)
 	} cases[] = {
 	    {"POST", "/score", ROUTE_SCORE},
 	    {"POST", "/feedback", ROUTE_FEEDBACK},
+	    {"GET", "/users", ROUTE_USERS},
 	    {"GET", "/users/u", ROUTE_USER},
+	    {"GET", "/users/reset", ROUTE_USER},
+	    {"POST", "/users/u/reset", ROUTE_USER_RESET},
 	    {"DELETE", "/users/u", ROUTE_USER},
 	    {"GET", "/model", ROUTE_MODEL},
 	    {"GET", "/livez", ROUTE_LIVEZ},
@@ -58,9 +61,22 @@ END_TEST
 
 START_TEST(unknown_path_lists_the_routes)
 {
-	static const char *const paths[] = {
-	    "/",      "",	 "/scores",    "/score/",      "/v1",	  "/v1/",  "/v2/score",
-	    "/users", "/users/", "/users/a/b", "/v1/v1/score", "//score", "score", "/SCORE"};
+	static const char *const paths[] = {"/",
+					    "",
+					    "/scores",
+					    "/score/",
+					    "/v1",
+					    "/v1/",
+					    "/v2/score",
+					    "/user",
+					    "/users/",
+					    "/users/a/b",
+					    "/users//reset",
+					    "/users/a/reset/",
+					    "/v1/v1/score",
+					    "//score",
+					    "score",
+					    "/SCORE"};
 
 	for (size_t i = 0; i < LENGTH(paths); i++) {
 		struct route_match match;
@@ -69,8 +85,8 @@ START_TEST(unknown_path_lists_the_routes)
 		ck_assert_msg(route_find("GET", paths[i], &match, &err) == STATUS_NOT_FOUND, "%s",
 			      paths[i]);
 		ck_assert_int_eq(match.route, ROUTE_NONE);
-		ck_assert_ptr_nonnull(strstr(err.msg, "/score, /feedback, /users/{id}, "
-						      "/get_reward, /classify, "
+		ck_assert_ptr_nonnull(strstr(err.msg, "/score, /feedback, /users, /users/{id}, "
+						      "/users/{id}/reset, /get_reward, /classify, "
 						      "/score/evaluation, /rerank, /model, "
 						      "/livez, /readyz, /metrics, /openapi.yaml"));
 	}
@@ -87,6 +103,8 @@ START_TEST(other_method_is_refused_with_what_is_taken)
 	    {"GET", "/score", "POST"},
 	    {"PUT", "/feedback", "POST"},
 	    {"POST", "/users/u", "GET, HEAD, DELETE"},
+	    {"GET", "/users/u/reset", "POST"},
+	    {"DELETE", "/users", "GET, HEAD"},
 	    {"DELETE", "/model", "GET, HEAD"},
 	    {"OPTIONS", "/metrics", "GET, HEAD"},
 	    {"get", "/livez", "GET, HEAD"},

@@ -71,7 +71,7 @@ static enum status learn(struct arena *arena, struct buffer *out, struct err *er
 static enum status show(struct arena *arena, struct buffer *out, struct err *err)
 {
 	struct user_view view;
-	enum status status = service_read_user(&service, "u", arena, &view, err);
+	enum status status = service_read_user(&service, "u", NULL, arena, &view, err);
 
 	if (status == STATUS_OK) {
 		wire_write_user(out, &view);

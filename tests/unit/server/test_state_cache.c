@@ -327,7 +327,7 @@ START_TEST(user_is_copied_without_what_is_absent)
 	learn("ada", "work", 2);
 	learn("ada", "none", 0);
 	learn("bob", "", 9);
-	ck_assert_int_eq(state_cache_copy_user(cache, "ada", &user, &epoch, NULL), STATUS_OK);
+	ck_assert_int_eq(state_cache_copy_user(cache, "ada", NULL, &user, &epoch, NULL), STATUS_OK);
 	ck_assert_uint_eq(user.n_states, 2);
 	for (size_t i = 0; i < user.n_states; i++) {
 		bool overall = user.states[i].context[0] == '\0';

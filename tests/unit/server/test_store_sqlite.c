@@ -184,7 +184,7 @@ START_TEST(models_do_not_share_states)
 	ck_assert_int_eq(store_apply_one(store, &step.op), STATUS_OK);
 	ck_assert_uint_eq(step.op.feedback.updates_out, 1);
 	ck_assert_uint_eq(step.op.feedback.n_weights_out, 7);
-	ck_assert_int_eq(store_read_user(store, "ada", &user, NULL), STATUS_OK);
+	ck_assert_int_eq(store_read_user(store, "ada", NULL, &user, NULL), STATUS_OK);
 	ck_assert_uint_eq(user.n_states, 2);
 	ck_assert_str_eq(user.states[0].model_id, "model");
 	ck_assert_uint_eq(user.states[0].n_heads, K);
@@ -348,7 +348,7 @@ START_TEST(delete_removes_states_and_events_of_all_models)
 	ck_assert_int_eq(store_apply_one(store, &op), STATUS_OK);
 	ck_assert_uint_eq(op.delete_user.states_out, 3);
 	ck_assert_uint_eq(op.delete_user.events_out, 2);
-	ck_assert_int_eq(store_read_user(store, "ada", &user, NULL), STATUS_NOT_FOUND);
+	ck_assert_int_eq(store_read_user(store, "ada", NULL, &user, NULL), STATUS_NOT_FOUND);
 	assert_state("ada", "work", zero, 0);
 	ck_assert_int_eq(count("events"), 1);
 
@@ -423,7 +423,7 @@ START_TEST(read_user_lists_states_by_context)
 		store_give(store, "ada", contexts[i], id, i);
 	}
 	store_give(store, "bob", "", "e0", 1);
-	ck_assert_int_eq(store_read_user(store, "ada", &user, NULL), STATUS_OK);
+	ck_assert_int_eq(store_read_user(store, "ada", NULL, &user, NULL), STATUS_OK);
 	ck_assert_uint_eq(user.n_events, LENGTH(contexts));
 	ck_assert_uint_eq(user.n_states, LENGTH(want));
 	for (size_t i = 0; i < LENGTH(want); i++) {
@@ -446,7 +446,7 @@ START_TEST(read_user_of_nobody_is_not_found)
 	struct store_user user;
 	struct err err = {0};
 
-	ck_assert_int_eq(store_read_user(store, "nobody", &user, &err), STATUS_NOT_FOUND);
+	ck_assert_int_eq(store_read_user(store, "nobody", NULL, &user, &err), STATUS_NOT_FOUND);
 	store_user_free(&user);
 }
 END_TEST

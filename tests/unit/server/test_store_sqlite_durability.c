@@ -331,7 +331,7 @@ static void read_overall(uint64_t *updates)
 static void read_all(void)
 {
 	struct store_user user;
-	enum status status = store_read_user(shared, "ada", &user, NULL);
+	enum status status = store_read_user(shared, "ada", NULL, &user, NULL);
 
 	ck_assert(status == STATUS_OK || status == STATUS_NOT_FOUND);
 	if (status == STATUS_OK)

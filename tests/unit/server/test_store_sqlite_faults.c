@@ -105,7 +105,7 @@ static uint64_t n_events(struct store *store, const char *user)
 {
 	struct store_user shown;
 	uint64_t n;
-	enum status status = store_read_user(store, user, &shown, NULL);
+	enum status status = store_read_user(store, user, NULL, &shown, NULL);
 
 	ck_assert(status == STATUS_OK || status == STATUS_NOT_FOUND);
 	n = shown.n_events;

@@ -161,13 +161,79 @@ START_TEST(read_user_survives_any_failed_allocation)
 		struct err err = {0};
 
 		fail_after[_i](n);
-		status = store_read_user(store, "ada", &user, &err);
+		status = store_read_user(store, "ada", NULL, &user, &err);
 		fail_after[_i](-1);
 		if (status != STATUS_OK)
 			assert_no_memory(status, n, &err);
 	}
 	ck_assert_int_eq(status, STATUS_OK);
 	ck_assert_uint_eq(user.n_states, 6);
+	store_user_free(&user);
+	store_close(store);
+}
+END_TEST
+
+START_TEST(list_users_survives_any_failed_allocation)
+{
+	struct store *store = store_folder_open(&folder);
+	enum status status = STATUS_NO_MEMORY;
+	struct store_listed users[2];
+	size_t n_users;
+	bool more;
+	long n;
+
+	give_states(store);
+	for (n = 0; n < MAX_ALLOCATIONS && status != STATUS_OK; n++) {
+		struct err err = {0};
+
+		fail_after[_i](n);
+		status = store_list_users(store, "", LENGTH(users), users, &n_users, &more, &err);
+		fail_after[_i](-1);
+		if (status != STATUS_OK)
+			assert_no_memory(status, n, &err);
+	}
+	ck_assert_int_eq(status, STATUS_OK);
+	ck_assert_uint_eq(n_users, 1);
+	ck_assert_uint_eq(users[0].n_events, 5);
+	store_close(store);
+}
+END_TEST
+
+/* Some of the events are in the tables. A failed reset changes nothing. */
+START_TEST(reset_survives_any_failed_allocation)
+{
+	struct store *store = store_folder_open(&folder);
+	struct store_op op = {.kind = STORE_DELETE_USER,
+			      .delete_user = {.user = "ada", .context = "c1"}};
+	struct store_op *ops = &op;
+	enum status status = STATUS_NO_MEMORY;
+	struct store_user user;
+	long n;
+
+	give_states(store);
+	store_close(store);
+	store = store_folder_open(&folder);
+	store_give(store, "ada", "c1", "e1", 1);
+	store_give(store, "ada", "c2", "e2", 2);
+	for (n = 0; n < MAX_ALLOCATIONS && status != STATUS_OK; n++) {
+		struct err err = {0};
+
+		fail_after[_i](n);
+		status = store_apply(store, &ops, 1, &err);
+		fail_after[_i](-1);
+		if (status == STATUS_OK)
+			break;
+		assert_no_memory(status, n, &err);
+		ck_assert_int_eq(store_read_user(store, "ada", NULL, &user, NULL), STATUS_OK);
+		ck_assert_uint_eq(user.n_states, 6);
+		ck_assert_uint_eq(user.n_events, 7);
+		store_user_free(&user);
+	}
+	ck_assert_int_eq(status, STATUS_OK);
+	ck_assert_uint_eq(op.delete_user.events_out, 2);
+	ck_assert_int_eq(store_read_user(store, "ada", NULL, &user, NULL), STATUS_OK);
+	ck_assert_uint_eq(user.n_states, 5);
+	ck_assert_uint_eq(user.n_events, 5);
 	store_user_free(&user);
 	store_close(store);
 }
@@ -237,6 +303,9 @@ int main(void)
 	tcase_add_loop_test(tcase, open_survives_any_failed_allocation, 0, LENGTH(fail_after));
 	tcase_add_loop_test(tcase, apply_survives_any_failed_allocation, 0, LENGTH(fail_after));
 	tcase_add_loop_test(tcase, read_user_survives_any_failed_allocation, 0, LENGTH(fail_after));
+	tcase_add_loop_test(tcase, list_users_survives_any_failed_allocation, 0,
+			    LENGTH(fail_after));
+	tcase_add_loop_test(tcase, reset_survives_any_failed_allocation, 0, LENGTH(fail_after));
 	tcase_add_loop_test(tcase, read_state_survives_any_failed_allocation, 0,
 			    LENGTH(fail_after));
 	tcase_add_loop_test(tcase, check_survives_any_failed_allocation, 0, LENGTH(fail_after));

@@ -191,7 +191,7 @@ START_TEST(damaged_state_is_reported_and_left_as_it_is)
 	ck_assert_int_eq(store_read_state(store, "ada", "", "model", K, s, &updates, &err),
 			 STATUS_STATE_CORRUPT);
 	ck_assert_msg(strstr(err.msg, damages[_i].message) != NULL, "case %d: %s", _i, err.msg);
-	ck_assert_int_eq(store_read_user(store, "ada", &user, &err), STATUS_STATE_CORRUPT);
+	ck_assert_int_eq(store_read_user(store, "ada", NULL, &user, &err), STATUS_STATE_CORRUPT);
 
 	store_step_set(&steps[0], "ada", "", "e2", 2);
 	store_step_set(&steps[1], "bob", "", "e2", 2);

@@ -391,7 +391,7 @@ START_TEST(many_producers_lose_nothing)
 	ck_assert_uint_eq(stats.ops, N_PRODUCERS * PER_PRODUCER);
 	ck_assert_uint_le(stats.commits, stats.ops);
 	writer_stop(writer);
-	ck_assert_int_eq(store_read_user(store, "ada", &user, NULL), STATUS_OK);
+	ck_assert_int_eq(store_read_user(store, "ada", NULL, &user, NULL), STATUS_OK);
 	ck_assert_uint_eq(user.n_events, N_PRODUCERS * PER_PRODUCER);
 	ck_assert_uint_eq(user.states[0].updates, N_PRODUCERS * PER_PRODUCER);
 	store_user_free(&user);
