@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
-#include "server/store_sqlite_readers.h"
 #include "tests/unit/server/store_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -429,63 +428,13 @@ START_TEST(locked_database_is_busy_until_it_is_free)
 }
 END_TEST
 
-/* ---- readers ---- */
-
-static void *give_later(void *context)
-{
-	struct readers *readers = context;
-
-	usleep(20000);
-	readers_give(readers, &readers->conns[0]);
-	return NULL;
-}
-
-START_TEST(readers_are_lent_one_by_one_and_waited_for)
-{
-	struct readers readers;
-	struct conn *first, *second;
-	struct err err = {0};
-	char path[PATH_MAX];
-	pthread_t thread;
-
-	store_close(store_folder_open(&folder));
-	ck_assert_ptr_nonnull(realpath(folder.file, path));
-	ck_assert_int_eq(readers_open(&readers, 1, "state", path, 1100, &err), STATUS_OK);
-	ck_assert_int_eq(readers_take(&readers, &first, &err), STATUS_OK);
-	ck_assert_int_eq(pthread_create(&thread, NULL, give_later, &readers), 0);
-	ck_assert_int_eq(readers_take(&readers, &second, &err), STATUS_OK);
-	ck_assert_ptr_eq(first, second);
-	pthread_join(thread, NULL);
-	ck_assert_int_eq(readers_take(&readers, &first, &err), STATUS_STATE_BUSY);
-	ck_assert_ptr_nonnull(strstr(err.msg, "all 1 read connections"));
-	readers_give(&readers, second);
-	readers_close(&readers);
-}
-END_TEST
-
-START_TEST(readers_cannot_write)
-{
-	struct readers readers;
-	struct conn *conn;
-	struct err err = {0};
-
-	store_close(store_folder_open(&folder));
-	ck_assert_int_eq(readers_open(&readers, 1, "state", folder.file, 50, &err), STATUS_OK);
-	ck_assert_int_eq(readers_take(&readers, &conn, &err), STATUS_OK);
-	ck_assert_int_eq(conn_exec(conn, "DELETE FROM states", &err), STATUS_IO);
-	readers_give(&readers, conn);
-	readers_close(&readers);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("store_sqlite_open");
 	TCase *open = tcase_create("open");
 	TCase *refused = tcase_create("refused");
 	TCase *check = tcase_create("check");
-	TCase *readers = tcase_create("readers");
-	TCase *const all[] = {open, refused, check, readers};
+	TCase *const all[] = {open, refused, check};
 
 	for (size_t i = 0; i < LENGTH(all); i++) {
 		tcase_add_checked_fixture(all[i], set_up, tear_down);
@@ -511,7 +460,5 @@ int main(void)
 	tcase_add_test(check, check_of_a_good_store_is_ok);
 	tcase_add_test(check, check_notices_that_the_file_was_taken_away);
 	tcase_add_test(check, locked_database_is_busy_until_it_is_free);
-	tcase_add_test(readers, readers_are_lent_one_by_one_and_waited_for);
-	tcase_add_test(readers, readers_cannot_write);
 	return unit_run(suite);
 }

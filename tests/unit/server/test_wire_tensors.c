@@ -5,10 +5,8 @@
 #include <string.h>
 
 #include "server/wire_tensors.h"
+#include "tests/unit/server/wire_fixture.h"
 #include "tests/unit/unit.h"
-
-static const struct wire_limits limits = {
-    .dim = 2, .max_items = 3, .max_responses = 4, .max_strength = 10};
 
 static struct arena arena;
 static _Alignas(64) char body[4096];
@@ -46,8 +44,8 @@ static void must_read_score(const char *header, size_t n_bytes, struct score_req
 	struct err err = {0};
 
 	make_body(header, numbers, n_bytes);
-	ck_assert_msg(wire_tensors_score(body, body_len, &limits, &arena, request, &err) ==
-			  STATUS_OK,
+	ck_assert_msg(wire_tensors_score(body, body_len, &wire_fixture_limits, &arena, request,
+					 &err) == STATUS_OK,
 		      "%s: %s", header, err.msg);
 }
 
@@ -56,8 +54,8 @@ static void must_read_feedback(const char *header, size_t n_bytes, struct feedba
 	struct err err = {0};
 
 	make_body(header, numbers, n_bytes);
-	ck_assert_msg(wire_tensors_feedback(body, body_len, &limits, &arena, feedback, &err) ==
-			  STATUS_OK,
+	ck_assert_msg(wire_tensors_feedback(body, body_len, &wire_fixture_limits, &arena, feedback,
+					    &err) == STATUS_OK,
 		      "%s: %s", header, err.msg);
 }
 
@@ -65,12 +63,7 @@ static void assert_input(const struct input *input, float x, float y, const char
 {
 	char text[PLACE_TEXT_MAX];
 
-	ck_assert_int_eq(input->kind, INPUT_VECTOR);
-	ck_assert_uint_eq(input->vector.dim, 2);
-	ck_assert_uint_eq(input->vector.n_values, 2);
-	ck_assert_ptr_null(input->vector.index);
-	ck_assert_float_eq(input->vector.value[0], x);
-	ck_assert_float_eq(input->vector.value[1], y);
+	wire_fixture_vector(input, x, y);
 	ck_assert_str_eq(place_text(input->place, text), place);
 }
 
@@ -174,15 +167,17 @@ START_TEST(half_floats_and_unaligned_floats_are_copied)
 	make_body("{\"prompt\":{\"dtype\":\"F16\",\"shape\":[1,2],\"data_offsets\":[0,4]},"
 		  "\"responses\":{\"dtype\":\"BF16\",\"shape\":[1,2],\"data_offsets\":[4,8]}}",
 		  halves, sizeof(halves));
-	ck_assert_int_eq(wire_tensors_score(body, body_len, &limits, &arena, &request, &err),
-			 STATUS_OK);
+	ck_assert_int_eq(
+	    wire_tensors_score(body, body_len, &wire_fixture_limits, &arena, &request, &err),
+	    STATUS_OK);
 	assert_input(&request.items[0].question.prompt, 1, -2, "/prompt/0");
 	assert_input(&request.items[0].question.responses[0], 1, -2, "/responses/0");
 
 	make_body("{" F32("responses", "1", "0", "8") "}", numbers, 8);
 	memmove(body + 1, body, body_len);
-	ck_assert_int_eq(wire_tensors_score(body + 1, body_len, &limits, &arena, &request, &err),
-			 STATUS_OK);
+	ck_assert_int_eq(
+	    wire_tensors_score(body + 1, body_len, &wire_fixture_limits, &arena, &request, &err),
+	    STATUS_OK);
 	assert_input(&request.items[0].question.responses[0], 1, 2, "/responses/0");
 	ck_assert(!is_in_body(&request.items[0].question.responses[0]));
 }
@@ -226,100 +221,123 @@ END_TEST
 struct fault {
 	const char *header;
 	size_t n_bytes;
-	enum status code;
-	const char *param;
-	const char *message;
+	struct wire_fault want;
 };
 
 #define R2 F32("responses", "2", "0", "16")
 
 static const struct fault score_faults[] = {
-    {"[]", 0, STATUS_MALFORMED, "", "header does not begin with '{'"},
-    {"{\"a\":1}", 0, STATUS_MALFORMED, "", "a: not an object"},
-    {"{" R2 "}", 12, STATUS_MALFORMED, "", "data_offsets [0, 16], want"},
-    {"{" R2 "}", 20, STATUS_MALFORMED, "", "20 bytes of data, but the tensors end at 16"},
-    {"{}", 0, STATUS_MISSING_FIELD, "/responses", "this tensor is required"},
-    {"{" R2 "," F32("chosen", "1", "16", "24") "}", 24, STATUS_UNKNOWN_FIELD, "/chosen",
-     "unknown tensor \"chosen\", known are: prompt, responses"},
-    {"{\"__metadata__\":{\"user\":\"u\"}," R2 "}", 16, STATUS_UNKNOWN_FIELD, "/__metadata__/user",
-     "want the request's fields as JSON under the key \"request\""},
-    {"{" REQUEST("{\\\"user\\\":") "," R2 "}", 16, STATUS_MALFORMED, "/__metadata__/request",
-     "__metadata__, request: line 1, column 8: the text ends here"},
-    {"{" REQUEST("") "," R2 "}", 16, STATUS_MALFORMED, "/__metadata__/request", "is empty"},
-    {"{" REQUEST("[]") "," R2 "}", 16, STATUS_INVALID_TYPE, "/__metadata__/request",
-     "want an object, got an array"},
-    {"{" REQUEST("{\\\"user\\\":1}") "," R2 "}", 16, STATUS_INVALID_TYPE,
-     "/__metadata__/request/user", "want a string, got a number"},
-    {"{" REQUEST("{\\\"receipt\\\":true}") "," R2 "}", 16, STATUS_MISSING_FIELD,
-     "/__metadata__/request/receipt", "a receipt is for a user"},
-    {"{" REQUEST("{\\\"prompt\\\":\\\"p\\\"}") "," R2 "}", 16, STATUS_UNKNOWN_FIELD,
-     "/__metadata__/request/prompt", "known are: user, context, receipt, personalize"},
-    {"{\"responses\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", 16,
-     STATUS_WRONG_DIMENSION, "/responses", "shape [4], want [n, 2]"},
-    {"{\"responses\":{\"dtype\":\"F32\",\"shape\":[1,4],\"data_offsets\":[0,16]}}", 16,
-     STATUS_WRONG_DIMENSION, "/responses", "shape [1, 4], want [n, 2]"},
-    {"{\"responses\":{\"dtype\":\"F32\",\"shape\":[0,2],\"data_offsets\":[0,0]}}", 0,
-     STATUS_WRONG_DIMENSION, "/responses", "shape [0, 2], want"},
-    {"{\"responses\":{\"dtype\":\"F64\",\"shape\":[1,2],\"data_offsets\":[0,16]}}", 16,
-     STATUS_INVALID_TYPE, "/responses", "dtype F64, want F32, F16 or BF16"},
-    {"{" R2 ",\"prompt\":{\"dtype\":\"I32\",\"shape\":[1,2],\"data_offsets\":[16,24]}}", 24,
-     STATUS_INVALID_TYPE, "/prompt", "dtype I32"},
-    {"{" F32("responses", "5", "0", "40") "}", 40, STATUS_INVALID_VALUE, "/responses",
-     "5 rows, want 4 at most (the limit of --max-responses)"},
-    {"{" R2 "," F32("prompt", "2", "16", "32") "}", 32, STATUS_INVALID_VALUE, "/prompt",
-     "2 rows, want 1, one for each item, or 1 for all"},
-    {"{" ITEMS "," F32("responses", "5", "0", "40") "}", 40, STATUS_INVALID_VALUE, "/responses",
-     "5 rows, want 4, as many as the items say"},
-    {"{" ITEMS "," F32("responses", "3", "0", "24") "}", 24, STATUS_INVALID_VALUE,
-     "/__metadata__/request/items/1/responses", "3 rows, want 1 to 2"},
-    {"{" ITEMS "," F32("responses", "4", "0", "32") "," F32("prompt", "3", "32", "56") "}", 56,
-     STATUS_INVALID_VALUE, "/prompt", "3 rows, want 2"},
-    {"{" REQUEST("{\\\"items\\\":[{}]}") "," R2 "}", 16, STATUS_MISSING_FIELD,
-     "/__metadata__/request/items/0/responses", "required"},
-    {"{" REQUEST("{\\\"items\\\":[{\\\"responses\\\":1.5}]}") "," R2 "}", 16, STATUS_INVALID_VALUE,
-     "/__metadata__/request/items/0/responses", "1.5 rows"},
-    {"{" REQUEST("{\\\"items\\\":[{\\\"responses\\\":[2]}]}") "," R2 "}", 16, STATUS_INVALID_TYPE,
-     "/__metadata__/request/items/0/responses", "got an array"},
-    {"{" REQUEST("{\\\"items\\\":[1]}") "," R2 "}", 16, STATUS_INVALID_TYPE,
-     "/__metadata__/request/items/0", "want an object, got a number"},
-    {"{" REQUEST("{\\\"items\\\":[]}") "," R2 "}", 16, STATUS_INVALID_VALUE,
-     "/__metadata__/request/items", "(the limit of --max-items)"},
-    {"{" REQUEST("{\\\"items\\\":[],\\\"user\\\":1}") "," R2 "}", 16, STATUS_UNKNOWN_FIELD,
-     "/__metadata__/request/user", "known are: items"},
+    {"[]", 0, {STATUS_MALFORMED, "", "header does not begin with '{'"}},
+    {"{\"a\":1}", 0, {STATUS_MALFORMED, "", "a: not an object"}},
+    {"{" R2 "}", 12, {STATUS_MALFORMED, "", "data_offsets [0, 16], want"}},
+    {"{" R2 "}", 20, {STATUS_MALFORMED, "", "20 bytes of data, but the tensors end at 16"}},
+    {"{}", 0, {STATUS_MISSING_FIELD, "/responses", "this tensor is required"}},
+    {"{" R2 "," F32("chosen", "1", "16", "24") "}",
+     24,
+     {STATUS_UNKNOWN_FIELD, "/chosen", "unknown tensor \"chosen\", known are: prompt, responses"}},
+    {"{\"__metadata__\":{\"user\":\"u\"}," R2 "}",
+     16,
+     {STATUS_UNKNOWN_FIELD, "/__metadata__/user",
+      "want the request's fields as JSON under the key \"request\""}},
+    {"{" REQUEST("{\\\"user\\\":") "," R2 "}",
+     16,
+     {STATUS_MALFORMED, "/__metadata__/request",
+      "__metadata__, request: line 1, column 8: the text ends here"}},
+    {"{" REQUEST("") "," R2 "}", 16, {STATUS_MALFORMED, "/__metadata__/request", "is empty"}},
+    {"{" REQUEST("[]") "," R2 "}",
+     16,
+     {STATUS_INVALID_TYPE, "/__metadata__/request", "want an object, got an array"}},
+    {"{" REQUEST("{\\\"user\\\":1}") "," R2 "}",
+     16,
+     {STATUS_INVALID_TYPE, "/__metadata__/request/user", "want a string, got a number"}},
+    {"{" REQUEST("{\\\"receipt\\\":true}") "," R2 "}",
+     16,
+     {STATUS_MISSING_FIELD, "/__metadata__/request/receipt", "a receipt is for a user"}},
+    {"{" REQUEST("{\\\"prompt\\\":\\\"p\\\"}") "," R2 "}",
+     16,
+     {STATUS_UNKNOWN_FIELD, "/__metadata__/request/prompt",
+      "known are: user, context, receipt, personalize"}},
+    {"{\"responses\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}",
+     16,
+     {STATUS_WRONG_DIMENSION, "/responses", "shape [4], want [n, 2]"}},
+    {"{\"responses\":{\"dtype\":\"F32\",\"shape\":[1,4],\"data_offsets\":[0,16]}}",
+     16,
+     {STATUS_WRONG_DIMENSION, "/responses", "shape [1, 4], want [n, 2]"}},
+    {"{\"responses\":{\"dtype\":\"F32\",\"shape\":[0,2],\"data_offsets\":[0,0]}}",
+     0,
+     {STATUS_WRONG_DIMENSION, "/responses", "shape [0, 2], want"}},
+    {"{\"responses\":{\"dtype\":\"F64\",\"shape\":[1,2],\"data_offsets\":[0,16]}}",
+     16,
+     {STATUS_INVALID_TYPE, "/responses", "dtype F64, want F32, F16 or BF16"}},
+    {"{" R2 ",\"prompt\":{\"dtype\":\"I32\",\"shape\":[1,2],\"data_offsets\":[16,24]}}",
+     24,
+     {STATUS_INVALID_TYPE, "/prompt", "dtype I32"}},
+    {"{" F32("responses", "5", "0", "40") "}",
+     40,
+     {STATUS_INVALID_VALUE, "/responses", "5 rows, want 4 at most (the limit of --max-responses)"}},
+    {"{" R2 "," F32("prompt", "2", "16", "32") "}",
+     32,
+     {STATUS_INVALID_VALUE, "/prompt", "2 rows, want 1, one for each item, or 1 for all"}},
+    {"{" ITEMS "," F32("responses", "5", "0", "40") "}",
+     40,
+     {STATUS_INVALID_VALUE, "/responses", "5 rows, want 4, as many as the items say"}},
+    {"{" ITEMS "," F32("responses", "3", "0", "24") "}",
+     24,
+     {STATUS_INVALID_VALUE, "/__metadata__/request/items/1/responses", "3 rows, want 1 to 2"}},
+    {"{" ITEMS "," F32("responses", "4", "0", "32") "," F32("prompt", "3", "32", "56") "}",
+     56,
+     {STATUS_INVALID_VALUE, "/prompt", "3 rows, want 2"}},
+    {"{" REQUEST("{\\\"items\\\":[{}]}") "," R2 "}",
+     16,
+     {STATUS_MISSING_FIELD, "/__metadata__/request/items/0/responses", "required"}},
+    {"{" REQUEST("{\\\"items\\\":[{\\\"responses\\\":1.5}]}") "," R2 "}",
+     16,
+     {STATUS_INVALID_VALUE, "/__metadata__/request/items/0/responses", "1.5 rows"}},
+    {"{" REQUEST("{\\\"items\\\":[{\\\"responses\\\":[2]}]}") "," R2 "}",
+     16,
+     {STATUS_INVALID_TYPE, "/__metadata__/request/items/0/responses", "got an array"}},
+    {"{" REQUEST("{\\\"items\\\":[1]}") "," R2 "}",
+     16,
+     {STATUS_INVALID_TYPE, "/__metadata__/request/items/0", "want an object, got a number"}},
+    {"{" REQUEST("{\\\"items\\\":[]}") "," R2 "}",
+     16,
+     {STATUS_INVALID_VALUE, "/__metadata__/request/items", "(the limit of --max-items)"}},
+    {"{" REQUEST("{\\\"items\\\":[],\\\"user\\\":1}") "," R2 "}",
+     16,
+     {STATUS_UNKNOWN_FIELD, "/__metadata__/request/user", "known are: items"}},
 };
 
 static const struct fault feedback_faults[] = {
-    {"{" PAIR "}", 16, STATUS_MISSING_FIELD, "/__metadata__/request/user", "required"},
-    {"{" REQUEST("{" USER "}") "," F32("chosen", "1", "0", "8") "}", 8, STATUS_MISSING_FIELD,
-     "/rejected", "this tensor is required"},
-    {"{" REQUEST("{" USER "}") "," PAIR "," F32("responses", "1", "16", "24") "}", 24,
-     STATUS_UNKNOWN_FIELD, "/responses", "known are: prompt, chosen, rejected"},
+    {"{" PAIR "}", 16, {STATUS_MISSING_FIELD, "/__metadata__/request/user", "required"}},
+    {"{" REQUEST("{" USER "}") "," F32("chosen", "1", "0", "8") "}",
+     8,
+     {STATUS_MISSING_FIELD, "/rejected", "this tensor is required"}},
+    {"{" REQUEST("{" USER "}") "," PAIR "," F32("responses", "1", "16", "24") "}",
+     24,
+     {STATUS_UNKNOWN_FIELD, "/responses", "known are: prompt, chosen, rejected"}},
     {"{" REQUEST("{" USER "}") "," F32("chosen", "2", "0", "16") "," F32("rejected", "1", "16",
 									 "24") "}",
-     24, STATUS_INVALID_VALUE, "/chosen", "2 rows, want 1"},
-    {"{" REQUEST("{" USER "}") "," PAIR "," F32("prompt", "2", "16", "32") "}", 32,
-     STATUS_INVALID_VALUE, "/prompt", "2 rows, want 1"},
+     24,
+     {STATUS_INVALID_VALUE, "/chosen", "2 rows, want 1"}},
+    {"{" REQUEST("{" USER "}") "," PAIR "," F32("prompt", "2", "16", "32") "}",
+     32,
+     {STATUS_INVALID_VALUE, "/prompt", "2 rows, want 1"}},
     {"{" REQUEST("{" USER "}") "," F32("chosen", "1", "0", "8") "," F32("rejected", "4", "8",
 									"40") "}",
-     40, STATUS_INVALID_VALUE, "/rejected", "4 rows, want 3 at most"},
+     40,
+     {STATUS_INVALID_VALUE, "/rejected", "4 rows, want 3 at most"}},
     {"{" REQUEST("{" USER ",\\\"id\\\":\\\"receipt-000102030405060708090a0b0c0d0e0f\\\"}") "," PAIR
 											   "}",
-     16, STATUS_INVALID_VALUE, "/__metadata__/request/id", "those of receipts"},
-    {"{" REQUEST("{" USER ",\\\"strength\\\":11}") "," PAIR "}", 16, STATUS_INVALID_VALUE,
-     "/__metadata__/request/strength", "11, want 0 to 10"},
-    {"{" REQUEST("{" USER ",\\\"items\\\":[]}") "," PAIR "}", 16, STATUS_UNKNOWN_FIELD,
-     "/__metadata__/request/items", "known are: user, context, id, strength"},
+     16,
+     {STATUS_INVALID_VALUE, "/__metadata__/request/id", "those of receipts"}},
+    {"{" REQUEST("{" USER ",\\\"strength\\\":11}") "," PAIR "}",
+     16,
+     {STATUS_INVALID_VALUE, "/__metadata__/request/strength", "11, want 0 to 10"}},
+    {"{" REQUEST("{" USER ",\\\"items\\\":[]}") "," PAIR "}",
+     16,
+     {STATUS_UNKNOWN_FIELD, "/__metadata__/request/items",
+      "known are: user, context, id, strength"}},
 };
-
-static void assert_fault(const struct fault *want, enum status got, const struct err *err)
-{
-	ck_assert_msg(got == want->code && err->code == got, "%s: %s (%s)", want->header,
-		      status_code(got), err->msg);
-	ck_assert_msg(strcmp(err->param, want->param) == 0, "%s: param %s, want %s", want->header,
-		      err->param, want->param);
-	ck_assert_msg(strstr(err->msg, want->message) != NULL, "%s: message \"%s\", want \"%s\"",
-		      want->header, err->msg, want->message);
-}
 
 START_TEST(score_with_a_fault_is_refused_with_its_place)
 {
@@ -329,9 +347,10 @@ START_TEST(score_with_a_fault_is_refused_with_its_place)
 		struct err err = {0};
 
 		make_body(fault->header, numbers, fault->n_bytes);
-		assert_fault(fault,
-			     wire_tensors_score(body, body_len, &limits, &arena, &request, &err),
-			     &err);
+		wire_fixture_refused(fault->header,
+				     wire_tensors_score(body, body_len, &wire_fixture_limits,
+							&arena, &request, &err),
+				     &err, &fault->want);
 	}
 }
 END_TEST
@@ -344,9 +363,10 @@ START_TEST(feedback_with_a_fault_is_refused_with_its_place)
 		struct err err = {0};
 
 		make_body(fault->header, numbers, fault->n_bytes);
-		assert_fault(
-		    fault, wire_tensors_feedback(body, body_len, &limits, &arena, &feedback, &err),
-		    &err);
+		wire_fixture_refused(fault->header,
+				     wire_tensors_feedback(body, body_len, &wire_fixture_limits,
+							   &arena, &feedback, &err),
+				     &err, &fault->want);
 	}
 }
 END_TEST
@@ -354,17 +374,19 @@ END_TEST
 START_TEST(number_that_is_not_finite_is_refused_with_its_row)
 {
 	static const float bad[] = {1, 2, 3, NAN, 5, -INFINITY};
-	static const struct fault want = {.header = "",
-					  .code = STATUS_NOT_FINITE,
-					  .param = "/responses/1",
-					  .message = "number 1 of row 1 of tensor responses is not "
-						     "finite"};
+	static const struct wire_fault want = {.code = STATUS_NOT_FINITE,
+					       .param = "/responses/1",
+					       .message =
+						   "number 1 of row 1 of tensor responses is not "
+						   "finite"};
 	struct score_request request;
 	struct err err;
 
 	make_body("{" F32("responses", "3", "0", "24") "}", bad, sizeof(bad));
-	assert_fault(&want, wire_tensors_score(body, body_len, &limits, &arena, &request, &err),
-		     &err);
+	wire_fixture_refused(
+	    "not finite",
+	    wire_tensors_score(body, body_len, &wire_fixture_limits, &arena, &request, &err), &err,
+	    &want);
 }
 END_TEST
 
@@ -376,8 +398,8 @@ START_TEST(every_prefix_is_refused)
 	for (size_t len = 0; len < body_len; len++) {
 		struct err err = {0};
 
-		ck_assert_msg(wire_tensors_score(body, len, &limits, &arena, &request, &err) ==
-				  STATUS_MALFORMED,
+		ck_assert_msg(wire_tensors_score(body, len, &wire_fixture_limits, &arena, &request,
+						 &err) == STATUS_MALFORMED,
 			      "%zu bytes", len);
 		ck_assert_msg(err.code == STATUS_MALFORMED, "%zu bytes", len);
 	}
