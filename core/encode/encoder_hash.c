@@ -18,32 +18,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "core/base/mem.h"
+#include "core/base/siphash.h"
 #include "core/encode/encoder_impl.h"
 #include "core/encode/words.h"
 
 /* Fixed for ever: with another key all trained models would be meaningless. */
 static const char hash_key[] = "micro/1 hash key";
 
-static_assert(sizeof(hash_key) == crypto_shorthash_KEYBYTES + 1, "the key and its NUL");
+static_assert(sizeof(hash_key) == SIPHASH_KEY_LEN + 1, "the key and its NUL");
 
-#define BIN_SHIFT 56 /* the upper 8 bits say which bin */
-#define N_BINS	  256
-#define FEW	  24
-#define SMALL	  512 /* n-grams for which no memory is asked for */
-
-static uint64_t hash_bytes(const char *bytes, size_t len)
-{
-	unsigned char out[crypto_shorthash_BYTES];
-	uint64_t hash = 0;
-
-	crypto_shorthash(out, (const unsigned char *)bytes, len, (const unsigned char *)hash_key);
-	for (size_t i = 0; i < sizeof(out); i++)
-		hash |= (uint64_t)out[i] << (8 * i);
-	return hash;
-}
+#define FEWEST_BINS 16 /* a power of two */
+#define MOST_BINS   256
+#define FEW	    24
+#define SMALL	    512 /* n-grams for which no memory is asked for */
+#define TOGETHER    64	/* n-grams that are hashed together */
 
 static size_t count_words(const struct words *words)
 {
@@ -54,23 +43,48 @@ static size_t count_words(const struct words *words)
 	return n;
 }
 
+/* N-grams on their way into hash_out. */
+struct ngrams {
+	struct siphash_text text[TOGETHER];
+	size_t n;
+	uint64_t *hash_out;
+	size_t n_hashed;
+};
+
+static void hash_pending(struct ngrams *ngrams)
+{
+	siphash_many(hash_key, ngrams->text, ngrams->n, ngrams->hash_out + ngrams->n_hashed);
+	ngrams->n_hashed += ngrams->n;
+	ngrams->n = 0;
+}
+
+static void add_ngram(struct ngrams *ngrams, const char *begin, const char *end)
+{
+	if (ngrams->n == TOGETHER)
+		hash_pending(ngrams);
+	ngrams->text[ngrams->n++] = (struct siphash_text){begin, (size_t)(end - begin)};
+}
+
 /* Hashes of all 1-grams and 2-grams; returns their number, less than twice the words'. */
 static size_t hash_ngrams(const struct words *words, uint64_t *hash_out)
 {
 	const char *end = words->bytes + words->len;
 	const char *previous = NULL;
-	size_t n = 0;
+	struct ngrams ngrams;
 
+	ngrams.n = ngrams.n_hashed = 0;
+	ngrams.hash_out = hash_out;
 	for (const char *word = words->bytes; word < end;) {
 		const char *space = memchr(word, ' ', (size_t)(end - word));
 
-		hash_out[n++] = hash_bytes(word, (size_t)(space - word));
+		add_ngram(&ngrams, word, space);
 		if (previous != NULL)
-			hash_out[n++] = hash_bytes(previous, (size_t)(space - previous));
+			add_ngram(&ngrams, previous, space);
 		previous = word;
 		word = space + 1;
 	}
-	return n;
+	hash_pending(&ngrams);
+	return ngrams.n_hashed;
 }
 
 static int compare_hashes(const void *a, const void *b)
@@ -80,7 +94,7 @@ static int compare_hashes(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Ascending. Equal ones cost nothing, others n^2. */
+/* Ascending. Costs n and as many steps as there are pairs in the wrong order. */
 static void sort_few(uint64_t *hash, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
@@ -93,38 +107,79 @@ static void sort_few(uint64_t *hash, size_t n)
 	}
 }
 
-/*
- * Ascending, through spare [n]: first by the upper bits, which are as good as random, then each
- * bin for itself. Whoever finds words that share these bits gets qsort() for them, and n log n.
- */
-static void sort_hashes(uint64_t *hash, size_t n, uint64_t *spare)
+/* Each bin for itself; end [n_bins] of each. */
+static void sort_bins(uint64_t *hash, const size_t *end, size_t n_bins)
 {
-	size_t end[N_BINS] = {0}; /* of each bin; its beginning until it is filled */
 	size_t begin = 0;
 
+	for (size_t bin = 0; bin < n_bins; begin = end[bin++]) {
+		if (end[bin] - begin <= FEW)
+			sort_few(hash + begin, end[bin] - begin);
+		else
+			qsort(hash + begin, end[bin] - begin, sizeof(*hash), compare_hashes);
+	}
+}
+
+/* How many leading bits tell n hashes apart well: of about as many bins as there are hashes. */
+static int bin_bits(size_t n)
+{
+	size_t n_bins = FEWEST_BINS;
+
+	while (n_bins < n && n_bins < MOST_BINS)
+		n_bins *= 2;
+	return __builtin_ctzll(n_bins);
+}
+
+/*
+ * Ascending into sorted_out [n]: first by the leading bits, which are as good as random, then
+ * what is left to do. Whoever finds words that share these bits gets qsort() for them, and n log n.
+ */
+static void sort_hashes(const uint64_t *hash, size_t n, uint64_t *sorted_out)
+{
+	const int bits = bin_bits(n), shift = 64 - bits;
+	const size_t n_bins = (size_t)1 << bits;
+	size_t end[MOST_BINS]; /* of each bin; its beginning until it is filled */
+	size_t begin = 0, most = 0;
+
+	memset(end, 0, n_bins * sizeof(*end));
 	for (size_t i = 0; i < n; i++)
-		end[hash[i] >> BIN_SHIFT]++;
-	for (size_t bin = 0; bin < N_BINS; bin++) {
+		end[hash[i] >> shift]++;
+	for (size_t bin = 0; bin < n_bins; bin++) {
 		size_t length = end[bin];
 
+		most = length > most ? length : most;
 		end[bin] = begin;
 		begin += length;
 	}
 	for (size_t i = 0; i < n; i++)
-		spare[end[hash[i] >> BIN_SHIFT]++] = hash[i];
-	begin = 0;
-	for (size_t bin = 0; bin < N_BINS; begin = end[bin++]) {
-		if (end[bin] - begin <= FEW)
-			sort_few(spare + begin, end[bin] - begin);
-		else
-			qsort(spare + begin, end[bin] - begin, sizeof(*spare), compare_hashes);
-	}
-	memcpy(hash, spare, n * sizeof(*hash));
+		sorted_out[end[hash[i] >> shift]++] = hash[i];
+	if (most <= FEW)
+		sort_few(sorted_out, n);
+	else
+		sort_bins(sorted_out, end, n_bins);
 }
 
 static uint32_t bucket_of(uint64_t hash, size_t dim)
 {
 	return (uint32_t)((unsigned __int128)hash * dim >> 64);
+}
+
+static double sign_of(uint64_t hash)
+{
+	return 1 - 2 * (double)(hash & 1);
+}
+
+/* Over the n sorted hashes of one bucket. */
+static double sum_of(const uint64_t *hash, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0, first = 0; i < n; first = i) {
+		while (i < n && hash[i] == hash[first])
+			i++;
+		sum += sign_of(hash[first]) * sqrt((double)(i - first));
+	}
+	return sum;
 }
 
 /*
@@ -136,21 +191,15 @@ static size_t sum_buckets(const uint64_t *hash, size_t n, size_t dim, uint32_t *
 {
 	size_t n_sums = 0;
 
-	for (size_t i = 0; i < n;) {
+	for (size_t i = 0, end; i < n; i = end) {
 		uint32_t bucket = bucket_of(hash[i], dim);
-		double sum = 0;
 
-		while (i < n && bucket_of(hash[i], dim) == bucket) {
-			size_t first = i;
-
-			while (i < n && hash[i] == hash[first])
-				i++;
-			sum += (hash[first] & 1 ? -1 : 1) * sqrt((double)(i - first));
-		}
-		if (sum == 0)
-			continue;
+		for (end = i + 1; end < n && bucket_of(hash[end], dim) == bucket;)
+			end++;
+		/* nearly all n-grams of a text are there once, and alone in their bucket */
 		index_out[n_sums] = bucket;
-		sum_out[n_sums++] = sum;
+		sum_out[n_sums] = end - i == 1 ? sign_of(hash[i]) : sum_of(hash + i, end - i);
+		n_sums += sum_out[n_sums] != 0;
 	}
 	return n_sums;
 }
@@ -170,14 +219,14 @@ static void normalize(const double *sum, size_t n, float *value_out)
 /* Of one row; [n] each: in small, or in a block of its own. */
 struct scratch {
 	uint64_t *hash;
-	uint64_t *spare;
+	uint64_t *sorted;
 	double *sum;
 	uint32_t *index;
 	float *value;
 	void *block; /* NULL: in small */
 	struct {
 		uint64_t hash[SMALL];
-		uint64_t spare[SMALL];
+		uint64_t sorted[SMALL];
 		double sum[SMALL];
 		uint32_t index[SMALL];
 		float value[SMALL];
@@ -190,7 +239,7 @@ static enum status scratch_init(struct scratch *scratch, size_t n, struct err *e
 
 	scratch->block = NULL;
 	scratch->hash = scratch->small.hash;
-	scratch->spare = scratch->small.spare;
+	scratch->sorted = scratch->small.sorted;
 	scratch->sum = scratch->small.sum;
 	scratch->index = scratch->small.index;
 	scratch->value = scratch->small.value;
@@ -201,8 +250,8 @@ static enum status scratch_init(struct scratch *scratch, size_t n, struct err *e
 		return err_no_memory(err, "the words of a text");
 	scratch->block = block;
 	scratch->hash = (uint64_t *)block;
-	scratch->spare = scratch->hash + n;
-	scratch->sum = (double *)(scratch->spare + n);
+	scratch->sorted = scratch->hash + n;
+	scratch->sum = (double *)(scratch->sorted + n);
 	scratch->index = (uint32_t *)(scratch->sum + n);
 	scratch->value = (float *)(scratch->index + n);
 	return STATUS_OK;
@@ -219,8 +268,8 @@ static enum status append_row(size_t dim, const struct words *words, struct feat
 	if (status != STATUS_OK)
 		return status;
 	n = hash_ngrams(words, scratch.hash);
-	sort_hashes(scratch.hash, n, scratch.spare);
-	row.n_values = sum_buckets(scratch.hash, n, dim, scratch.index, scratch.sum);
+	sort_hashes(scratch.hash, n, scratch.sorted);
+	row.n_values = sum_buckets(scratch.sorted, n, dim, scratch.index, scratch.sum);
 	normalize(scratch.sum, row.n_values, scratch.value);
 	row.index = scratch.index;
 	row.value = scratch.value;

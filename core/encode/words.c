@@ -139,7 +139,7 @@ void words_init(struct words *words)
 {
 	words->bytes = words->small;
 	words->len = 0;
-	words->capacity = sizeof(words->small);
+	words->capacity = WORDS_SMALL;
 }
 
 void words_free(struct words *words)
@@ -164,7 +164,7 @@ static enum status reserve(struct words *words, size_t n, struct err *err)
 		return STATUS_OK;
 	if (capacity < needed)
 		capacity = needed;
-	bytes = mem_grow(NULL, 0, capacity, 1);
+	bytes = mem_grow(NULL, 0, capacity + WORDS_BEYOND, 1);
 	if (bytes == NULL)
 		return err_no_memory(err, "the words of a text");
 	memcpy(bytes, words->bytes, words->len);
@@ -310,8 +310,10 @@ enum status words_split(struct text text, struct words *words, struct err *err)
 
 	words->len = 0;
 	status = split(&s, text, err);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
 		end_word(&s);
+		memset(words->bytes + words->len, 0, WORDS_BEYOND);
+	}
 	mem_free(s.normal);
 	return status;
 }

@@ -19,14 +19,16 @@
 #include "core/base/err.h"
 #include "core/encode/encoder.h"
 
-#define WORDS_SMALL 4096 /* bytes for which no memory is asked for */
+#define WORDS_SMALL  4096 /* bytes for which no memory is asked for */
+#define WORDS_BEYOND 8
 
-/* The words, each followed by one space. Stays where it is initialized: bytes may point into it. */
+/* The words, each followed by one space, and WORDS_BEYOND bytes more that may be read. Stays where
+ * it is initialized: bytes may point into it. */
 struct words {
 	char *bytes;
 	size_t len;
-	size_t capacity;
-	char small[WORDS_SMALL];
+	size_t capacity; /* without WORDS_BEYOND */
+	char small[WORDS_SMALL + WORDS_BEYOND];
 };
 
 /** words_init(words): none; takes no memory. words_free() releases. */
