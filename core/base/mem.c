@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/spares.h"
+
 /* a cache line, and the widest vector register */
-#define MEM_ALIGNMENT 64
+#define MEM_ALIGNMENT SPARES_ALIGNMENT
 
 bool mem_mul(size_t a, size_t b, size_t *product_out)
 {
@@ -16,11 +18,13 @@ bool mem_mul(size_t a, size_t b, size_t *product_out)
 static void *mem_aligned(size_t n, size_t size)
 {
 	size_t n_bytes;
+	void *spare;
 
 	if (!mem_mul(n, size, &n_bytes) || n_bytes > SIZE_MAX - MEM_ALIGNMENT)
 		return NULL;
 	n_bytes = (n_bytes / MEM_ALIGNMENT + 1) * MEM_ALIGNMENT;
-	return aligned_alloc(MEM_ALIGNMENT, n_bytes);
+	spare = spares_take(n_bytes);
+	return spare != NULL ? spare : aligned_alloc(MEM_ALIGNMENT, n_bytes);
 }
 
 void *mem_array(size_t n, size_t size)
@@ -45,7 +49,7 @@ void *mem_grow(void *pointer, size_t n_old, size_t n_new, size_t size)
 		return NULL;
 	if (pointer != NULL)
 		memcpy(block, pointer, (n_old < n_new ? n_old : n_new) * size);
-	free(pointer);
+	mem_free(pointer);
 	return block;
 }
 
@@ -65,5 +69,6 @@ char *mem_string(const char *bytes, size_t len)
 
 void mem_free(void *pointer)
 {
-	free(pointer);
+	if (pointer != NULL && !spares_keep(pointer))
+		free(pointer);
 }

@@ -20,6 +20,6 @@ forbid server '#include *[<"]cblas' "the server calls CBLAS"
 forbid core '#include *[<"]cblas' "CBLAS is called in core/math/linalg.c only" core/math/linalg.c
 forbid core '#include *[<"]curl' "libcurl is called in core/encode/http_pool.c only" core/encode/http_pool.c
 forbid server '#include *[<"]curl' "the server calls libcurl"
-forbid core '\b(malloc|calloc|realloc|free)\(' "allocate through core/base/mem.h" core/base/mem.c
+forbid core '\b(malloc|calloc|realloc|free)\(' "allocate through core/base/mem.h" "core/base/(mem|spares)\.c"
 forbid server '\b(malloc|calloc|realloc)\(' "allocate through core/base/mem.h"
 exit $failed
