@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "core/math/linalg.h"
 #include "core/math/logmath.h"
+#include "core/math/sparse.h"
 
 void features_init(struct features *f, size_t dim, bool sparse)
 {
@@ -170,14 +171,7 @@ void feature_row_times(struct feature_row row, const float *a, size_t m, float *
 		linalg_vecmat(row.value, a, row.dim, m, out);
 		return;
 	}
-	memset(out, 0, m * sizeof(*out));
-	for (size_t j = 0; j < row.n_values; j++) {
-		const float *restrict a_row = a + row.index[j] * m;
-		float x = row.value[j];
-
-		for (size_t k = 0; k < m; k++)
-			out[k] += x * a_row[k];
-	}
+	sparse_times(row.index, row.value, row.n_values, a, row.dim, m, out);
 }
 
 void feature_row_add_outer(struct feature_row row, const float *d, size_t m, float *a)
