@@ -243,6 +243,22 @@ enum status judge_rewards(struct judge *judge, const struct question *question, 
 	return status;
 }
 
+/* From the product with the first layer, which is overwritten, to logits [n_heads]. */
+static void finish_route(const struct served_model *served, float *first, float *logits)
+{
+	const struct router *router = &served->model.router;
+	const float *row = first;
+
+	if (served->second.weight == NULL) {
+		router_finish_row(router, first, logits);
+		return;
+	}
+	router_activate(router, first);
+	packed_times(&served->second, &row, 1, logits);
+	for (size_t k = 0; k < router->n_heads; k++)
+		logits[k] += router->bias[k];
+}
+
 /* g of a prompt that was not there before. */
 static enum status route(struct judge *judge, const struct question *question,
 			 const struct template_fields *fields, float *logits, struct err *err)
@@ -256,7 +272,7 @@ static enum status route(struct judge *judge, const struct question *question,
 	if (status != STATUS_OK)
 		return status;
 	times(row, &served->first, router->first, router_first_n_out(router), judge->first);
-	router_finish_row(router, judge->first, logits);
+	finish_route(served, judge->first, logits);
 	return check_finite(judge, &question->prompt, logits,
 			    "the numbers are so large that the router overflows", err);
 }

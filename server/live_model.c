@@ -27,10 +27,13 @@ enum status served_model_pack(struct served_model *served, enum packed_kind kind
 {
 	const struct heads *heads = &served->model.heads;
 	const struct router *router = &served->model.router;
-	enum status status;
+	enum status status = STATUS_OK;
 
-	if (encoder_is_sparse(served->encoder))
-		return STATUS_OK;
+	if (router->kind == ROUTER_MLP)
+		status = packed_init(&served->second, kind, PACKED_SINGLE, router->weight2,
+				     router->n_hidden, router->n_heads, err);
+	if (status != STATUS_OK || encoder_is_sparse(served->encoder))
+		return status;
 	status = packed_init(&served->heads, kind, PACKED_SINGLE, heads->weight, heads->dim,
 			     heads->n_heads, err);
 	if (status == STATUS_OK && router->first != NULL)
@@ -45,6 +48,7 @@ void served_model_unpack(struct served_model *served)
 {
 	packed_free(&served->heads);
 	packed_free(&served->first);
+	packed_free(&served->second);
 }
 
 static void served_free(struct served_model *served)

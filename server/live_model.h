@@ -18,11 +18,12 @@ struct served_model {
 	/* for dense features, the weights of heads and of the router's first layer; else zeroed */
 	struct packed heads;
 	struct packed first;
-	size_t n_references; /* guarded by the lock of the live_model it came from */
+	struct packed second; /* an mlp router's; else zeroed */
+	size_t n_references;  /* guarded by the lock of the live_model it came from */
 };
 
-/** served_model_pack(served, kind, err): pack the weights, if the encoder's features are dense;
- * part of opening. served_model_unpack() releases them. */
+/** served_model_pack(served, kind, err): pack the weights, those of the features if these are
+ * dense; part of opening. served_model_unpack() releases them. */
 enum status served_model_pack(struct served_model *served, enum packed_kind kind, struct err *err);
 void served_model_unpack(struct served_model *served);
 

@@ -90,6 +90,12 @@ static float relu(float x)
 	return x < 0 ? 0 : x;
 }
 
+void router_activate(const struct router *router, float *first)
+{
+	for (size_t h = 0; h < router->n_hidden; h++)
+		first[h] = relu(first[h] + router->bias0[h]);
+}
+
 void router_finish_row(const struct router *router, float *first, float *logits_out)
 {
 	size_t n_heads = router->n_heads;
@@ -99,8 +105,7 @@ void router_finish_row(const struct router *router, float *first, float *logits_
 		for (size_t k = 0; k < n_heads; k++)
 			logits_out[k] += first[k];
 	} else if (router->kind == ROUTER_MLP) {
-		for (size_t h = 0; h < router->n_hidden; h++)
-			first[h] = relu(first[h] + router->bias0[h]);
+		router_activate(router, first);
 		add_vecmat(first, router->weight2, router->n_hidden, n_heads, logits_out);
 	}
 }

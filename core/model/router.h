@@ -62,6 +62,10 @@ void router_logits(const struct router *router, struct feature_row psi, float *h
  */
 size_t router_first_n_out(const struct router *router);
 
+/** router_activate(router, first): what an mlp's second layer reads, in place of first
+ * [n_hidden], one row's product with the first layer's weights. */
+void router_activate(const struct router *router, float *first);
+
 /**
  * router_finish_row(router, first, logits_out): logits_out [n_heads] of one row whose product
  * with the first layer's weights is first [n_first_out], as in router_finish().
