@@ -71,12 +71,10 @@ static void mix(const struct model *model, const struct scratch *scratch, struct
 {
 	size_t n_heads = model->heads.n_heads;
 
+	mixture_weights(scratch->log_weight, n_heads, item->weights);
 	for (size_t i = 0; i < item->question.n_responses; i++)
-		item->rewards[i] =
-		    mixture_reward(scratch->log_weight, scratch->reward + i * n_heads,
-				   model->heads.center, n_heads);
-	for (size_t k = 0; k < n_heads; k++)
-		item->weights[k] = exp(scratch->log_weight[k]);
+		item->rewards[i] = mixture_reward(item->weights, scratch->reward + i * n_heads,
+						  model->heads.center, n_heads);
 	if (item->question.n_responses == 2)
 		item->preference = exp(mixture_log_preference(scratch->log_weight, scratch->reward,
 							      scratch->reward + n_heads, n_heads));

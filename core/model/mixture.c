@@ -17,13 +17,19 @@ void mixture_log_weights(const float *logits, const double *bias, const bool *ma
 	log_softmax(log_weight_out, n_heads);
 }
 
-double mixture_reward(const double *log_weight, const float *reward, const float *center,
+void mixture_weights(const double *log_weight, size_t n_heads, double *weight_out)
+{
+	for (size_t k = 0; k < n_heads; k++)
+		weight_out[k] = exp(log_weight[k]);
+}
+
+double mixture_reward(const double *weight, const float *reward, const float *center,
 		      size_t n_heads)
 {
 	double sum = 0;
 
 	for (size_t k = 0; k < n_heads; k++)
-		sum += exp(log_weight[k]) * ((double)reward[k] - center[k]);
+		sum += weight[k] * ((double)reward[k] - center[k]);
 	return sum;
 }
 

@@ -19,10 +19,15 @@ void mixture_log_weights(const float *logits, const double *bias, const bool *ma
 			 double *log_weight_out);
 
 /**
- * mixture_reward(log_weight, reward, center, n_heads):
+ * mixture_weights(log_weight, n_heads, weight_out): weight_out [n_heads] = exp(log_weight).
+ */
+void mixture_weights(const double *log_weight, size_t n_heads, double *weight_out);
+
+/**
+ * mixture_reward(weight, reward, center, n_heads):
  *   sum_k w_k (r_k - center_k)
  */
-double mixture_reward(const double *log_weight, const float *reward, const float *center,
+double mixture_reward(const double *weight, const float *reward, const float *center,
 		      size_t n_heads);
 
 /**
