@@ -118,16 +118,28 @@ static struct shortest find_shortest(double x)
 	    shorten(fraction | UINT64_C(1) << FRACTION_BITS, exponent - 1 + EXPONENT_MIN));
 }
 
+static size_t count_digits(uint64_t x)
+{
+	size_t n = 1;
+
+	for (; x >= 10000; x /= 10000)
+		n += 4;
+	return n + (x >= 10) + (x >= 100) + (x >= 1000);
+}
+
+/* Two digits at a time. */
 size_t numeral_uint(uint64_t x, char *out)
 {
-	char digits[20];
-	size_t n = 0;
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930"
+				    "31323334353637383940414243444546474849505152535455565758596061"
+				    "62636465666768697071727374757677787980818283848586878889909192"
+				    "93949596979899";
+	size_t n = count_digits(x), end = n;
 
-	do {
-		digits[sizeof(digits) - ++n] = (char)('0' + x % 10);
-		x /= 10;
-	} while (x != 0);
-	memcpy(out, digits + sizeof(digits) - n, n);
+	for (; end >= 2; x /= 100)
+		memcpy(out + (end -= 2), pairs + x % 100 * 2, 2);
+	if (end == 1)
+		out[0] = (char)('0' + x);
 	return n;
 }
 
