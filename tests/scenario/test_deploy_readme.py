@@ -19,11 +19,12 @@ NOT_HERE = re.compile(r"docker |kubectl |systemctl |journalctl |apt |cmake |cpac
 # Of other files, or an answer
 NO_COMMAND = re.compile(r"authorization: |[A-Za-z0-9_]+=|#")
 RUN = [
-    "microd key new --name trainer --scopes score",
+    "microd key new --name trainer --scopes score | tee /dev/stderr | tail -n 1 >>keys",
     "microd --model m.safetensors --tls-cert fullchain.pem --tls-key key.pem",
     "microd backup micro-$(date +%F).db --state /var/lib/micro/micro.db",
     "mkdir aside && mv micro.db* aside/",
     "cp micro-2026-01-01.db micro.db",
+    "cp aside/micro.db.receipt-key .    # so that receipts go on; not with --receipt-key-file",
     "microd check --model m.safetensors --state micro.db",
 ]
 
@@ -50,7 +51,7 @@ class Commands(Scenario):
 
     @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
     def test_they_do_what_is_said(self):
-        key, serve, backup, aside, restore, check = RUN
+        key, serve, backup, aside, restore, receipts, check = RUN
         models.write_vector_model(self.folder / "m.safetensors")
         self.shell("openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
                    " -days 30 -subj /CN=microd -keyout key.pem -out fullchain.pem 2>/dev/null")
@@ -58,16 +59,24 @@ class Commands(Scenario):
         feedback = {"user": "ada", "id": "1", "prompt": embedding([1, 0, 0, 0]),
                     "chosen": embedding([1, 0, 0, 0]), "rejected": embedding([0, 1, 0, 0])}
         self.assertEqual(daemon.client.post("/feedback", feedback).status, 200)
-        self.assertRegex(self.shell(key), r"^\S{20,}\ntrainer score ")
-        self.assertIn("https://", self.shell(serve.replace("microd ", "microd check ", 1)))
+        receipt = daemon.client.post("/score", {
+            "user": "ada", "prompt": embedding([1, 0, 0, 0]), "receipt": True,
+            "responses": [embedding([1, 0, 0, 0]), embedding([0, 1, 0, 0])]}).json["receipt"]
+        self.shell(key)
+        self.assertRegex((self.folder / "keys").read_text(), r"^trainer score \S+\n$")
+        self.assertIn("https://", self.shell(serve.replace("microd ", "microd check ", 1) +
+                                             " --api-keys keys"))
         copy = backup.replace("/var/lib/micro/", "").replace("$(date +%F)", "2026-01-01")
         self.assertIn("1 users, 1 feedbacks", self.shell(copy))
         daemon.stop()
         self.shell(aside)
         self.shell(restore)
+        self.shell(receipts)
         self.assertRegex(self.shell(check), r"state .*1 users, 1 feedbacks")
         daemon.start()
         self.assertTrue(daemon.client.post("/feedback", feedback).json["duplicate"])
+        chosen = daemon.client.post("/feedback", {"receipt": receipt, "chosen": 0, "rejected": 1})
+        self.assertEqual(chosen.status, 200, chosen)
 
 
 if __name__ == "__main__":
