@@ -7,7 +7,8 @@
 -- at a time ("folded"). Until then microd has it in memory, and after a crash it takes
 -- it from the events again: those whose seq is above folded.seq are recent.
 --
--- The states follow from the events: replay the events in the order of seq, each
+-- The states follow from the events, but for the last bits of those that were imported from
+-- another machine: replay the events in the order of seq, each
 -- as one Hedge step (core/model/hedge.h), and every log-weight comes out again,
 -- bit for bit. A state begins as -log(n_heads), in a context as the user's overall state
 -- before the step. Every event changes the user's overall state and, in a context, that

@@ -34,6 +34,8 @@ static const struct {
     [ROUTE_FEEDBACK] = {.scope = SCOPE_FEEDBACK},
     [ROUTE_USERS] = {.scope = SCOPE_ADMIN},
     [ROUTE_USER] = {.scope = SCOPE_ADMIN},
+    [ROUTE_USER_EXPORT] = {.scope = SCOPE_ADMIN},
+    [ROUTE_USER_IMPORT] = {.scope = SCOPE_ADMIN},
     [ROUTE_USER_RESET] = {.scope = SCOPE_ADMIN},
     [ROUTE_GET_REWARD] = {.scope = SCOPE_SCORE},
     [ROUTE_CLASSIFY] = {.scope = SCOPE_SCORE},

@@ -9,6 +9,7 @@
 #include "server/log.h"
 #include "server/protocol.h"
 #include "server/user_routes.h"
+#include "server/user_stream.h"
 #include "server/wire_read.h"
 #include "server/wire_tensors.h"
 #include "server/wire_write.h"
@@ -76,12 +77,43 @@ void api_answer(struct api *api, struct exchange *exchange)
 	answer(api, exchange, 200, JSON_CONTENT_TYPE);
 }
 
+void api_answer_stream(struct api *api, struct exchange *exchange, const char *content_type)
+{
+	answer_text(api, exchange, 200, content_type, NULL, 0);
+}
+
+ssize_t api_read_stream(struct api *api, struct exchange *exchange, char *bytes, size_t size)
+{
+	struct err *err = &exchange->err;
+	struct log_line line;
+	size_t n;
+
+	if (user_stream_read(exchange->stream, bytes, size, &n, err) == STATUS_OK)
+		return (ssize_t)n;
+	metrics_refusal(&api->metrics, err->code);
+	log_begin(&line, LOG_ERROR, "answer_broken_off");
+	log_text(&line, "request_id", exchange->request_id);
+	log_text(&line, "route", route_pattern(exchange->match.route));
+	log_text(&line, "code", status_code(err->code));
+	log_text(&line, "message", err->msg);
+	log_end(&line);
+	return -1;
+}
+
 void api_refuse(struct api *api, struct exchange *exchange)
 {
 	if (exchange->match.route == ROUTE_FEEDBACK && exchange->match.method == METHOD_POST)
 		atomic_fetch_add(&api->metrics.feedback[FEEDBACK_REFUSED], 1);
 	wire_write_error(&exchange->answer, &exchange->err);
 	answer(api, exchange, status_http(exchange->err.code), JSON_CONTENT_TYPE);
+}
+
+static enum status check_lines_type(struct exchange *exchange, const char *content_type)
+{
+	if (exchange->body_type == MEDIA_LINES || content_type == NULL)
+		return STATUS_OK;
+	return err_set(&exchange->err, STATUS_UNSUPPORTED_MEDIA_TYPE,
+		       "Content-Type is %.64s, want " LINES_CONTENT_TYPE, content_type);
 }
 
 /* Vectors come as JSON or, where there are some, as tensors. */
@@ -91,6 +123,8 @@ static enum status check_media_type(struct exchange *exchange, const char *conte
 	bool tensors = match->route == ROUTE_SCORE || match->route == ROUTE_FEEDBACK;
 
 	exchange->body_type = media_type_of(content_type);
+	if (match->route == ROUTE_USER_IMPORT)
+		return check_lines_type(exchange, content_type);
 	if (match->method != METHOD_POST || exchange->body_type == MEDIA_JSON ||
 	    (tensors && exchange->body_type == MEDIA_SAFETENSORS))
 		return STATUS_OK;
@@ -383,6 +417,8 @@ enum api_next api_begin(struct api *api, struct exchange *exchange)
 		return feedback(api, exchange);
 	case ROUTE_USERS:
 	case ROUTE_USER:
+	case ROUTE_USER_EXPORT:
+	case ROUTE_USER_IMPORT:
 	case ROUTE_USER_RESET:
 		return user_routes_begin(api, exchange);
 	case ROUTE_MODEL:
@@ -434,6 +470,7 @@ void api_end(struct api *api, struct exchange *exchange)
 
 void api_close(struct api *api, struct exchange *exchange)
 {
+	user_stream_close(exchange->stream);
 	live_model_release(api->live, exchange->served);
 	arena_free(&exchange->arena);
 	buffer_free(&exchange->body);

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "core/base/err.h"
 #include "server/access.h"
@@ -67,6 +68,13 @@ void api_end(struct api *api, struct exchange *exchange);
 
 /** api_answer(api, exchange): 200 with the JSON in exchange->answer. */
 void api_answer(struct api *api, struct exchange *exchange);
+
+/** api_answer_stream(api, exchange, content_type): 200 with what exchange->stream makes. */
+void api_answer_stream(struct api *api, struct exchange *exchange, const char *content_type);
+
+/** api_read_stream(api, exchange, bytes, size): up to size further bytes of that, 0 at its end; -1
+ * if it breaks off, which is logged and counted here. */
+ssize_t api_read_stream(struct api *api, struct exchange *exchange, char *bytes, size_t size);
 
 /** api_refuse(api, exchange): answer with exchange->err. */
 void api_refuse(struct api *api, struct exchange *exchange);

@@ -47,3 +47,41 @@ void clock_text(int64_t time_us, char text_out[CLOCK_TEXT_LEN + 1])
 	memcpy(text_out, text, CLOCK_TEXT_LEN);
 	text_out[CLOCK_TEXT_LEN] = '\0';
 }
+
+/* What text has at a place: a digit for each 0, and the character itself elsewhere. */
+static bool is_like(const char *text, const char *pattern)
+{
+	for (; *pattern != '\0'; text++, pattern++) {
+		if (*pattern == '0' ? *text < '0' || *text > '9' : *text != *pattern)
+			return false;
+	}
+	return true;
+}
+
+static int number_at(const char *text, size_t at, size_t n_digits)
+{
+	int number = 0;
+
+	for (size_t i = at; i < at + n_digits; i++)
+		number = 10 * number + (text[i] - '0');
+	return number;
+}
+
+bool clock_parse(const char *text, size_t len, int64_t *time_us_out)
+{
+	char again[CLOCK_TEXT_LEN + 1];
+	struct tm tm = {0};
+
+	if (len != CLOCK_TEXT_LEN || !is_like(text, "0000-00-00T00:00:00.000000Z"))
+		return false;
+	tm.tm_year = number_at(text, 0, 4) - 1900;
+	tm.tm_mon = number_at(text, 5, 2) - 1;
+	tm.tm_mday = number_at(text, 8, 2);
+	tm.tm_hour = number_at(text, 11, 2);
+	tm.tm_min = number_at(text, 14, 2);
+	tm.tm_sec = number_at(text, 17, 2);
+	*time_us_out = (int64_t)timegm(&tm) * US_PER_S + number_at(text, 20, 6);
+	/* there is no February 30 */
+	clock_text(*time_us_out, again);
+	return memcmp(again, text, len) == 0;
+}

@@ -36,6 +36,7 @@ struct exchange_head {
 };
 
 struct protocol;
+struct user_stream;
 struct protocol_request;
 
 struct exchange {
@@ -64,6 +65,7 @@ struct exchange {
 	struct buffer answer; /* where an answer is made */
 	const char *text;     /* [text_len]: the answer's body: in answer, or static */
 	size_t text_len;
+	struct user_stream *stream; /* makes the body instead; NULL: it is text */
 };
 
 #endif

@@ -16,6 +16,9 @@
  * bytes that are only announced. */
 #define RESERVE_MAX (1u << 20)
 
+/* Bytes of a stream that are made at once. */
+#define STREAM_BLOCK (64u << 10)
+
 /* One request on its connection. */
 struct call {
 	struct exchange exchange;
@@ -72,13 +75,34 @@ static bool add_headers(const struct call *call, struct MHD_Response *response)
 	return ok;
 }
 
+static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t size)
+{
+	struct call *call = context;
+	ssize_t n = api_read_stream(call->server->api, &call->exchange, bytes, size);
+
+	(void)position;
+	if (n < 0)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
+}
+
+/* Text and stream live until http_call_completed(), and MHD is done with them then. */
+static struct MHD_Response *make_response(struct call *call)
+{
+	const struct exchange *exchange = &call->exchange;
+
+	if (exchange->stream != NULL && exchange->text == NULL)
+		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
+							 read_stream, call, NULL);
+	return MHD_create_response_from_buffer(exchange->text_len, (void *)exchange->text,
+					       MHD_RESPMEM_PERSISTENT);
+}
+
 /* MHD_NO closes the connection: without memory there is nothing better. */
 static enum MHD_Result respond(struct call *call)
 {
 	const struct exchange *exchange = &call->exchange;
-	/* the text lives until completed(), and MHD is done with it then */
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-	    exchange->text_len, (void *)exchange->text, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response = make_response(call);
 	enum MHD_Result result = MHD_NO;
 
 	if (response == NULL)
@@ -337,7 +361,7 @@ static enum MHD_Result answer(struct call *call)
 	}
 	next = api_begin(call->server->api, exchange);
 	/* where the body is still needed, what it costs is pending until the answer */
-	if (next != API_WAIT)
+	if (next == API_ANSWERED || (next == API_WRITE && exchange->body.bytes == NULL))
 		release(call);
 	return next == API_ANSWERED ? respond(call) : sleep_until_done(call, next);
 }

@@ -33,5 +33,7 @@ enum media_type media_type_of(const char *content_type)
 	len = strcspn(subtype, "; \t");
 	if (is(subtype, len, "json") || ends_with(subtype, len, "+json"))
 		return MEDIA_JSON;
+	if (is(subtype, len, "x-ndjson"))
+		return MEDIA_LINES;
 	return is(subtype, len, "vnd.safetensors") ? MEDIA_SAFETENSORS : MEDIA_OTHER;
 }

@@ -3,9 +3,12 @@
 #ifndef MICRO_SERVER_MEDIA_TYPE_H
 #define MICRO_SERVER_MEDIA_TYPE_H
 
+#define LINES_CONTENT_TYPE "application/x-ndjson"
+
 enum media_type {
 	MEDIA_JSON,	   /* application/json, application/<anything>+json, or nothing said */
 	MEDIA_SAFETENSORS, /* application/vnd.safetensors */
+	MEDIA_LINES,	   /* LINES_CONTENT_TYPE */
 	MEDIA_OTHER,
 };
 

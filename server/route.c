@@ -26,6 +26,8 @@ static const struct {
     [ROUTE_USER] = {USER_PATTERN,
 		    "GET, HEAD, DELETE",
 		    {[METHOD_GET] = true, [METHOD_DELETE] = true}},
+    [ROUTE_USER_EXPORT] = {USER_PATTERN "/export", "GET, HEAD", {[METHOD_GET] = true}},
+    [ROUTE_USER_IMPORT] = {USER_PATTERN "/import", "POST", {[METHOD_POST] = true}},
     [ROUTE_USER_RESET] = {USER_PATTERN "/reset", "POST", {[METHOD_POST] = true}},
     [ROUTE_GET_REWARD] = {"/get_reward", "POST", {[METHOD_POST] = true}},
     [ROUTE_CLASSIFY] = {"/classify", "POST", {[METHOD_POST] = true}},

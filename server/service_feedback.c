@@ -223,7 +223,7 @@ static enum status reused(const struct store_op *op, struct err *err)
 
 enum status service_check_write(const struct store_op *op, struct err *err)
 {
-	if (op->err.code == STATUS_EVENT_ID_REUSED)
+	if (op->kind == STORE_FEEDBACK && op->err.code == STATUS_EVENT_ID_REUSED)
 		return reused(op, err);
 	if (op->err.code != STATUS_OK) {
 		*err = op->err;

@@ -30,6 +30,24 @@ enum status store_list_users(struct store *store, const char *after, size_t n_ma
 	return store->ops->list_users(store, after, n_max, users_out, n_out, more_out, err);
 }
 
+enum status store_export(struct store *store, const char *user, struct store_export **export_out,
+			 struct err *err)
+{
+	return store->ops->export_user(store, user, export_out, err);
+}
+
+enum status store_export_next(struct store_export *export, struct store_record *record_out,
+			      struct err *err)
+{
+	return export->ops->next(export, record_out, err);
+}
+
+void store_export_close(struct store_export *export)
+{
+	if (export != NULL)
+		export->ops->close(export);
+}
+
 void store_state_free(struct store_state *state)
 {
 	mem_free(state->context);

@@ -23,9 +23,10 @@
 #include "core/base/err.h"
 #include "core/model/heads.h"
 
-#define STORE_MAX_ID	 256 /* bytes of a user, context or event id */
-#define STORE_DIGEST_LEN 16
-#define STORE_MAX_INPUT	 ((size_t)256 << 20) /* bytes of a pair that is kept */
+#define STORE_MAX_ID	  256 /* bytes of a user, context or event id */
+#define STORE_DIGEST_LEN  16
+#define STORE_MAX_INPUT	  ((size_t)256 << 20) /* bytes of a pair that is kept */
+#define STORE_MAX_EXPORTS 8		      /* at once: each holds the write-ahead log as it is */
 
 struct store; /* opaque */
 
@@ -69,17 +70,6 @@ struct store_delete {
 	uint64_t events_out;
 };
 
-enum store_op_kind { STORE_FEEDBACK, STORE_DELETE_USER };
-
-struct store_op {
-	enum store_op_kind kind;
-	union {
-		struct store_feedback feedback;
-		struct store_delete delete_user;
-	};
-	struct err err; /* outcome of this operation; code STATUS_OK if done */
-};
-
 /* A user's state in one context under one model. */
 struct store_state {
 	char *context; /* "" is the overall state */
@@ -89,6 +79,87 @@ struct store_state {
 	int64_t seq; /* of the last event in it; later events have greater ones */
 	size_t n_heads;
 	double *log_weight; /* [n_heads] */
+};
+
+/* A learning step that was taken. */
+struct store_event {
+	const char *id;
+	const char *context; /* "": none */
+	const char *model_id;
+	int64_t time_us;
+	double temperature, strength, drift;
+	unsigned char digest[STORE_DIGEST_LEN];
+	size_t n_heads;
+	const double *loss, *weights; /* [n_heads] each: L, and what was answered */
+	uint64_t updates;	      /* what was answered */
+	const char *input;	      /* NULL: not kept */
+};
+
+enum store_record_kind { STORE_RECORD_NONE, STORE_RECORD_STATE, STORE_RECORD_EVENT };
+
+/* A part of what is stored of a user; what it points to lives until the next one. */
+struct store_record {
+	enum store_record_kind kind;
+	union {
+		struct store_state state;
+		struct store_event event;
+	};
+};
+
+/* All that is stored of a user at one moment, on its way out. For one thread at a time. */
+struct store_export {
+	const struct store_export_ops *ops;
+};
+
+struct store_export_ops {
+	enum status (*next)(struct store_export *export, struct store_record *record_out,
+			    struct err *err);
+	void (*close)(struct store_export *export);
+};
+
+/* A state or an event that came from outside, and in which line of it. */
+struct store_import_state {
+	const char *context, *model_id;
+	uint64_t updates;
+	int64_t updated_us;
+	size_t n_heads;
+	const double *log_weight; /* [n_heads] */
+	size_t line;
+};
+
+struct store_import_event {
+	struct store_event event;
+	size_t line;
+	size_t overall, in_context; /* its states: indices; the same one without a context */
+};
+
+/*
+ * What was stored of a user elsewhere, or here before. A user of whom nothing is stored gets the
+ * states as they are. Any other learns from the events that are not there yet, in their order.
+ * It fits if one of its models is the one that is served, or one that this store has states of,
+ * and no model has another number of heads here.
+ */
+struct store_import {
+	const char *user;
+	const struct store_import_state *states; /* [n_states], normalized, no two the same */
+	size_t n_states;
+	const struct store_import_event *events; /* [n_events], in their order; ids differ */
+	size_t n_events;
+	const char *model_id; /* that is served */
+	size_t n_heads;	      /* of it */
+	uint64_t events_out, duplicates_out;
+};
+
+enum store_op_kind { STORE_FEEDBACK, STORE_DELETE_USER, STORE_IMPORT };
+
+struct store_op {
+	enum store_op_kind kind;
+	union {
+		struct store_feedback feedback;
+		struct store_delete delete_user;
+		struct store_import import;
+	};
+	struct err err; /* outcome of this operation; code STATUS_OK if done */
 };
 
 struct store_user {
@@ -124,6 +195,8 @@ struct store_ops {
 	enum status (*list_users)(struct store *store, const char *after, size_t n_max,
 				  struct store_listed *users_out, size_t *n_out, bool *more_out,
 				  struct err *err);
+	enum status (*export_user)(struct store *store, const char *user,
+				   struct store_export **export_out, struct err *err);
 	enum status (*check)(struct store *store, struct err *err);
 	void (*stats)(struct store *store, struct store_stats *stats_out);
 	void (*close)(struct store *store);
@@ -137,10 +210,10 @@ struct store {
  * store_apply(store, ops, n_ops, err): ops [n_ops] in this order, one transaction
  * for all; each op's own outcome is in its err. An op that fails by itself leaves
  * the others alone: STATUS_EVENT_ID_REUSED, STATUS_INVALID_VALUE and
- * STATUS_NOT_FINITE for a step that cannot be taken, STATUS_STATE_CORRUPT for a
- * user whose rows are damaged. If the transaction fails, nothing is applied, every
- * op's err and the return value say why: STATUS_STATE_BUSY, STATUS_STATE_FULL,
- * STATUS_STATE_CORRUPT, STATUS_IO. One thread at a time.
+ * STATUS_NOT_FINITE for a step that cannot be taken, STATUS_MODEL_MISMATCH for an import that
+ * does not fit, STATUS_STATE_CORRUPT for a user whose rows are damaged. If the transaction fails,
+ * nothing is applied, every op's err and the return value say why: STATUS_STATE_BUSY,
+ * STATUS_STATE_FULL, STATUS_STATE_CORRUPT, STATUS_IO. One thread at a time.
  */
 enum status store_apply(struct store *store, struct store_op *const *ops, size_t n_ops,
 			struct err *err);
@@ -170,6 +243,22 @@ enum status store_read_user(struct store *store, const char *user, const char *c
 enum status store_list_users(struct store *store, const char *after, size_t n_max,
 			     struct store_listed *users_out, size_t *n_out, bool *more_out,
 			     struct err *err);
+
+/**
+ * store_export(store, user, export_out, err): everything that is stored of a user now, record by
+ * record, whatever is written meanwhile. STATUS_NOT_FOUND if that is nothing, STATUS_OVERLOADED
+ * if STORE_MAX_EXPORTS are open. store_export_close() before the store is closed. Any thread.
+ */
+enum status store_export(struct store *store, const char *user, struct store_export **export_out,
+			 struct err *err);
+
+/** store_export_next(export, record_out, err): the states, by context and model, then the
+ * events as they were learnt, then STORE_RECORD_NONE. */
+enum status store_export_next(struct store_export *export, struct store_record *record_out,
+			      struct err *err);
+
+/** store_export_close(export): NULL does nothing. */
+void store_export_close(struct store_export *export);
 
 /** store_state_free(state): what it points to. */
 void store_state_free(struct store_state *state);

@@ -282,6 +282,7 @@ static const struct store_ops operations = {
     .read_state = store_sqlite_read_state,
     .read_user = store_sqlite_read_user,
     .list_users = store_sqlite_list_users,
+    .export_user = store_sqlite_export,
     .check = check,
     .stats = stats,
     .close = close_store,

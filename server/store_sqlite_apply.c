@@ -92,9 +92,8 @@ static enum status find_row(struct query *query, struct store_feedback *f, struc
 	return status;
 }
 
-/* duplicate_out is set if this event is there already. */
-static enum status find_event(struct store_sqlite *s, struct store_feedback *f, int64_t key,
-			      struct err *err)
+enum status store_sqlite_find_event(struct store_sqlite *s, struct store_feedback *f, int64_t key,
+				    struct err *err)
 {
 	enum status status = STATUS_OK;
 	uint32_t at = 0;
@@ -207,67 +206,78 @@ static enum status take_step(struct store_sqlite *s, struct store_feedback *f, s
 	if (status != STATUS_OK)
 		return status;
 	step->key = recent_key(s->recent.hash_key, f->user, f->event_id);
-	status = find_event(s, f, step->key, err);
+	status = store_sqlite_find_event(s, f, step->key, err);
 	if (status != STATUS_OK || f->duplicate_out)
 		return status;
 	status = find_model(s, f, &step->model, err);
 	return status == STATUS_OK ? compute_step(s, f, step, err) : status;
 }
 
-static enum status add_model(struct conn *db, const struct store_feedback *f, int64_t *model_out,
-			     struct err *err)
+enum status store_sqlite_add_event(struct store_sqlite *s, const char *user, int64_t key,
+				   const struct store_event *event, int64_t model, struct err *err)
 {
-	struct query query = query_begin(db, SQL_ADD_MODEL);
+	struct query query = query_begin(&s->writer, SQL_ADD_EVENT);
 	enum status status;
 
-	query_text(&query, f->model_id);
-	query_int(&query, (int64_t)f->n_heads);
+	query_int(&query, s->next_seq);
+	query_text(&query, user);
+	query_text(&query, event->id);
+	query_text(&query, event->context);
+	query_int(&query, model);
+	query_int(&query, event->time_us);
+	query_real(&query, event->temperature);
+	query_real(&query, event->strength);
+	query_real(&query, event->drift);
+	query_bytes(&query, event->digest, STORE_DIGEST_LEN);
+	query_bytes(&query, event->loss, event->n_heads * sizeof(double));
+	query_bytes(&query, event->weights, event->n_heads * sizeof(double));
+	query_int(&query, (int64_t)event->updates);
+	query_text(&query, event->input);
 	status = query_run(&query, err);
-	*model_out = sqlite3_last_insert_rowid(db->db);
-	return status;
+	if (status != STATUS_OK)
+		return status;
+	recent_add(&s->recent, key, s->next_seq++);
+	s->batch.n_events++;
+	return STATUS_OK;
 }
 
-static enum status add_event(struct conn *db, int64_t seq, const struct store_feedback *f,
-			     int64_t model, struct err *err)
+static enum status add_event(struct store_sqlite *s, const struct store_feedback *f,
+			     const struct step *step, struct err *err)
 {
-	struct query query = query_begin(db, SQL_ADD_EVENT);
+	struct store_event event = {
+	    .id = f->event_id,
+	    .context = f->context,
+	    .time_us = f->time_us,
+	    .temperature = f->temperature,
+	    .strength = f->strength,
+	    .drift = f->drift,
+	    .n_heads = f->n_heads,
+	    .loss = f->loss,
+	    .weights = f->weights_out,
+	    .updates = f->updates_out,
+	    .input = f->input,
+	};
 
-	query_int(&query, seq);
-	query_text(&query, f->user);
-	query_text(&query, f->event_id);
-	query_text(&query, f->context);
-	query_int(&query, model);
-	query_int(&query, f->time_us);
-	query_real(&query, f->temperature);
-	query_real(&query, f->strength);
-	query_real(&query, f->drift);
-	query_bytes(&query, f->digest, STORE_DIGEST_LEN);
-	query_bytes(&query, f->loss, f->n_heads * sizeof(double));
-	query_bytes(&query, f->weights_out, f->n_heads * sizeof(double));
-	query_int(&query, (int64_t)f->updates_out);
-	query_text(&query, f->input);
-	return query_run(&query, err);
+	memcpy(event.digest, f->digest, STORE_DIGEST_LEN);
+	return store_sqlite_add_event(s, f->user, step->key, &event, step->model, err);
 }
 
 /* The writes of a learning step. */
 static enum status record_step(struct store_sqlite *s, const struct store_feedback *f,
 			       struct step *step, struct err *err)
 {
-	struct conn *db = &s->writer;
 	enum status status = STATUS_OK;
 
 	if (step->model == 0)
-		status = add_model(db, f, &step->model, err);
+		status = store_sqlite_add_model(s, f->model_id, f->n_heads, &step->model, err);
 	if (status == STATUS_OK)
-		status = add_event(db, s->next_seq, f, step->model, err);
+		status = add_event(s, f, step, err);
 	if (status != STATUS_OK)
 		return status;
 	store_sqlite_stage(step->overall, step->next_overall);
 	if (step->in_context != NULL)
 		store_sqlite_stage(step->in_context, step->next_in_context);
 	step->next_overall = step->next_in_context = NULL;
-	recent_add(&s->recent, step->key, s->next_seq++);
-	s->batch.n_events++;
 	return STATUS_OK;
 }
 
@@ -299,6 +309,8 @@ static enum status apply_op(struct store_sqlite *s, struct store_op *op, struct 
 		return apply_feedback(s, op, err);
 	case STORE_DELETE_USER:
 		return store_sqlite_delete_user(s, &op->delete_user, err);
+	case STORE_IMPORT:
+		return store_sqlite_import(s, op, err);
 	}
 	return err_set(err, STATUS_INTERNAL, "an operation of an unknown kind");
 }

@@ -48,6 +48,7 @@ enum status batch_begin(struct store_sqlite *s, size_t n_ops, struct err *err)
 	enum status status = recent_reserve(&s->recent, n_ops, err);
 
 	batch->n_taken = batch->n_deleted = batch->n_events = batch->n_changes = 0;
+	batch->n_ops = n_ops;
 	batch->n_recent = s->recent.n;
 	batch->first_seq = s->next_seq;
 	if (status == STATUS_OK)
@@ -62,6 +63,12 @@ enum status batch_expect(struct store_sqlite *s, size_t n_states, struct err *er
 {
 	s->batch.n_changes += n_states;
 	return fold_reserve(&s->fold, s->batch.n_changes, err);
+}
+
+enum status batch_expect_events(struct store_sqlite *s, size_t n_events, struct err *err)
+{
+	/* and of each operation after it one more */
+	return recent_reserve(&s->recent, n_events + s->batch.n_ops, err);
 }
 
 enum status batch_take(struct store_sqlite *s, struct learner *learner, struct err *err)

@@ -19,6 +19,9 @@ enum status batch_take(struct store_sqlite *s, struct learner *learner, struct e
 /** batch_expect(s, n_states, err): further states may change than one operation's. */
 enum status batch_expect(struct store_sqlite *s, size_t n_states, struct err *err);
 
+/** batch_expect_events(s, n_events, err): so many events may come of one operation. */
+enum status batch_expect_events(struct store_sqlite *s, size_t n_events, struct err *err);
+
 /** batch_delete(s, user, err): nothing of the user's past is known any more. */
 enum status batch_delete(struct store_sqlite *s, const char *user, struct err *err);
 

@@ -19,6 +19,11 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	"e.seq, e.user, e.id, e.context, m.id, m.n_heads, e.time_us, e.temperature, e.strength,"   \
 	" e.drift, e.losses"
 
+/* All of an event: in the order of enum column in store_sqlite_export.c. */
+#define EXPORT_COLUMNS                                                                             \
+	"e.seq, e.id, e.context, m.id, m.n_heads, e.time_us, e.temperature, e.strength, e.drift,"  \
+	" e.digest, e.losses, e.weights, e.updates, e.input"
+
 /* All SQL on the tables of schema/sqlite.sql */
 static const struct {
 	enum conn_role role;
@@ -80,6 +85,7 @@ static const struct {
     [SQL_USER_RECENT] = {CONN_WRITER,
 			 "SELECT " EVENT_COLUMNS " FROM events e JOIN models m USING (model)"
 			 " WHERE e.user = ?1 AND e.seq = ?2"},
+    [SQL_FIND_USER] = {CONN_WRITER, "SELECT 1 FROM states WHERE user = ?1 LIMIT 1"},
     [SQL_READ_STATE] = {CONN_READER, "SELECT s.log_weights, s.updates, s.updated_us, s.seq,"
 				     " s.context"
 				     " FROM models m JOIN states s USING (model)"
@@ -92,6 +98,16 @@ static const struct {
 				       " s.updates, s.updated_us, s.seq"
 				       " FROM states s JOIN models m USING (model)"
 				       " WHERE s.user = ?1 AND s.context = ?2"},
+    /* a user's events up to folded.seq, and after it, up to another seq */
+    [SQL_EXPORT_FOLDED] = {CONN_READER,
+			   "SELECT " EXPORT_COLUMNS " FROM events e JOIN models m USING (model)"
+			   " WHERE e.seq IN (SELECT seq FROM event_keys"
+			   " WHERE key BETWEEN ?2 AND ?3) AND e.seq <= ?4"
+			   " AND e.seq <= ?5 AND e.user = ?1 ORDER BY e.seq"},
+    [SQL_EXPORT_RECENT] = {CONN_READER,
+			   "SELECT " EXPORT_COLUMNS " FROM events e JOIN models m USING (model)"
+			   " WHERE e.seq > ?2 AND e.seq <= ?3 AND e.user = ?1"
+			   " ORDER BY e.seq"},
     /* the next user; a user's first row is an overall state */
     [SQL_LIST_STATES] = {CONN_READER, "SELECT user, sum(updates), max(updated_us) FROM states"
 				      " WHERE context = '' AND user = (SELECT user FROM states"

@@ -29,17 +29,18 @@ struct known_model {
 struct batch {
 	struct learner **taken; /* [n_taken]: held by it, some of them several times */
 	size_t n_taken, capacity;
-	size_t n_recent;      /* recent events before it */
-	int64_t first_seq;    /* next_seq before it */
-	size_t n_events;      /* new ones */
+	size_t n_recent;   /* recent events before it */
+	int64_t first_seq; /* next_seq before it */
+	size_t n_events;   /* new ones */
+	size_t n_ops;
 	size_t n_changes;     /* states that may change, at most */
 	const char **deleted; /* [n_deleted]: users, the operations' */
 	size_t n_deleted, deleted_capacity;
 };
 
 /*
- * Invariants: 1. cache, readers, n_folds, n_replayed, damage and write_failed are for every thread;
- *                what is immutable while the store is open, too.
+ * Invariants: 1. cache, readers, n_folds, n_exports, n_replayed, damage and write_failed are for
+ * every thread; what is immutable while the store is open, too.
  *             2. everything else belongs to the one thread in store_apply().
  *             3. a state that differs from its row in states is held in the cache: what the
  *                cache does not have is in the database.
@@ -66,7 +67,8 @@ struct store_sqlite {
 	atomic_bool damage;	  /* the file was found damaged: it does not heal */
 	atomic_size_t n_recent;	  /* events that a restart would replay */
 	atomic_ullong n_folds;
-	size_t n_replayed; /* at start */
+	atomic_int n_exports; /* open ones */
+	size_t n_replayed;    /* at start */
 };
 
 /** store_sqlite_apply(store, ops, n_ops, err): see store_apply(). */
@@ -84,6 +86,16 @@ enum status store_sqlite_list_users(struct store *store, const char *after, size
 				    struct store_listed *users_out, size_t *n_out, bool *more_out,
 				    struct err *err);
 
+/** store_sqlite_export(...): see store_export(). */
+enum status store_sqlite_export(struct store *store, const char *user,
+				struct store_export **export_out, struct err *err);
+
+/** store_sqlite_add_rows(conn, user, context, user_out, err): the states in the database, those of
+ * one context unless it is NULL, are added to what user_out has; of the same state the later one
+ * stays. */
+enum status store_sqlite_add_rows(struct conn *conn, const char *user, const char *context,
+				  struct store_user *user_out, struct err *err);
+
 /* A transaction of the writer. */
 enum status store_sqlite_begin(struct store_sqlite *s, struct err *err);
 enum status store_sqlite_commit(struct store_sqlite *s, struct err *err);
@@ -94,6 +106,23 @@ void store_sqlite_roll_back(struct store_sqlite *s);
  * model_out 0 if it has none. */
 enum status store_sqlite_find_model(struct store_sqlite *s, const char *model_id,
 				    int64_t *model_out, size_t *n_heads_out, struct err *err);
+
+/** store_sqlite_add_model(s, model_id, n_heads, model_out, err): a row for it. */
+enum status store_sqlite_add_model(struct store_sqlite *s, const char *model_id, size_t n_heads,
+				   int64_t *model_out, struct err *err);
+
+/** store_sqlite_find_event(s, feedback, key, err): duplicate_out is set, with the first answer, if
+ * it is there already; STATUS_EVENT_ID_REUSED if its id is, with another digest. */
+enum status store_sqlite_find_event(struct store_sqlite *s, struct store_feedback *feedback,
+				    int64_t key, struct err *err);
+
+/** store_sqlite_add_event(s, user, key, event, model, err): its row, with the next seq. */
+enum status store_sqlite_add_event(struct store_sqlite *s, const char *user, int64_t key,
+				   const struct store_event *event, int64_t model, struct err *err);
+
+/** store_sqlite_import(s, op, err): in a transaction and its batch. An op that fails by itself, as
+ * op->err says, has written nothing. */
+enum status store_sqlite_import(struct store_sqlite *s, struct store_op *op, struct err *err);
 
 /** store_sqlite_take_learner(s, key, n_heads, learner_out, err): held, with its state before
  * this transaction or staged in it. */

@@ -33,6 +33,19 @@ enum status store_sqlite_find_model(struct store_sqlite *s, const char *model_id
 	return status;
 }
 
+enum status store_sqlite_add_model(struct store_sqlite *s, const char *model_id, size_t n_heads,
+				   int64_t *model_out, struct err *err)
+{
+	struct query query = query_begin(&s->writer, SQL_ADD_MODEL);
+	enum status status;
+
+	query_text(&query, model_id);
+	query_int(&query, (int64_t)n_heads);
+	status = query_run(&query, err);
+	*model_out = sqlite3_last_insert_rowid(s->writer.db);
+	return status;
+}
+
 /* The row of a state, or that there is none. */
 static enum status read_row(struct store_sqlite *s, const struct state_key *key, int64_t model,
 			    size_t n_heads, struct state_value *value, struct err *err)

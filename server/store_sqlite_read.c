@@ -220,19 +220,12 @@ static void keep_latest(struct store_user *user)
 	user->n_states = n;
 }
 
-static enum status look(struct store_sqlite *s, struct conn *conn, const char *user,
-			const char *context, struct store_user *user_out, uint64_t *epoch_out,
-			struct err *err)
+enum status store_sqlite_add_rows(struct conn *conn, const char *user, const char *context,
+				  struct store_user *user_out, struct err *err)
 {
+	struct query query = query_begin(conn, context == NULL ? SQL_READ_USER : SQL_READ_CONTEXT);
 	enum status status;
 
-	pthread_mutex_lock(&s->publishing);
-	status = state_cache_copy_user(s->cache, user, context, user_out, epoch_out, err);
-	pthread_mutex_unlock(&s->publishing);
-	if (status != STATUS_OK)
-		return status;
-	/* from here on: what was not in the cache is in the database */
-	struct query query = query_begin(conn, context == NULL ? SQL_READ_USER : SQL_READ_CONTEXT);
 	query_text(&query, user);
 	if (context != NULL)
 		query_text(&query, context);
@@ -245,6 +238,21 @@ static enum status look(struct store_sqlite *s, struct conn *conn, const char *u
 	keep_latest(user_out);
 	count_events(user_out, context);
 	return STATUS_OK;
+}
+
+static enum status look(struct store_sqlite *s, struct conn *conn, const char *user,
+			const char *context, struct store_user *user_out, uint64_t *epoch_out,
+			struct err *err)
+{
+	enum status status;
+
+	pthread_mutex_lock(&s->publishing);
+	status = state_cache_copy_user(s->cache, user, context, user_out, epoch_out, err);
+	pthread_mutex_unlock(&s->publishing);
+	if (status != STATUS_OK)
+		return status;
+	/* from here on: what was not in the cache is in the database */
+	return store_sqlite_add_rows(conn, user, context, user_out, err);
 }
 
 static uint64_t epoch_now(struct store_sqlite *s, const char *user)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/user_routes.h"
 
+#include "server/user_stream.h"
+#include "server/wire_lines.h"
 #include "server/wire_read.h"
 #include "server/wire_write.h"
 
@@ -79,6 +81,37 @@ static enum api_next reset_user(struct api *api, struct exchange *exchange)
 	return delete_user(exchange, context);
 }
 
+static enum api_next export_user(struct api *api, struct exchange *exchange)
+{
+	const struct service *service = &api->service;
+
+	if (user_stream_open(service->store, exchange->match.user, service->now_us(),
+			     &exchange->stream, &exchange->err) != STATUS_OK)
+		return refuse(api, exchange);
+	api_answer_stream(api, exchange, LINES_CONTENT_TYPE);
+	return API_ANSWERED;
+}
+
+/* The body stays until the answer: what is imported points into it. */
+static enum api_next import_user(struct api *api, struct exchange *exchange)
+{
+	struct store_import *import = &exchange->op.import;
+	struct buffer *body = &exchange->body;
+	const struct model *model;
+
+	exchange->op.kind = STORE_IMPORT;
+	exchange->served = live_model_acquire(api->live);
+	model = &exchange->served->model;
+	buffer_terminate(body);
+	if (buffer_status(body, "the body", &exchange->err) != STATUS_OK ||
+	    wire_lines_read(body->bytes, body->len, exchange->match.user, &exchange->arena, import,
+			    &exchange->err) != STATUS_OK)
+		return refuse(api, exchange);
+	import->model_id = model->id;
+	import->n_heads = model->heads.n_heads;
+	return API_WRITE;
+}
+
 enum api_next user_routes_begin(struct api *api, struct exchange *exchange)
 {
 	switch (exchange->match.route) {
@@ -86,6 +119,10 @@ enum api_next user_routes_begin(struct api *api, struct exchange *exchange)
 		return list_users(api, exchange);
 	case ROUTE_USER_RESET:
 		return reset_user(api, exchange);
+	case ROUTE_USER_EXPORT:
+		return export_user(api, exchange);
+	case ROUTE_USER_IMPORT:
+		return import_user(api, exchange);
 	default:
 		return exchange->match.method == METHOD_DELETE ? delete_user(exchange, NULL)
 							       : show_user(api, exchange);
@@ -94,7 +131,9 @@ enum api_next user_routes_begin(struct api *api, struct exchange *exchange)
 
 void user_routes_end(struct api *api, struct exchange *exchange)
 {
-	if (exchange->match.route == ROUTE_USER_RESET)
+	if (exchange->op.kind == STORE_IMPORT)
+		wire_write_imported(&exchange->answer, &exchange->op.import);
+	else if (exchange->match.route == ROUTE_USER_RESET)
 		wire_write_reset(&exchange->answer, &exchange->op.delete_user);
 	else
 		wire_write_deleted(&exchange->answer, &exchange->op.delete_user);

@@ -182,6 +182,14 @@ void wire_write_reset(struct buffer *out, const struct store_delete *deleted)
 	add_deleted(out, deleted);
 }
 
+void wire_write_imported(struct buffer *out, const struct store_import *import)
+{
+	add_text(out, "{\"user\":", import->user);
+	add_count(out, ",\"imported\":{\"events\":", import->events_out);
+	add_count(out, "},\"duplicates\":", import->duplicates_out);
+	buffer_add_string(out, "}");
+}
+
 static void add_heads(struct buffer *out, const struct model *model)
 {
 	const char *separator = "";

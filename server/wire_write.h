@@ -33,6 +33,9 @@ void wire_write_deleted(struct buffer *out, const struct store_delete *deleted);
 /** wire_write_reset(out, deleted): the same of a reset, which may have a context. */
 void wire_write_reset(struct buffer *out, const struct store_delete *deleted);
 
+/** wire_write_imported(out, import): how much an import brought. */
+void wire_write_imported(struct buffer *out, const struct store_import *import);
+
 /** wire_write_model(out, model): what is being served. */
 void wire_write_model(struct buffer *out, const struct model *model);
 

@@ -18,6 +18,15 @@ README = (ROOT / "deploy/README.md").read_text()
 NOT_HERE = re.compile(r"docker |kubectl |systemctl |journalctl |apt |cmake |cpack |chown ")
 # Of other files, or an answer
 NO_COMMAND = re.compile(r"authorization: |[A-Za-z0-9_]+=|#")
+ON_A_PERSON = [  # who asks: of a daemon that serves
+    "curl -sf http://127.0.0.1:8080/users/ada/export -o ada.jsonl && tail -n 1 ada.jsonl"
+    " | grep '\"type\":\"end\"'",
+    "curl -sf http://127.0.0.1:8080/users/ada/reset -H 'Content-Type: application/json'"
+    " -d '{\"context\": \"work\"}'",
+    "curl -sf -X DELETE http://127.0.0.1:8080/users/ada",
+    "curl -sf http://127.0.0.1:8080/users/ada/import -H 'Content-Type: application/x-ndjson'"
+    " --data-binary @ada.jsonl",
+]
 RUN = [
     "microd key new --name trainer --scopes score | tee /dev/stderr | tail -n 1 >>keys",
     "microd --model m.safetensors --tls-cert fullchain.pem --tls-key key.pem",
@@ -40,7 +49,8 @@ class Commands(Scenario):
     def test_each_is_run_or_named(self):
         left = [line for line in commands()
                 if not NOT_HERE.match(line) and not NO_COMMAND.match(line)]
-        self.assertEqual(left, RUN)
+        self.assertEqual([line for line in left if line not in ON_A_PERSON], RUN)
+        self.assertEqual([line for line in left if line in ON_A_PERSON], ON_A_PERSON)
 
     def shell(self, line):
         done = subprocess.run(["bash", "-euc", line], cwd=self.folder, capture_output=True,
@@ -77,6 +87,25 @@ class Commands(Scenario):
         self.assertTrue(daemon.client.post("/feedback", feedback).json["duplicate"])
         chosen = daemon.client.post("/feedback", {"receipt": receipt, "chosen": 0, "rejected": 1})
         self.assertEqual(chosen.status, 200, chosen)
+
+    @unittest.skipUnless(shutil.which("curl"), "curl is not installed")
+    def test_what_a_person_may_ask(self):
+        models.write_vector_model(self.folder / "m.safetensors")
+        daemon = self.start(self.folder / "m.safetensors")
+        for context in ("work", "home"):
+            body = {"user": "ada", "id": context, "context": context,
+                    "prompt": embedding([1, 0, 0, 0]), "chosen": embedding([1, 0, 0, 0]),
+                    "rejected": embedding([0, 1, 0, 0])}
+            self.assertEqual(daemon.client.post("/feedback", body).status, 200)
+        export, reset, forget, take_in = (line.replace(":8080", f":{daemon.port}")
+                                          for line in ON_A_PERSON)
+        shown = daemon.client.get("/users/ada").body
+        self.assertIn('"events":2', self.shell(export))
+        self.assertIn('"deleted":{"states":1,"events":1}', self.shell(reset))
+        self.assertIn('"deleted":{"states":2,"events":1}', self.shell(forget))
+        self.assertEqual(daemon.client.get("/users/ada").status, 404)
+        self.assertIn('"imported":{"events":2},"duplicates":0', self.shell(take_in))
+        self.assertEqual(daemon.client.get("/users/ada").body, shown)
 
 
 if __name__ == "__main__":

@@ -122,6 +122,8 @@ void fake_store_apply(struct fake_store *fake, struct store_op *op)
 		err_set(&op->err, fake->fails, "the fake store fails");
 	else if (op->kind == STORE_FEEDBACK)
 		apply_feedback(fake, &op->feedback, &op->err);
+	else if (op->kind == STORE_IMPORT)
+		op->import.events_out = op->import.n_events;
 	else
 		op->delete_user.states_out = op->delete_user.events_out = 1;
 }
@@ -210,6 +212,71 @@ static enum status fake_list_users(struct store *store, const char *after, size_
 	return STATUS_OK;
 }
 
+/* One state and one event. */
+struct fake_export {
+	struct store_export export;
+	unsigned n_given;
+};
+
+static enum status fake_next(struct store_export *export, struct store_record *record_out,
+			     struct err *err)
+{
+	static double numbers[SERVED_HEADS] = {-0.5, 0, 1e-300};
+
+	(void)err;
+	*record_out = (struct store_record){.kind = STORE_RECORD_NONE};
+	switch (((struct fake_export *)export)->n_given++) {
+	case 0:
+		record_out->kind = STORE_RECORD_STATE;
+		record_out->state = (struct store_state){.context = "",
+							 .model_id = "m",
+							 .updates = 1,
+							 .updated_us = SERVED_TIME_US,
+							 .n_heads = SERVED_HEADS,
+							 .log_weight = numbers};
+		break;
+	case 1:
+		record_out->kind = STORE_RECORD_EVENT;
+		record_out->event = (struct store_event){.id = "e",
+							 .context = "",
+							 .model_id = "m",
+							 .time_us = SERVED_TIME_US,
+							 .n_heads = SERVED_HEADS,
+							 .loss = numbers,
+							 .weights = numbers,
+							 .updates = 1};
+		break;
+	default:
+		break;
+	}
+	return STATUS_OK;
+}
+
+static void fake_close_export(struct store_export *export)
+{
+	mem_free(export);
+}
+
+static enum status fake_export_user(struct store *store, const char *user,
+				    struct store_export **export_out, struct err *err)
+{
+	static const struct store_export_ops ops = {.next = fake_next, .close = fake_close_export};
+	struct fake_store *fake = fake_of(store);
+	struct fake_export *export;
+
+	*export_out = NULL;
+	if (fake->fails != STATUS_OK)
+		return err_set(err, fake->fails, "the fake store fails");
+	if (fake->known_user == NULL || strcmp(user, fake->known_user) != 0)
+		return err_set(err, STATUS_NOT_FOUND, "nothing is stored of this user");
+	export = mem_array(1, sizeof(*export));
+	if (export == NULL)
+		return err_no_memory(err, "an export");
+	export->export.ops = &ops;
+	*export_out = &export->export;
+	return STATUS_OK;
+}
+
 static enum status fake_check(struct store *store, struct err *err)
 {
 	enum status fails = fake_of(store)->fails;
@@ -233,6 +300,7 @@ static const struct store_ops fake_ops = {
     .read_state = fake_read_state,
     .read_user = fake_read_user,
     .list_users = fake_list_users,
+    .export_user = fake_export_user,
     .check = fake_check,
     .stats = fake_stats,
     .close = fake_close,

@@ -60,11 +60,12 @@ START_TEST(each_route_wants_its_scope)
 	static const char *const names[] = {"none", "score", "feedback", "admin"};
 	static const unsigned scopes[] = {0, SCOPE_SCORE, SCOPE_FEEDBACK, SCOPE_ADMIN};
 	static const unsigned wanted[N_ROUTES] = {
-	    [ROUTE_SCORE] = SCOPE_SCORE,     [ROUTE_GET_REWARD] = SCOPE_SCORE,
-	    [ROUTE_CLASSIFY] = SCOPE_SCORE,  [ROUTE_SCORE_EVALUATION] = SCOPE_SCORE,
-	    [ROUTE_RERANK] = SCOPE_SCORE,    [ROUTE_FEEDBACK] = SCOPE_FEEDBACK,
-	    [ROUTE_USERS] = SCOPE_ADMIN,     [ROUTE_USER] = SCOPE_ADMIN,
-	    [ROUTE_USER_RESET] = SCOPE_ADMIN};
+	    [ROUTE_SCORE] = SCOPE_SCORE,      [ROUTE_GET_REWARD] = SCOPE_SCORE,
+	    [ROUTE_CLASSIFY] = SCOPE_SCORE,   [ROUTE_SCORE_EVALUATION] = SCOPE_SCORE,
+	    [ROUTE_RERANK] = SCOPE_SCORE,     [ROUTE_FEEDBACK] = SCOPE_FEEDBACK,
+	    [ROUTE_USERS] = SCOPE_ADMIN,      [ROUTE_USER] = SCOPE_ADMIN,
+	    [ROUTE_USER_RESET] = SCOPE_ADMIN, [ROUTE_USER_EXPORT] = SCOPE_ADMIN,
+	    [ROUTE_USER_IMPORT] = SCOPE_ADMIN};
 	int64_t now = S;
 
 	for (enum route r = 0; r < N_ROUTES; r++) {

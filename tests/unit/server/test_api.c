@@ -11,6 +11,11 @@
 #include "tests/unit/server/served_fixture.h"
 #include "tests/unit/unit.h"
 
+/* An import of nothing. */
+#define LINES                                                                                      \
+	"{\"type\":\"user\",\"format\":\"micro-user/1\",\"user\":\"ada\","                         \
+	"\"exported_at\":\"2026-01-01T00:00:00.000000Z\"}\n"                                       \
+	"{\"type\":\"end\",\"states\":0,\"events\":0}"
 #define V "{\"embedding\":[1,0,0,0]}"
 
 static struct api api;
@@ -88,6 +93,7 @@ START_TEST(every_route_answers)
 	     "application/json", "\"duplicate\":false"},
 	    {"GET", "/users/ada", "", "application/json", "\"states\":[{"},
 	    {"DELETE", "/users/ada", "", "application/json", "\"deleted\":{\"states\":1"},
+	    {"POST", "/users/ada/import", LINES, "application/json", "\"imported\":{\"events\":0}"},
 	    {"GET", "/users", "", "application/json", "{\"users\":[{\"user\":\"ada\""},
 	    {"POST", "/users/ada/reset", "{}", "application/json", "\"context\":null,\"deleted\""},
 	    {"POST", "/users/ada/reset", "{\"context\":\"work\"}", "application/json",
@@ -109,6 +115,38 @@ START_TEST(every_route_answers)
 		assert_answer(200, cases[i].part);
 	}
 	ck_assert_int_eq(atomic_load(&api.metrics.in_flight), 0);
+}
+END_TEST
+
+START_TEST(export_is_made_as_it_is_read)
+{
+	static const char type[] = "application/x-ndjson";
+	static const char end[] = "\n{\"type\":\"end\",\"states\":1,\"events\":1}\n";
+	char text[2048];
+	ssize_t n, len = 0;
+
+	fake.known_user = "ada";
+	request("GET", "/users/ada/export", "");
+	ck_assert_int_eq(exchange.http_status, 200);
+	ck_assert_str_eq(exchange.content_type, type);
+	ck_assert_ptr_null(exchange.text);
+	while ((n = api_read_stream(&api, &exchange, text + len, 7)) > 0)
+		len += n;
+	ck_assert_int_eq(n, 0);
+	text[len] = '\0';
+	ck_assert_ptr_nonnull(strstr(text, "{\"type\":\"user\","));
+	ck_assert_ptr_nonnull(strstr(text, "\"log_weights\":[-0.5,0,1e-300]}\n"));
+	ck_assert_str_eq(text + len - strlen(end), end);
+	api_close(&api, &exchange);
+	request("GET", "/users/bob/export", "");
+	assert_answer(404, "\"code\":\"not_found\"");
+	request("POST", "/users/bob/import", LINES);
+	assert_answer(422, "\"param\":\"/1/user\"");
+	request_with(&(struct exchange_head){.method = "POST",
+					     .path = "/users/ada/import",
+					     .content_type = "application/json"},
+		     LINES);
+	assert_answer(415, type);
 }
 END_TEST
 
@@ -308,6 +346,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, every_route_answers);
+	tcase_add_test(tcase, export_is_made_as_it_is_read);
 	tcase_add_test(tcase, with_keys_a_route_is_for_those_who_may);
 	tcase_add_test(tcase, feedback_without_an_id_is_answered_with_one);
 	tcase_add_test(tcase, refused_feedback_writes_nothing);

@@ -20,6 +20,8 @@ START_TEST(every_route_is_found_with_and_without_v1)
 	    {"GET", "/users/u", ROUTE_USER},
 	    {"GET", "/users/reset", ROUTE_USER},
 	    {"POST", "/users/u/reset", ROUTE_USER_RESET},
+	    {"GET", "/users/u/export", ROUTE_USER_EXPORT},
+	    {"POST", "/users/u/import", ROUTE_USER_IMPORT},
 	    {"DELETE", "/users/u", ROUTE_USER},
 	    {"GET", "/model", ROUTE_MODEL},
 	    {"GET", "/livez", ROUTE_LIVEZ},
@@ -85,10 +87,11 @@ START_TEST(unknown_path_lists_the_routes)
 		ck_assert_msg(route_find("GET", paths[i], &match, &err) == STATUS_NOT_FOUND, "%s",
 			      paths[i]);
 		ck_assert_int_eq(match.route, ROUTE_NONE);
-		ck_assert_ptr_nonnull(strstr(err.msg, "/score, /feedback, /users, /users/{id}, "
-						      "/users/{id}/reset, /get_reward, /classify, "
-						      "/score/evaluation, /rerank, /model, "
-						      "/livez, /readyz, /metrics, /openapi.yaml"));
+		ck_assert_ptr_nonnull(strstr(
+		    err.msg, "/score, /feedback, /users, /users/{id}, /users/{id}/reset, "
+			     "/users/{id}/export, /users/{id}/import, /get_reward, /classify, "
+			     "/score/evaluation, /rerank, /model, /livez, /readyz, /metrics, "
+			     "/openapi.yaml"));
 	}
 }
 END_TEST
