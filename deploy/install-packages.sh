@@ -14,7 +14,7 @@ set -euo pipefail
 
 BUILD=(gcc libc6-dev cmake ninja-build pkg-config python3 curl ca-certificates
 	libmicrohttpd-dev libgnutls28-dev libjansson-dev libopenblas-dev libsqlite3-dev zlib1g-dev
-	libsodium-dev libunistring-dev uthash-dev libcurl4-gnutls-dev)
+	libsodium-dev nettle-dev libunistring-dev uthash-dev libcurl4-gnutls-dev)
 # clang: second compiler, fuzzers (with compiler-rt) and the formatting check; numpy: reads our files;
 # openssl: certificates for the tests; yaml, jsonschema: the contract, and each answer held against it;
 # mandoc, man-db: the manual pages; prometheus: alerts and dashboard; yamllint, shellcheck: other files;
@@ -26,7 +26,7 @@ BENCH=(python3-numpy python3-torch wrk nginx-light redis-server
 	python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-ujson)
 # the serial OpenBLAS: the daemon runs BLAS on one thread anyway
 RUNTIME=(libmicrohttpd12 libgnutls30 libjansson4 libopenblas0-serial libsqlite3-0 zlib1g
-	libsodium23 libunistring2 libcurl3-gnutls)
+	libsodium23 libnettle8 libunistring2 libcurl3-gnutls)
 
 # faults that compilers do not look for
 TEST+=(clang-tidy cppcheck)

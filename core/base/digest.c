@@ -3,14 +3,16 @@
 
 #include <string.h>
 
+#include <sodium.h>
+
 void digest_init(struct digest *d)
 {
-	crypto_hash_sha256_init(&d->state);
+	sha256_init(&d->state);
 }
 
 void digest_add(struct digest *d, const void *bytes, size_t len)
 {
-	crypto_hash_sha256_update(&d->state, bytes, len);
+	sha256_update(&d->state, len, bytes);
 }
 
 void digest_add_string(struct digest *d, const char *string)
@@ -20,8 +22,8 @@ void digest_add_string(struct digest *d, const char *string)
 
 void digest_hex(struct digest *d, char hex_out[DIGEST_HEX_LEN + 1])
 {
-	unsigned char hash[crypto_hash_sha256_BYTES];
+	unsigned char hash[SHA256_DIGEST_SIZE];
 
-	crypto_hash_sha256_final(&d->state, hash);
+	sha256_digest(&d->state, sizeof(hash), hash);
 	sodium_bin2hex(hex_out, DIGEST_HEX_LEN + 1, hash, sizeof(hash));
 }
