@@ -15,17 +15,24 @@
 
 #define NO_SLOT 0 /* in slot_of; slots are counted from 1 there */
 
-/* A mapped block. */
+/*
+ * Slots that are emptied at once. Unmapping interrupts every processor that runs a thread
+ * of ours, which costs more than all else that a block needs.
+ */
+#define GENERATION 16
+
+/* Where a block is mapped. */
 struct slot {
-	void *map; /* NULL: free */
-	size_t map_len;
-	const unsigned char *bytes; /* of the block's first row, in map */
+	const unsigned char *bytes; /* of the block's first row; NULL: empty */
 	size_t block;
-	uint64_t used;	/* the clock when it was last asked for */
 	size_t readers; /* threads that copy from it now: it stays */
 };
 
-/* Invariant: slot_of[slots[s].block] = s + 1 for every slot that is not free. */
+/*
+ * The slots lie side by side in memory set aside for them and are filled in turn; the
+ * generation that comes next is emptied first, so the blocks mapped longest ago make room.
+ * Invariant: slot_of[slots[s].block] = s + 1 for every slot that is not empty.
+ */
 struct mapped_rows {
 	int fd;
 	enum dtype dtype;
@@ -33,24 +40,59 @@ struct mapped_rows {
 	struct mapped_part parts[MAPPED_ROWS_MAX_PARTS];
 	size_t n_parts;
 	size_t first_block[MAPPED_ROWS_MAX_PARTS + 1]; /* of each part, then their number */
-	pthread_mutex_t lock;			       /* guards what follows */
+	unsigned char *memory;			       /* [n_slots * slot_bytes] */
+	size_t n_slots, slot_bytes;
+	pthread_mutex_t lock; /* guards what follows */
 	struct slot slots[MAPPED_ROWS_MAX_PARTS * MAPPED_ROWS_WINDOW];
-	uint8_t *slot_of; /* [number of blocks] */
-	uint64_t clock;
+	uint8_t *slot_of;	 /* [number of blocks] */
+	size_t next;		 /* slot that is filled next */
 	pthread_cond_t released; /* a slot without readers */
 };
 
 _Static_assert(MAPPED_ROWS_MAX_PARTS *MAPPED_ROWS_WINDOW <= UINT8_MAX, "slot_of holds a slot");
 
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Parts, their blocks, and how many slots of which size are worth it. */
 static void set_parts(struct mapped_rows *rows, const struct mapped_part *parts, size_t n_parts)
 {
+	size_t page = page_size();
+
 	rows->n_parts = n_parts;
 	for (size_t p = 0; p < n_parts; p++) {
 		size_t n_blocks = (parts[p].n_rows + rows->block_rows - 1) / rows->block_rows;
 
 		rows->parts[p] = parts[p];
 		rows->first_block[p + 1] = rows->first_block[p] + n_blocks;
+		rows->n_slots += n_blocks < MAPPED_ROWS_WINDOW ? n_blocks : MAPPED_ROWS_WINDOW;
 	}
+	/* a block begins and ends anywhere in a page */
+	rows->slot_bytes = (rows->block_rows * rows->row_bytes / page + 2) * page;
+}
+
+static void *set_aside(void *at, size_t len, int fixed)
+{
+	return mmap(at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+}
+
+static enum status make_slots(struct mapped_rows *rows, struct err *err)
+{
+	size_t len;
+	void *memory;
+
+	rows->slot_of = mem_array(rows->first_block[rows->n_parts], sizeof(*rows->slot_of));
+	if (rows->slot_of == NULL || !mem_mul(rows->n_slots, rows->slot_bytes, &len))
+		return err_no_memory(err, "mapped rows");
+	if (len == 0)
+		return STATUS_OK;
+	memory = set_aside(NULL, len, 0);
+	if (memory == MAP_FAILED)
+		return err_no_memory(err, "windows of the features file");
+	rows->memory = memory;
+	return STATUS_OK;
 }
 
 enum status mapped_rows_open(const char *path, enum dtype dtype, size_t dim,
@@ -58,6 +100,7 @@ enum status mapped_rows_open(const char *path, enum dtype dtype, size_t dim,
 			     struct mapped_rows **rows_out, struct err *err)
 {
 	struct mapped_rows *rows = mem_array(1, sizeof(*rows));
+	enum status status;
 
 	assert(n_parts <= MAPPED_ROWS_MAX_PARTS);
 	if (rows == NULL)
@@ -68,42 +111,29 @@ enum status mapped_rows_open(const char *path, enum dtype dtype, size_t dim,
 	rows->block_rows = MAPPED_ROWS_BLOCK / rows->row_bytes;
 	if (rows->block_rows == 0)
 		rows->block_rows = 1;
-	set_parts(rows, parts, n_parts);
-	rows->slot_of = mem_array(rows->first_block[n_parts], sizeof(*rows->slot_of));
-	if (rows->slot_of == NULL) {
-		mem_free(rows);
-		return err_no_memory(err, "mapped rows");
-	}
-	rows->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (rows->fd < 0) {
-		mem_free(rows->slot_of);
-		mem_free(rows);
-		return err_errno(err, STATUS_IO, "open");
-	}
 	pthread_mutex_init(&rows->lock, NULL);
 	pthread_cond_init(&rows->released, NULL);
+	set_parts(rows, parts, n_parts);
+	rows->fd = open(path, O_RDONLY | O_CLOEXEC);
+	status = rows->fd < 0 ? err_errno(err, STATUS_IO, "open") : make_slots(rows, err);
+	if (status != STATUS_OK) {
+		mapped_rows_close(rows);
+		return status;
+	}
 	*rows_out = rows;
 	return STATUS_OK;
-}
-
-static void unmap(struct mapped_rows *rows, struct slot *slot)
-{
-	if (slot->map == NULL)
-		return;
-	munmap(slot->map, slot->map_len);
-	rows->slot_of[slot->block] = NO_SLOT;
-	slot->map = NULL;
 }
 
 void mapped_rows_close(struct mapped_rows *rows)
 {
 	if (rows == NULL)
 		return;
-	for (size_t s = 0; s < rows->n_parts * MAPPED_ROWS_WINDOW; s++)
-		unmap(rows, &rows->slots[s]);
+	if (rows->memory != NULL)
+		munmap(rows->memory, rows->n_slots * rows->slot_bytes);
 	pthread_cond_destroy(&rows->released);
 	pthread_mutex_destroy(&rows->lock);
-	close(rows->fd);
+	if (rows->fd >= 0)
+		close(rows->fd);
 	mem_free(rows->slot_of);
 	mem_free(rows);
 }
@@ -133,14 +163,14 @@ static enum status check_length(const struct mapped_rows *rows, const struct map
 	return STATUS_OK;
 }
 
-static enum status map_block(struct mapped_rows *rows, struct slot *slot,
-			     const struct mapped_part *part, size_t block_in_part, size_t block,
-			     struct err *err)
+/* Map a block into an empty slot; the lock is held. */
+static enum status map_block(struct mapped_rows *rows, size_t s, const struct mapped_part *part,
+			     size_t block_in_part, size_t block, struct err *err)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), offset, begin;
+	uint64_t page = page_size(), offset, begin;
+	unsigned char *map = rows->memory + s * rows->slot_bytes;
 	size_t len;
 	enum status status;
-	void *map;
 
 	byte_range(rows, part, block_in_part * rows->block_rows, rows->block_rows, &offset, &len);
 	status = check_length(rows, part, offset + len, err);
@@ -148,35 +178,46 @@ static enum status map_block(struct mapped_rows *rows, struct slot *slot,
 		return status;
 	begin = offset / page * page;
 	len += (size_t)(offset - begin);
-	map = mmap(NULL, len, PROT_READ, MAP_SHARED, rows->fd, (off_t)begin);
-	if (map == MAP_FAILED && errno == ENOMEM)
-		return err_no_memory(err, "a window of the features file");
-	if (map == MAP_FAILED)
-		return err_errno(err, STATUS_IO, "map");
+	if (mmap(map, len, PROT_READ, MAP_SHARED | MAP_FIXED, rows->fd, (off_t)begin) == MAP_FAILED)
+		return errno == ENOMEM ? err_no_memory(err, "a window of the features file")
+				       : err_errno(err, STATUS_IO, "map");
 	/* the block is read as a whole: not page by page, in the order of the rows asked for */
 	madvise(map, len, MADV_WILLNEED);
-	*slot = (struct slot){.map = map,
-			      .map_len = len,
-			      .bytes = (const unsigned char *)map + (offset - begin),
-			      .block = block};
-	rows->slot_of[block] = (uint8_t)(slot - rows->slots + 1);
+	rows->slots[s] = (struct slot){.bytes = map + (offset - begin), .block = block};
+	rows->slot_of[block] = (uint8_t)(s + 1);
 	return STATUS_OK;
 }
 
-/* A free one, or else the one not asked for the longest; NULL if all have readers. */
-static struct slot *choose_slot(struct mapped_rows *rows)
+/* Slots of the generation that begins with slot first. */
+static size_t generation_size(const struct mapped_rows *rows, size_t first)
 {
-	struct slot *oldest = NULL;
+	return rows->n_slots - first < GENERATION ? rows->n_slots - first : GENERATION;
+}
 
-	for (size_t s = 0; s < rows->n_parts * MAPPED_ROWS_WINDOW; s++) {
-		struct slot *slot = &rows->slots[s];
-
-		if (slot->map == NULL)
-			return slot;
-		if (slot->readers == 0 && (oldest == NULL || slot->used < oldest->used))
-			oldest = slot;
+static bool has_readers(const struct mapped_rows *rows, size_t first)
+{
+	for (size_t s = first; s < first + generation_size(rows, first); s++) {
+		if (rows->slots[s].readers > 0)
+			return true;
 	}
-	return oldest;
+	return false;
+}
+
+static enum status empty_generation(struct mapped_rows *rows, size_t first, struct err *err)
+{
+	size_t n = generation_size(rows, first);
+
+	if (rows->slots[first].bytes == NULL)
+		return STATUS_OK;
+	if (set_aside(rows->memory + first * rows->slot_bytes, n * rows->slot_bytes, MAP_FIXED) ==
+	    MAP_FAILED)
+		return err_no_memory(err, "windows of the features file");
+	for (size_t s = first; s < first + n; s++) {
+		if (rows->slots[s].bytes != NULL)
+			rows->slot_of[rows->slots[s].block] = NO_SLOT;
+		rows->slots[s].bytes = NULL;
+	}
+	return STATUS_OK;
 }
 
 /* The slot of a block, mapped and with one reader more; the lock is held. */
@@ -184,25 +225,25 @@ static enum status take_slot(struct mapped_rows *rows, const struct mapped_part 
 			     size_t block_in_part, size_t block, struct slot **slot_out,
 			     struct err *err)
 {
-	struct slot *slot;
+	enum status status = STATUS_OK;
 
 	while (rows->slot_of[block] == NO_SLOT) {
-		enum status status;
+		size_t next = rows->next;
 
-		slot = choose_slot(rows);
-		if (slot == NULL) {
+		if (next % GENERATION == 0 && has_readers(rows, next)) {
 			pthread_cond_wait(&rows->released, &rows->lock);
 			continue;
 		}
-		unmap(rows, slot);
-		status = map_block(rows, slot, part, block_in_part, block, err);
+		if (next % GENERATION == 0)
+			status = empty_generation(rows, next, err);
+		if (status == STATUS_OK)
+			status = map_block(rows, next, part, block_in_part, block, err);
 		if (status != STATUS_OK)
 			return status;
+		rows->next = (next + 1) % rows->n_slots;
 	}
-	slot = &rows->slots[rows->slot_of[block] - 1];
-	slot->used = ++rows->clock;
-	slot->readers++;
-	*slot_out = slot;
+	*slot_out = &rows->slots[rows->slot_of[block] - 1];
+	(*slot_out)->readers++;
 	return STATUS_OK;
 }
 
@@ -223,7 +264,7 @@ static void release(struct mapped_rows *rows, struct slot *slot)
 {
 	pthread_mutex_lock(&rows->lock);
 	if (--slot->readers == 0)
-		pthread_cond_signal(&rows->released);
+		pthread_cond_broadcast(&rows->released);
 	pthread_mutex_unlock(&rows->lock);
 }
 
@@ -273,13 +314,5 @@ size_t mapped_rows_block(const struct mapped_rows *rows)
 
 size_t mapped_rows_window(const struct mapped_rows *rows)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), n_blocks = 0;
-
-	for (size_t p = 0; p < rows->n_parts; p++) {
-		size_t n = rows->first_block[p + 1] - rows->first_block[p];
-
-		n_blocks += n < MAPPED_ROWS_WINDOW ? n : MAPPED_ROWS_WINDOW;
-	}
-	/* a block begins and ends anywhere in a page */
-	return n_blocks * (rows->block_rows * rows->row_bytes + 2 * page);
+	return rows->n_slots * rows->slot_bytes;
 }

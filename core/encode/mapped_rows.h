@@ -2,7 +2,7 @@
 /*
  * mapped_rows.h - rows of numbers that stay in a file, which may be larger than memory and
  * than the address space: blocks of consecutive rows are mapped as they are asked for, and
- * the ones not asked for the longest are unmapped again.
+ * the ones mapped longest ago are unmapped again.
  */
 #ifndef MICRO_ENCODE_MAPPED_ROWS_H
 #define MICRO_ENCODE_MAPPED_ROWS_H

@@ -26,7 +26,7 @@ static enum status attributes_start(struct trainer *t, struct err *err)
 static double attributes_pair_gradient(struct trainer *t, size_t pair)
 {
 	size_t label = t->dataset->context[pair];
-	double margin = (double)t->reward_chosen[label] - t->reward_rejected[label];
+	double margin = t->margin[label];
 
 	for (size_t k = 0; k < t->n_heads; k++) {
 		t->dmargin[k] = 0;

@@ -40,13 +40,14 @@ enum status batch_init(struct batch *batch, struct err *err)
 	batch->dlogits = mem_array(batch->capacity, n_heads * sizeof(float));
 	batch->weight2_t = mem_array(n_heads, router->n_hidden * sizeof(float));
 	batch->tail_grad = mem_array(router->n_params - first_n_weights(router), sizeof(float));
+	batch->responses = mem_array(pool_n_threads(batch->pool), 2 * router->dim * sizeof(float));
 	batch->grad = mem_array(pool_n_threads(batch->pool), batch->n_grad * sizeof(float));
 	if (batch->phi_rows == NULL || batch->psi_rows == NULL || batch->logits == NULL ||
 	    batch->dlogits == NULL || batch->weight2_t == NULL || batch->tail_grad == NULL ||
-	    batch->grad == NULL)
+	    batch->responses == NULL || batch->grad == NULL)
 		return err_no_memory(err, "a batch");
 	status = layer_init(&batch->heads, &batch->dataset->phi, batch->model->heads.weight,
-			    n_heads, 2 * batch->capacity, err);
+			    n_heads, batch->capacity, err);
 	if (status == STATUS_OK)
 		status = layer_init(&batch->first, &batch->dataset->psi, router->first, n_first,
 				    batch->capacity, err);
@@ -63,6 +64,7 @@ void batch_free(struct batch *batch)
 	mem_free(batch->dlogits);
 	mem_free(batch->weight2_t);
 	mem_free(batch->tail_grad);
+	mem_free(batch->responses);
 	mem_free(batch->grad);
 	*batch = (struct batch){0};
 }
@@ -71,10 +73,11 @@ static enum status gather_part(void *context, size_t part, size_t thread, struct
 {
 	struct batch *batch = context;
 	size_t begin = part * PART, n = part_size(batch->n, part);
+	float *responses = batch->responses + thread * 2 * batch->model->router.dim;
 	enum status status;
 
-	(void)thread;
-	status = layer_gather(&batch->heads, 2 * begin, batch->phi_rows + 2 * begin, 2 * n, err);
+	status = layer_gather_differences(&batch->heads, begin, batch->phi_rows + 2 * begin, n,
+					  responses, err);
 	if (status == STATUS_OK && batch->first.n_out > 0)
 		status = layer_gather(&batch->first, begin, batch->psi_rows + begin, n, err);
 	return status;
@@ -86,7 +89,7 @@ static enum status forward_shard(void *context, size_t shard, size_t thread, str
 
 	(void)thread;
 	(void)err;
-	layer_forward(&batch->heads, 2 * batch->n, shard);
+	layer_forward(&batch->heads, batch->n, shard);
 	if (batch->first.n_out > 0)
 		layer_forward(&batch->first, batch->n, shard);
 	return STATUS_OK;
@@ -99,7 +102,7 @@ static enum status sum_part(void *context, size_t part, size_t thread, struct er
 
 	(void)thread;
 	(void)err;
-	layer_sum(&batch->heads, 2 * begin, 2 * n);
+	layer_sum(&batch->heads, begin, n);
 	if (batch->first.n_out > 0)
 		layer_sum(&batch->first, begin, n);
 	/* a static router has no first layer */
@@ -188,8 +191,7 @@ static enum status step_shard(void *context, size_t shard, size_t thread, struct
 	float *grad = batch->grad + thread * batch->n_grad;
 
 	(void)err;
-	layer_backward(&batch->heads, 2 * batch->n, shard, batch->heads_rates, batch->heads_opt,
-		       grad);
+	layer_backward(&batch->heads, batch->n, shard, batch->heads_rates, batch->heads_opt, grad);
 	if (batch->first.n_out > 0)
 		layer_backward(&batch->first, batch->n, shard, batch->router_rates,
 			       batch->router_opt, grad);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * batch.h - rewards, logits, their gradients and the optimizer's step for a whole
+ * batch.h - margins, logits, their gradients and the optimizer's step for a whole
  * batch of dense pairs: matrix products on several threads (layer.h) instead of a
- * loop over pairs. Sparse pairs are better off one by one (trainer.c). Private to
- * core/train.
+ * loop over pairs. Rewards are linear in phi and only their differences count:
+ *   m = r(chosen) - r(rejected) = W (phi(chosen) - phi(rejected)),
+ * so the heads see one row of each pair. Sparse pairs are better off one by one
+ * (trainer.c). Private to core/train.
  */
 #ifndef MICRO_TRAIN_BATCH_H
 #define MICRO_TRAIN_BATCH_H
@@ -23,21 +25,22 @@ struct batch {
 	size_t capacity;   /* pairs */
 
 	size_t n;	    /* pairs of the batch at hand */
-	struct layer heads; /* rows 2i: chosen response of pair i, 2i + 1: rejected */
+	struct layer heads; /* rows: phi(chosen) - phi(rejected), out: margins */
 	struct layer first; /* the router's first layer, rows: prompts; static: none */
-	uint32_t *phi_rows; /* [2 * capacity] */
+	uint32_t *phi_rows; /* [2 * capacity]: chosen and rejected of each pair */
 	uint32_t *psi_rows; /* [capacity] */
 	float *logits;	    /* [capacity, n_heads] */
 	float *dlogits;	    /* [capacity, n_heads] */
 	float *weight2_t;   /* mlp: [n_heads, n_hidden] */
 	float *tail_grad;   /* [n_params - first layer]: of the router's small parameters */
+	float *responses;   /* [n_threads, 2 * dim]: of one pair, per thread */
 	float *grad;	    /* [n_threads, n_grad]: of one shard, per thread */
 	size_t n_grad;
 	struct adamw_rates heads_rates, router_rates; /* of the step at hand */
 };
 
 /**
- * batch_init(batch, err): batch holds its inputs; buffers of capacity * (3 dim + a few
+ * batch_init(batch, err): batch holds its inputs; buffers of capacity * (2 dim + a few
  * per head and hidden unit) numbers. batch_free() releases, also on error.
  */
 enum status batch_init(struct batch *batch, struct err *err);
@@ -46,14 +49,14 @@ enum status batch_init(struct batch *batch, struct err *err);
 void batch_free(struct batch *batch);
 
 /**
- * batch_forward(batch, pairs, n, err): rewards of both responses, into heads.out, and
- * logits of the n <= capacity pairs. Errors: those of features_gather().
+ * batch_forward(batch, pairs, n, err): margins [n, n_heads], into heads.out, and logits
+ * of the n <= capacity pairs. Errors: those of features_gather().
  */
 enum status batch_forward(struct batch *batch, const uint32_t *pairs, size_t n, struct err *err);
 
 /**
  * batch_step(batch, learning_rate): after batch_forward(), with the loss gradients at
- * the rewards in heads.dout and at the logits in dlogits: one AdamW step of the model.
+ * the margins in heads.dout and at the logits in dlogits: one AdamW step of the model.
  */
 void batch_step(struct batch *batch, double learning_rate);
 

@@ -31,7 +31,7 @@ static double ensemble_pair_gradient(struct trainer *t, size_t pair)
 
 	(void)pair;
 	for (size_t k = 0; k < t->n_heads; k++) {
-		double margin = (double)t->reward_chosen[k] - t->reward_rejected[k];
+		double margin = t->margin[k];
 
 		t->dmargin[k] = (float)-sigmoid(-margin);
 		t->dlogits[k] = 0;

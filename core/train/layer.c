@@ -61,6 +61,24 @@ enum status layer_gather(struct layer *layer, size_t begin, const uint32_t *rows
 			       err);
 }
 
+enum status layer_gather_differences(struct layer *layer, size_t begin, const uint32_t *rows,
+				     size_t n, float *pair, struct err *err)
+{
+	size_t dim = layer->features->dim;
+	enum status status = STATUS_OK;
+
+	assert(begin + n <= layer->capacity);
+	for (size_t i = 0; i < n && status == STATUS_OK; i++) {
+		float *restrict x = layer->x + (begin + i) * dim;
+		const float *restrict a = pair, *restrict b = pair + dim;
+
+		status = features_gather(layer->features, rows + 2 * i, 2, pair, err);
+		for (size_t j = 0; j < dim; j++)
+			x[j] = a[j] - b[j];
+	}
+	return status;
+}
+
 void layer_forward(struct layer *layer, size_t n, size_t shard)
 {
 	size_t first = shard * LAYER_SHARD;

@@ -24,10 +24,10 @@ struct layer {
 	size_t n_out;			 /* 0: a layer that is not there */
 	size_t capacity;		 /* rows of a batch at most */
 	float *weight;			 /* [dim, n_out], the model's */
-	float *x;			 /* [capacity, dim] */
-	float *partial;			 /* [n_shards, capacity, n_out] */
-	float *out;			 /* [capacity, n_out] */
-	float *dout;			 /* [capacity, n_out]: loss gradient at out */
+	float *x;	/* [capacity, dim]: rows of features, or their differences */
+	float *partial; /* [n_shards, capacity, n_out] */
+	float *out;	/* [capacity, n_out] */
+	float *dout;	/* [capacity, n_out]: loss gradient at out */
 };
 
 /**
@@ -47,6 +47,13 @@ size_t layer_n_shards(size_t dim);
 /** layer_gather(layer, begin, rows, n, err): x from row begin on = the rows rows [n]. */
 enum status layer_gather(struct layer *layer, size_t begin, const uint32_t *rows, size_t n,
 			 struct err *err);
+
+/**
+ * layer_gather_differences(layer, begin, rows, n, pair, err): x from row begin on = row
+ * rows[2i] - row rows[2i + 1], i < n; pair [2 * dim] is scratch.
+ */
+enum status layer_gather_differences(struct layer *layer, size_t begin, const uint32_t *rows,
+				     size_t n, float *pair, struct err *err);
 
 /** layer_forward(layer, n, shard): the shard's partial products of the first n rows of x. */
 void layer_forward(struct layer *layer, size_t n, size_t shard);

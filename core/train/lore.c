@@ -88,7 +88,7 @@ static double lore_pair_gradient(struct trainer *t, size_t pair)
 	double margin = 0, slope;
 
 	for (size_t k = 0; k < t->n_heads; k++)
-		margin += weight[k] * ((double)t->reward_chosen[k] - t->reward_rejected[k]);
+		margin += weight[k] * (double)t->margin[k];
 	slope = -sigmoid(-margin);
 	for (size_t k = 0; k < t->n_heads; k++) {
 		t->dmargin[k] = (float)(slope * weight[k]);

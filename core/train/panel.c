@@ -70,7 +70,7 @@ static double panel_pair_gradient(struct trainer *t, size_t pair)
 	const double *q = t->responsibility + t->group_of[pair] * t->n_heads;
 
 	for (size_t k = 0; k < t->n_heads; k++) {
-		double margin = (double)t->reward_chosen[k] - t->reward_rejected[k];
+		double margin = t->margin[k];
 
 		t->joint[k] = log(q[k]) + log_sigmoid(margin);
 		t->dmargin[k] = (float)(-q[k] * sigmoid(-margin));

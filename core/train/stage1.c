@@ -31,11 +31,10 @@ double stage1_gradient(struct trainer *t, double alpha)
 	double log_likelihood;
 
 	for (size_t k = 0; k < t->n_heads; k++)
-		t->joint[k] = t->log_weight[k] +
-			      log_sigmoid((double)t->reward_chosen[k] - t->reward_rejected[k]);
+		t->joint[k] = t->log_weight[k] + log_sigmoid(t->margin[k]);
 	log_likelihood = log_sum_exp(t->joint, t->n_heads);
 	for (size_t k = 0; k < t->n_heads; k++) {
-		double margin = (double)t->reward_chosen[k] - t->reward_rejected[k];
+		double margin = t->margin[k];
 		double f = exp(t->log_weight[k]);
 		double q = exp(t->joint[k] - log_likelihood);
 		double pull = alpha * f * (t->log_weight[k] - regularizer);

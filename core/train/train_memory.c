@@ -79,7 +79,7 @@ void train_memory_of(const struct dataset *dataset, const struct train_options *
 	double per_output = (double)layer_n_shards(dataset->phi.dim) + 2;
 
 	m->parameters = 16 * count_parameters(options, dim);
-	m->batch = 4 * batch * (3 * dim + (2 * n_heads + n_first) * per_output + 4 * n_heads);
+	m->batch = 4 * batch * (2 * dim + (n_heads + n_first) * per_output + 4 * n_heads);
 	m->pairs = n_pairs * (80 + 12 * n_heads);
 	m->users = users_bytes(dataset, options);
 	m->components = components_bytes(options, dim);

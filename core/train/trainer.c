@@ -55,8 +55,7 @@ static enum status alloc_optimizers(struct trainer *t, struct err *err)
 
 static enum status alloc_scratch(struct trainer *t, struct err *err)
 {
-	float **floats[] = {&t->reward_chosen, &t->reward_rejected, &t->logits, &t->dmargin,
-			    &t->dlogits};
+	float **floats[] = {&t->margin, &t->reward, &t->logits, &t->dmargin, &t->dlogits};
 	double **doubles[] = {&t->log_weight, &t->joint, &t->state};
 	bool ok = true;
 
@@ -178,8 +177,8 @@ void trainer_free(struct trainer *t)
 	mem_free(t->responsibility);
 	simplex_free(&t->simplex);
 	mem_free(t->margins);
-	mem_free(t->reward_chosen);
-	mem_free(t->reward_rejected);
+	mem_free(t->margin);
+	mem_free(t->reward);
 	mem_free(t->logits);
 	mem_free(t->dmargin);
 	mem_free(t->dlogits);
@@ -211,15 +210,15 @@ void trainer_user_log_likelihood(const struct trainer *t, size_t group, double *
 	}
 }
 
-/* Rewards of both responses and log f(c,x), into the scratch. */
+/* Margins and log f(c,x), into the scratch. */
 static void forward(struct trainer *t, size_t pair)
 {
 	const struct dataset *data = t->dataset;
 
-	heads_rewards(&t->model->heads, features_row(&data->phi, data->chosen[pair]),
-		      t->reward_chosen);
-	heads_rewards(&t->model->heads, features_row(&data->phi, data->rejected[pair]),
-		      t->reward_rejected);
+	heads_rewards(&t->model->heads, features_row(&data->phi, data->chosen[pair]), t->margin);
+	heads_rewards(&t->model->heads, features_row(&data->phi, data->rejected[pair]), t->reward);
+	for (size_t k = 0; k < t->n_heads; k++)
+		t->margin[k] -= t->reward[k];
 	router_logits(&t->model->router, features_row(&data->psi, data->prompt[pair]), t->hidden,
 		      t->logits);
 	mixture_log_weights(t->logits, NULL, NULL, t->n_heads, t->log_weight);
@@ -267,19 +266,15 @@ static void step_pairs(struct trainer *t, const uint32_t *pairs, size_t n, doubl
 static double batch_gradient(struct trainer *t, uint32_t pair, size_t i, float scale)
 {
 	size_t n_heads = t->n_heads;
-	const float *chosen = t->batch->heads.out + 2 * i * n_heads;
-	float *dchosen = t->batch->heads.dout + 2 * i * n_heads;
-	float *drejected = dchosen + n_heads;
+	float *dmargin = t->batch->heads.dout + i * n_heads;
 	float *dlogits = t->batch->dlogits + i * n_heads;
 	double nll;
 
-	memcpy(t->reward_chosen, chosen, n_heads * sizeof(*chosen));
-	memcpy(t->reward_rejected, chosen + n_heads, n_heads * sizeof(*chosen));
+	memcpy(t->margin, t->batch->heads.out + i * n_heads, n_heads * sizeof(*t->margin));
 	mixture_log_weights(t->batch->logits + i * n_heads, NULL, NULL, n_heads, t->log_weight);
 	nll = t->objective->pair_gradient(t, pair);
 	for (size_t k = 0; k < n_heads; k++) {
-		dchosen[k] = scale * t->dmargin[k];
-		drejected[k] = -dchosen[k];
+		dmargin[k] = scale * t->dmargin[k];
 		dlogits[k] = scale * t->dlogits[k];
 	}
 	return nll;

@@ -24,8 +24,8 @@ struct objective_ops {
 	/* may be NULL; epoch: 1..; the table has all scores of the model as it is */
 	void (*begin_epoch)(struct trainer *t, size_t epoch);
 	/*
-	 * The rewards and log_weight of this pair are in the scratch: set dmargin [n_heads]
-	 * and dlogits [n_heads], the loss gradients at m_k = r_k(chosen) - r_k(rejected) and at
+	 * The margins m_k = r_k(chosen) - r_k(rejected) and log_weight of this pair are in the
+	 * scratch: set dmargin [n_heads] and dlogits [n_heads], the loss gradients at m_k and at
 	 * g_k; returns the pair's NLL for the progress report.
 	 */
 	double (*pair_gradient)(struct trainer *t, size_t pair);
@@ -77,11 +77,11 @@ struct trainer {
 	struct score_rows heldout_rows; /* what the held-out part needs of it */
 
 	/* scratch of one pair */
-	float *reward_chosen, *reward_rejected; /* [n_heads] */
-	float *logits;				/* [n_heads] */
-	float *dmargin, *dlogits;		/* [n_heads] */
-	double *log_weight, *joint, *state;	/* [n_heads] */
-	float *hidden, *hidden_scratch;		/* [n_hidden] */
+	float *margin, *reward;		    /* [n_heads] */
+	float *logits;			    /* [n_heads] */
+	float *dmargin, *dlogits;	    /* [n_heads] */
+	double *log_weight, *joint, *state; /* [n_heads] */
+	float *hidden, *hidden_scratch;	    /* [n_hidden] */
 };
 
 /** trainer_init(t, err): t holds its inputs (dataset .. progress_context); memory, split, start. */
