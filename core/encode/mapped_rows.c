@@ -23,7 +23,7 @@
 
 /* Where a block is mapped. */
 struct slot {
-	const unsigned char *bytes; /* of the block's first row; NULL: empty */
+	const unsigned char *bytes; /* of the block's first row; NULL: not mapped (yet) */
 	size_t block;
 	size_t readers; /* threads that copy from it now: it stays */
 };
@@ -31,7 +31,7 @@ struct slot {
 /*
  * The slots lie side by side in memory set aside for them and are filled in turn; the
  * generation that comes next is emptied first, so the blocks mapped longest ago make room.
- * Invariant: slot_of[slots[s].block] = s + 1 for every slot that is not empty.
+ * Invariant: slot_of[slots[s].block] = s + 1 for every slot that is mapped or being mapped.
  */
 struct mapped_rows {
 	int fd;
@@ -44,9 +44,10 @@ struct mapped_rows {
 	size_t n_slots, slot_bytes;
 	pthread_mutex_t lock; /* guards what follows */
 	struct slot slots[MAPPED_ROWS_MAX_PARTS * MAPPED_ROWS_WINDOW];
-	uint8_t *slot_of;	 /* [number of blocks] */
-	size_t next;		 /* slot that is filled next */
-	pthread_cond_t released; /* a slot without readers */
+	uint8_t *slot_of;	/* [number of blocks] */
+	size_t next;		/* slot that is filled next */
+	bool is_emptying;	/* its generation is being unmapped */
+	pthread_cond_t changed; /* a slot is mapped, or has lost its last reader */
 };
 
 _Static_assert(MAPPED_ROWS_MAX_PARTS *MAPPED_ROWS_WINDOW <= UINT8_MAX, "slot_of holds a slot");
@@ -76,6 +77,20 @@ static void set_parts(struct mapped_rows *rows, const struct mapped_part *parts,
 static void *set_aside(void *at, size_t len, int fixed)
 {
 	return mmap(at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+}
+
+/*
+ * Held for moments, by every thread for every row: whoever finds it taken looks again a few
+ * times before it sleeps, which would take longer than all the others' moments.
+ */
+static void make_lock(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
 }
 
 static enum status make_slots(struct mapped_rows *rows, struct err *err)
@@ -111,8 +126,8 @@ enum status mapped_rows_open(const char *path, enum dtype dtype, size_t dim,
 	rows->block_rows = MAPPED_ROWS_BLOCK / rows->row_bytes;
 	if (rows->block_rows == 0)
 		rows->block_rows = 1;
-	pthread_mutex_init(&rows->lock, NULL);
-	pthread_cond_init(&rows->released, NULL);
+	make_lock(&rows->lock);
+	pthread_cond_init(&rows->changed, NULL);
 	set_parts(rows, parts, n_parts);
 	rows->fd = open(path, O_RDONLY | O_CLOEXEC);
 	status = rows->fd < 0 ? err_errno(err, STATUS_IO, "open") : make_slots(rows, err);
@@ -130,7 +145,7 @@ void mapped_rows_close(struct mapped_rows *rows)
 		return;
 	if (rows->memory != NULL)
 		munmap(rows->memory, rows->n_slots * rows->slot_bytes);
-	pthread_cond_destroy(&rows->released);
+	pthread_cond_destroy(&rows->changed);
 	pthread_mutex_destroy(&rows->lock);
 	if (rows->fd >= 0)
 		close(rows->fd);
@@ -163,9 +178,10 @@ static enum status check_length(const struct mapped_rows *rows, const struct map
 	return STATUS_OK;
 }
 
-/* Map a block into an empty slot; the lock is held. */
-static enum status map_block(struct mapped_rows *rows, size_t s, const struct mapped_part *part,
-			     size_t block_in_part, size_t block, struct err *err)
+/* Map a block at an empty slot; bytes_out: where its first row is. */
+static enum status map_block(const struct mapped_rows *rows, size_t s,
+			     const struct mapped_part *part, size_t block_in_part,
+			     const unsigned char **bytes_out, struct err *err)
 {
 	uint64_t page = page_size(), offset, begin;
 	unsigned char *map = rows->memory + s * rows->slot_bytes;
@@ -183,8 +199,7 @@ static enum status map_block(struct mapped_rows *rows, size_t s, const struct ma
 				       : err_errno(err, STATUS_IO, "map");
 	/* the block is read as a whole: not page by page, in the order of the rows asked for */
 	madvise(map, len, MADV_WILLNEED);
-	rows->slots[s] = (struct slot){.bytes = map + (offset - begin), .block = block};
-	rows->slot_of[block] = (uint8_t)(s + 1);
+	*bytes_out = map + (offset - begin);
 	return STATUS_OK;
 }
 
@@ -203,59 +218,86 @@ static bool has_readers(const struct mapped_rows *rows, size_t first)
 	return false;
 }
 
-static enum status empty_generation(struct mapped_rows *rows, size_t first, struct err *err)
+/* Forget the blocks of a generation without readers; true if it had any. */
+static bool forget_generation(struct mapped_rows *rows, size_t first)
 {
-	size_t n = generation_size(rows, first);
+	bool had_any = false;
 
-	if (rows->slots[first].bytes == NULL)
-		return STATUS_OK;
-	if (set_aside(rows->memory + first * rows->slot_bytes, n * rows->slot_bytes, MAP_FIXED) ==
-	    MAP_FAILED)
-		return err_no_memory(err, "windows of the features file");
-	for (size_t s = first; s < first + n; s++) {
-		if (rows->slots[s].bytes != NULL)
-			rows->slot_of[rows->slots[s].block] = NO_SLOT;
+	for (size_t s = first; s < first + generation_size(rows, first); s++) {
+		if (rows->slots[s].bytes == NULL)
+			continue;
+		rows->slot_of[rows->slots[s].block] = NO_SLOT;
 		rows->slots[s].bytes = NULL;
+		had_any = true;
 	}
+	return had_any;
+}
+
+static enum status unmap_generation(const struct mapped_rows *rows, size_t first, struct err *err)
+{
+	if (set_aside(rows->memory + first * rows->slot_bytes,
+		      generation_size(rows, first) * rows->slot_bytes, MAP_FIXED) == MAP_FAILED)
+		return err_no_memory(err, "windows of the features file");
 	return STATUS_OK;
 }
 
-/* The slot of a block, mapped and with one reader more; the lock is held. */
-static enum status take_slot(struct mapped_rows *rows, const struct mapped_part *part,
-			     size_t block_in_part, size_t block, struct slot **slot_out,
-			     struct err *err)
+/*
+ * Map a block into the next slot, with the caller as its reader. The lock is held, but not
+ * while the system works: who reads what is mapped goes on.
+ */
+static enum status fill_slot(struct mapped_rows *rows, const struct mapped_part *part,
+			     size_t block_in_part, size_t block, struct err *err)
 {
+	size_t s = rows->next;
+	const unsigned char *bytes = NULL;
+	bool empties = s % GENERATION == 0 && forget_generation(rows, s);
 	enum status status = STATUS_OK;
 
-	while (rows->slot_of[block] == NO_SLOT) {
-		size_t next = rows->next;
-
-		if (next % GENERATION == 0 && has_readers(rows, next)) {
-			pthread_cond_wait(&rows->released, &rows->lock);
-			continue;
-		}
-		if (next % GENERATION == 0)
-			status = empty_generation(rows, next, err);
-		if (status == STATUS_OK)
-			status = map_block(rows, next, part, block_in_part, block, err);
-		if (status != STATUS_OK)
-			return status;
-		rows->next = (next + 1) % rows->n_slots;
+	rows->is_emptying = empties;
+	rows->next = (s + 1) % rows->n_slots;
+	rows->slots[s] = (struct slot){.block = block, .readers = 1};
+	rows->slot_of[block] = (uint8_t)(s + 1);
+	pthread_mutex_unlock(&rows->lock);
+	if (empties)
+		status = unmap_generation(rows, s, err);
+	if (status == STATUS_OK)
+		status = map_block(rows, s, part, block_in_part, &bytes, err);
+	pthread_mutex_lock(&rows->lock);
+	if (empties)
+		rows->is_emptying = false;
+	rows->slots[s].bytes = bytes;
+	if (status != STATUS_OK) {
+		rows->slots[s].readers = 0;
+		rows->slot_of[block] = NO_SLOT;
 	}
-	*slot_out = &rows->slots[rows->slot_of[block] - 1];
-	(*slot_out)->readers++;
-	return STATUS_OK;
+	pthread_cond_broadcast(&rows->changed);
+	return status;
+}
+
+/* Whether the next slot has to wait: for its generation's readers, or until it is unmapped. */
+static bool must_wait(const struct mapped_rows *rows)
+{
+	return rows->is_emptying || (rows->next % GENERATION == 0 && has_readers(rows, rows->next));
 }
 
 static enum status take(struct mapped_rows *rows, size_t p, size_t row, struct slot **slot_out,
 			struct err *err)
 {
 	size_t block_in_part = row / rows->block_rows;
-	enum status status;
+	size_t block = rows->first_block[p] + block_in_part;
+	enum status status = STATUS_OK;
 
 	pthread_mutex_lock(&rows->lock);
-	status = take_slot(rows, &rows->parts[p], block_in_part,
-			   rows->first_block[p] + block_in_part, slot_out, err);
+	while (rows->slot_of[block] == NO_SLOT
+		   ? must_wait(rows)
+		   : rows->slots[rows->slot_of[block] - 1].bytes == NULL)
+		pthread_cond_wait(&rows->changed, &rows->lock);
+	if (rows->slot_of[block] == NO_SLOT)
+		status = fill_slot(rows, &rows->parts[p], block_in_part, block, err);
+	else
+		rows->slots[rows->slot_of[block] - 1].readers++;
+	if (status == STATUS_OK)
+		*slot_out = &rows->slots[rows->slot_of[block] - 1];
 	pthread_mutex_unlock(&rows->lock);
 	return status;
 }
@@ -264,7 +306,7 @@ static void release(struct mapped_rows *rows, struct slot *slot)
 {
 	pthread_mutex_lock(&rows->lock);
 	if (--slot->readers == 0)
-		pthread_cond_broadcast(&rows->released);
+		pthread_cond_broadcast(&rows->changed);
 	pthread_mutex_unlock(&rows->lock);
 }
 

@@ -23,17 +23,17 @@ static enum status attributes_start(struct trainer *t, struct err *err)
 }
 
 /* The NLL reported is that of the pair's own head. */
-static double attributes_pair_gradient(struct trainer *t, size_t pair)
+static double attributes_pair_gradient(const struct trainer *t, struct pair_loss *loss)
 {
-	size_t label = t->dataset->context[pair];
-	double margin = t->margin[label];
+	size_t label = t->dataset->context[loss->pair];
+	double margin = loss->margin[label];
 
 	for (size_t k = 0; k < t->n_heads; k++) {
-		t->dmargin[k] = 0;
-		t->dlogits[k] = (float)exp(t->log_weight[k]);
+		loss->dmargin[k] = 0;
+		loss->dlogits[k] = (float)exp(loss->log_weight[k]);
 	}
-	t->dmargin[label] = (float)-sigmoid(-margin);
-	t->dlogits[label] -= 1;
+	loss->dmargin[label] = (float)-sigmoid(-margin);
+	loss->dlogits[label] -= 1;
 	return -log_sigmoid(margin);
 }
 

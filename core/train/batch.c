@@ -95,12 +95,12 @@ static enum status forward_shard(void *context, size_t shard, size_t thread, str
 	return STATUS_OK;
 }
 
-static enum status sum_part(void *context, size_t part, size_t thread, struct err *err)
+/* Margins, logits, losses. */
+static enum status finish_part(void *context, size_t part, size_t thread, struct err *err)
 {
 	struct batch *batch = context;
 	size_t begin = part * PART, n = part_size(batch->n, part);
 
-	(void)thread;
 	(void)err;
 	layer_sum(&batch->heads, begin, n);
 	if (batch->first.n_out > 0)
@@ -109,6 +109,7 @@ static enum status sum_part(void *context, size_t part, size_t thread, struct er
 	router_finish(&batch->model->router, n,
 		      batch->first.n_out > 0 ? batch->first.out + begin * batch->first.n_out : NULL,
 		      batch->logits + begin * batch->model->heads.n_heads);
+	batch->losses(batch->losses_context, batch, begin, n, thread);
 	return STATUS_OK;
 }
 
@@ -129,7 +130,7 @@ enum status batch_forward(struct batch *batch, const uint32_t *pairs, size_t n, 
 		status =
 		    pool_run(batch->pool, layer_n_shards(data->phi.dim), forward_shard, batch, err);
 	if (status == STATUS_OK)
-		status = pool_run(batch->pool, n_parts(n), sum_part, batch, err);
+		status = pool_run(batch->pool, n_parts(n), finish_part, batch, err);
 	return status;
 }
 

@@ -16,6 +16,15 @@
 #include "core/train/adamw.h"
 #include "core/train/layer.h"
 
+struct batch;
+
+/*
+ * The loss gradients of pairs begin .. begin + n of the batch, from heads.out and logits, into
+ * heads.dout and dlogits. Several threads at once; thread: which of the pool.
+ */
+typedef void batch_losses_fn(void *context, struct batch *batch, size_t begin, size_t n,
+			     size_t thread);
+
 struct batch {
 	/* the inputs */
 	const struct dataset *dataset;
@@ -23,6 +32,8 @@ struct batch {
 	struct adamw *heads_opt, *router_opt;
 	struct pool *pool; /* may be NULL */
 	size_t capacity;   /* pairs */
+	batch_losses_fn *losses;
+	void *losses_context;
 
 	size_t n;	    /* pairs of the batch at hand */
 	struct layer heads; /* rows: phi(chosen) - phi(rejected), out: margins */
@@ -49,14 +60,15 @@ enum status batch_init(struct batch *batch, struct err *err);
 void batch_free(struct batch *batch);
 
 /**
- * batch_forward(batch, pairs, n, err): margins [n, n_heads], into heads.out, and logits
- * of the n <= capacity pairs. Errors: those of features_gather().
+ * batch_forward(batch, pairs, n, err): margins [n, n_heads], into heads.out, and logits of
+ * the n <= capacity pairs, then what losses() makes of them. Errors: those of
+ * features_gather().
  */
 enum status batch_forward(struct batch *batch, const uint32_t *pairs, size_t n, struct err *err);
 
 /**
- * batch_step(batch, learning_rate): after batch_forward(), with the loss gradients at
- * the margins in heads.dout and at the logits in dlogits: one AdamW step of the model.
+ * batch_step(batch, learning_rate): after batch_forward(): one AdamW step of the model by
+ * the loss gradients that are in heads.dout and dlogits.
  */
 void batch_step(struct batch *batch, double learning_rate);
 

@@ -25,16 +25,15 @@ static enum status ensemble_start(struct trainer *t, struct err *err)
 }
 
 /* The NLL reported is the mean of the heads' own. */
-static double ensemble_pair_gradient(struct trainer *t, size_t pair)
+static double ensemble_pair_gradient(const struct trainer *t, struct pair_loss *loss)
 {
 	double nll = 0;
 
-	(void)pair;
 	for (size_t k = 0; k < t->n_heads; k++) {
-		double margin = t->margin[k];
+		double margin = loss->margin[k];
 
-		t->dmargin[k] = (float)-sigmoid(-margin);
-		t->dlogits[k] = 0;
+		loss->dmargin[k] = (float)-sigmoid(-margin);
+		loss->dlogits[k] = 0;
 		nll -= log_sigmoid(margin);
 	}
 	return nll / (double)t->n_heads;

@@ -82,17 +82,17 @@ static void lore_begin_epoch(struct trainer *t, size_t epoch)
 		t->model->router.bias[k] = (float)log(mean[k]);
 }
 
-static double lore_pair_gradient(struct trainer *t, size_t pair)
+static double lore_pair_gradient(const struct trainer *t, struct pair_loss *loss)
 {
-	const double *weight = t->responsibility + t->group_of[pair] * t->n_heads;
+	const double *weight = t->responsibility + t->group_of[loss->pair] * t->n_heads;
 	double margin = 0, slope;
 
 	for (size_t k = 0; k < t->n_heads; k++)
-		margin += weight[k] * (double)t->margin[k];
+		margin += weight[k] * (double)loss->margin[k];
 	slope = -sigmoid(-margin);
 	for (size_t k = 0; k < t->n_heads; k++) {
-		t->dmargin[k] = (float)(slope * weight[k]);
-		t->dlogits[k] = 0;
+		loss->dmargin[k] = (float)(slope * weight[k]);
+		loss->dlogits[k] = 0;
 	}
 	return -log_sigmoid(margin);
 }

@@ -65,18 +65,18 @@ static void panel_begin_epoch(struct trainer *t, size_t epoch)
 }
 
 /* The NLL reported is the pair's under its user's responsibilities. */
-static double panel_pair_gradient(struct trainer *t, size_t pair)
+static double panel_pair_gradient(const struct trainer *t, struct pair_loss *loss)
 {
-	const double *q = t->responsibility + t->group_of[pair] * t->n_heads;
+	const double *q = t->responsibility + t->group_of[loss->pair] * t->n_heads;
 
 	for (size_t k = 0; k < t->n_heads; k++) {
-		double margin = t->margin[k];
+		double margin = loss->margin[k];
 
-		t->joint[k] = log(q[k]) + log_sigmoid(margin);
-		t->dmargin[k] = (float)(-q[k] * sigmoid(-margin));
-		t->dlogits[k] = (float)(exp(t->log_weight[k]) - q[k]);
+		loss->joint[k] = log(q[k]) + log_sigmoid(margin);
+		loss->dmargin[k] = (float)(-q[k] * sigmoid(-margin));
+		loss->dlogits[k] = (float)(exp(loss->log_weight[k]) - q[k]);
 	}
-	return -log_sum_exp(t->joint, t->n_heads);
+	return -log_sum_exp(loss->joint, t->n_heads);
 }
 
 const struct objective_ops panel_objective = {

@@ -25,30 +25,29 @@ static double neg_entropy(const double *log_weight, size_t n_heads)
 	return sum;
 }
 
-double stage1_gradient(struct trainer *t, double alpha)
+double stage1_gradient(const struct trainer *t, struct pair_loss *loss, double alpha)
 {
-	double regularizer = neg_entropy(t->log_weight, t->n_heads);
+	double regularizer = neg_entropy(loss->log_weight, t->n_heads);
 	double log_likelihood;
 
 	for (size_t k = 0; k < t->n_heads; k++)
-		t->joint[k] = t->log_weight[k] + log_sigmoid(t->margin[k]);
-	log_likelihood = log_sum_exp(t->joint, t->n_heads);
+		loss->joint[k] = loss->log_weight[k] + log_sigmoid(loss->margin[k]);
+	log_likelihood = log_sum_exp(loss->joint, t->n_heads);
 	for (size_t k = 0; k < t->n_heads; k++) {
-		double margin = t->margin[k];
-		double f = exp(t->log_weight[k]);
-		double q = exp(t->joint[k] - log_likelihood);
-		double pull = alpha * f * (t->log_weight[k] - regularizer);
+		double margin = loss->margin[k];
+		double f = exp(loss->log_weight[k]);
+		double q = exp(loss->joint[k] - log_likelihood);
+		double pull = alpha * f * (loss->log_weight[k] - regularizer);
 
-		t->dmargin[k] = (float)(-q * sigmoid(-margin));
-		t->dlogits[k] = (float)(f - q + pull);
+		loss->dmargin[k] = (float)(-q * sigmoid(-margin));
+		loss->dlogits[k] = (float)(f - q + pull);
 	}
 	return -log_likelihood;
 }
 
-static double stage1_pair_gradient(struct trainer *t, size_t pair)
+static double stage1_pair_gradient(const struct trainer *t, struct pair_loss *loss)
 {
-	(void)pair;
-	return stage1_gradient(t, t->options->alpha);
+	return stage1_gradient(t, loss, t->options->alpha);
 }
 
 const struct objective_ops stage1_objective = {

@@ -53,11 +53,11 @@ static void static_begin_epoch(struct trainer *t, size_t epoch)
 	}
 }
 
-static double static_pair_gradient(struct trainer *t, size_t pair)
+static double static_pair_gradient(const struct trainer *t, struct pair_loss *loss)
 {
-	if (has_user(t, t->group_of[pair]))
-		return panel_objective.pair_gradient(t, pair);
-	return stage1_gradient(t, 0);
+	if (has_user(t, t->group_of[loss->pair]))
+		return panel_objective.pair_gradient(t, loss);
+	return stage1_gradient(t, loss, 0);
 }
 
 const struct objective_ops static_objective = {

@@ -13,6 +13,28 @@
 /* how often a progress callback is called within an epoch */
 #define BATCHES_PER_REPORT 16
 
+/* The objective on some of a batch's pairs: a batch_losses_fn, context is the trainer. */
+static void batch_losses(void *context, struct batch *batch, size_t begin, size_t n, size_t thread)
+{
+	struct trainer *t = context;
+	struct pair_loss *loss = &t->losses[thread];
+	size_t n_heads = t->n_heads;
+	float scale = 1.0f / (float)batch->n;
+
+	for (size_t i = begin; i < begin + n; i++) {
+		size_t row = i * n_heads;
+
+		loss->pair = t->batch_pairs[i];
+		memcpy(loss->margin, batch->heads.out + row, n_heads * sizeof(*loss->margin));
+		mixture_log_weights(batch->logits + row, NULL, NULL, n_heads, loss->log_weight);
+		t->nll[i] = t->objective->pair_gradient(t, loss);
+		for (size_t k = 0; k < n_heads; k++) {
+			batch->heads.dout[row + k] = scale * loss->dmargin[k];
+			batch->dlogits[row + k] = scale * loss->dlogits[k];
+		}
+	}
+}
+
 static enum status alloc_batch(struct trainer *t, struct err *err)
 {
 	size_t n_pairs = t->dataset->n_pairs;
@@ -27,7 +49,12 @@ static enum status alloc_batch(struct trainer *t, struct err *err)
 	    .router_opt = &t->router_opt,
 	    .pool = t->pool,
 	    .capacity = t->options->batch < n_pairs ? t->options->batch : n_pairs,
+	    .losses = batch_losses,
+	    .losses_context = t,
 	};
+	t->nll = mem_array(t->batch->capacity, sizeof(*t->nll));
+	if (t->nll == NULL)
+		return err_no_memory(err, "a batch");
 	return batch_init(t->batch, err);
 }
 
@@ -53,9 +80,43 @@ static enum status alloc_optimizers(struct trainer *t, struct err *err)
 	return STATUS_OK;
 }
 
+static enum status alloc_losses(struct trainer *t, struct err *err)
+{
+	size_t n_threads = pool_n_threads(t->pool);
+
+	t->losses = mem_array(n_threads, sizeof(*t->losses));
+	if (t->losses == NULL)
+		return err_no_memory(err, "training scratch");
+	for (size_t i = 0; i < n_threads; i++) {
+		struct pair_loss *loss = &t->losses[i];
+
+		loss->margin = mem_array(t->n_heads, sizeof(*loss->margin));
+		loss->log_weight = mem_array(t->n_heads, sizeof(*loss->log_weight));
+		loss->dmargin = mem_array(t->n_heads, sizeof(*loss->dmargin));
+		loss->dlogits = mem_array(t->n_heads, sizeof(*loss->dlogits));
+		loss->joint = mem_array(t->n_heads, sizeof(*loss->joint));
+		if (loss->margin == NULL || loss->log_weight == NULL || loss->dmargin == NULL ||
+		    loss->dlogits == NULL || loss->joint == NULL)
+			return err_no_memory(err, "training scratch");
+	}
+	return STATUS_OK;
+}
+
+static void free_losses(struct trainer *t)
+{
+	for (size_t i = 0; t->losses != NULL && i < pool_n_threads(t->pool); i++) {
+		mem_free(t->losses[i].margin);
+		mem_free(t->losses[i].log_weight);
+		mem_free(t->losses[i].dmargin);
+		mem_free(t->losses[i].dlogits);
+		mem_free(t->losses[i].joint);
+	}
+	mem_free(t->losses);
+}
+
 static enum status alloc_scratch(struct trainer *t, struct err *err)
 {
-	float **floats[] = {&t->margin, &t->reward, &t->logits, &t->dmargin, &t->dlogits};
+	float **floats[] = {&t->reward, &t->logits};
 	double **doubles[] = {&t->log_weight, &t->joint, &t->state};
 	bool ok = true;
 
@@ -67,7 +128,7 @@ static enum status alloc_scratch(struct trainer *t, struct err *err)
 	t->hidden_scratch = mem_array(t->model->router.n_hidden, sizeof(float));
 	if (!ok || t->hidden == NULL || t->hidden_scratch == NULL)
 		return err_no_memory(err, "training scratch");
-	return STATUS_OK;
+	return alloc_losses(t, err);
 }
 
 /* Every pair is a group of its own. */
@@ -166,6 +227,8 @@ void trainer_free(struct trainer *t)
 	if (t->batch != NULL)
 		batch_free(t->batch);
 	mem_free(t->batch);
+	mem_free(t->nll);
+	free_losses(t);
 	pool_stop(t->pool);
 	mem_free(t->heads_grad);
 	mem_free(t->router_grad);
@@ -177,11 +240,8 @@ void trainer_free(struct trainer *t)
 	mem_free(t->responsibility);
 	simplex_free(&t->simplex);
 	mem_free(t->margins);
-	mem_free(t->margin);
 	mem_free(t->reward);
 	mem_free(t->logits);
-	mem_free(t->dmargin);
-	mem_free(t->dlogits);
 	mem_free(t->log_weight);
 	mem_free(t->joint);
 	mem_free(t->state);
@@ -210,38 +270,40 @@ void trainer_user_log_likelihood(const struct trainer *t, size_t group, double *
 	}
 }
 
-/* Margins and log f(c,x), into the scratch. */
-static void forward(struct trainer *t, size_t pair)
+/* Margins and log f(c,x) of a pair. */
+static void forward(struct trainer *t, struct pair_loss *loss)
 {
 	const struct dataset *data = t->dataset;
+	size_t pair = loss->pair;
 
-	heads_rewards(&t->model->heads, features_row(&data->phi, data->chosen[pair]), t->margin);
+	heads_rewards(&t->model->heads, features_row(&data->phi, data->chosen[pair]), loss->margin);
 	heads_rewards(&t->model->heads, features_row(&data->phi, data->rejected[pair]), t->reward);
 	for (size_t k = 0; k < t->n_heads; k++)
-		t->margin[k] -= t->reward[k];
+		loss->margin[k] -= t->reward[k];
 	router_logits(&t->model->router, features_row(&data->psi, data->prompt[pair]), t->hidden,
 		      t->logits);
-	mixture_log_weights(t->logits, NULL, NULL, t->n_heads, t->log_weight);
+	mixture_log_weights(t->logits, NULL, NULL, t->n_heads, loss->log_weight);
 }
 
-/* Add scale times the pair's gradient; dmargin and dlogits are set. */
-static void backward(struct trainer *t, size_t pair, float scale)
+/* Add scale times the pair's gradient. */
+static void backward(struct trainer *t, struct pair_loss *loss, float scale)
 {
 	const struct dataset *data = t->dataset;
+	size_t pair = loss->pair;
 
 	for (size_t k = 0; k < t->n_heads; k++) {
-		t->dmargin[k] *= scale;
-		t->dlogits[k] *= scale;
+		loss->dmargin[k] *= scale;
+		loss->dlogits[k] *= scale;
 	}
-	feature_row_add_outer(features_row(&data->phi, data->chosen[pair]), t->dmargin, t->n_heads,
-			      t->heads_grad);
+	feature_row_add_outer(features_row(&data->phi, data->chosen[pair]), loss->dmargin,
+			      t->n_heads, t->heads_grad);
 	/* m = r(chosen) - r(rejected): the rejected response gets the opposite sign */
 	for (size_t k = 0; k < t->n_heads; k++)
-		t->dmargin[k] = -t->dmargin[k];
-	feature_row_add_outer(features_row(&data->phi, data->rejected[pair]), t->dmargin,
+		loss->dmargin[k] = -loss->dmargin[k];
+	feature_row_add_outer(features_row(&data->phi, data->rejected[pair]), loss->dmargin,
 			      t->n_heads, t->heads_grad);
 	router_backward(&t->model->router, features_row(&data->psi, data->prompt[pair]), t->hidden,
-			t->dlogits, t->hidden_scratch, t->router_grad);
+			loss->dlogits, t->hidden_scratch, t->router_grad);
 }
 
 /* Of the step at hand: it falls linearly to zero. */
@@ -253,43 +315,30 @@ static double learning_rate(const struct trainer *t)
 /* Sparse pairs, one after the other; adds their NLL to nll_sum. */
 static void step_pairs(struct trainer *t, const uint32_t *pairs, size_t n, double *nll_sum)
 {
+	struct pair_loss *loss = &t->losses[0];
+
 	for (size_t i = 0; i < n; i++) {
-		forward(t, pairs[i]);
-		*nll_sum += t->objective->pair_gradient(t, pairs[i]);
-		backward(t, pairs[i], 1.0f / (float)n);
+		loss->pair = pairs[i];
+		forward(t, loss);
+		*nll_sum += t->objective->pair_gradient(t, loss);
+		backward(t, loss, 1.0f / (float)n);
 	}
 	adamw_step(&t->heads_opt, learning_rate(t), t->heads_grad, t->model->heads.weight);
 	adamw_step(&t->router_opt, learning_rate(t), t->router_grad, t->model->router.params);
-}
-
-/* The objective on pair i of the batch, whose loss gradients count scale times. */
-static double batch_gradient(struct trainer *t, uint32_t pair, size_t i, float scale)
-{
-	size_t n_heads = t->n_heads;
-	float *dmargin = t->batch->heads.dout + i * n_heads;
-	float *dlogits = t->batch->dlogits + i * n_heads;
-	double nll;
-
-	memcpy(t->margin, t->batch->heads.out + i * n_heads, n_heads * sizeof(*t->margin));
-	mixture_log_weights(t->batch->logits + i * n_heads, NULL, NULL, n_heads, t->log_weight);
-	nll = t->objective->pair_gradient(t, pair);
-	for (size_t k = 0; k < n_heads; k++) {
-		dmargin[k] = scale * t->dmargin[k];
-		dlogits[k] = scale * t->dlogits[k];
-	}
-	return nll;
 }
 
 /* Dense pairs, all at once; adds their NLL to nll_sum. */
 static enum status step_batch(struct trainer *t, const uint32_t *pairs, size_t n, double *nll_sum,
 			      struct err *err)
 {
-	enum status status = batch_forward(t->batch, pairs, n, err);
+	enum status status;
 
+	t->batch_pairs = pairs;
+	status = batch_forward(t->batch, pairs, n, err);
 	if (status != STATUS_OK)
 		return status;
 	for (size_t i = 0; i < n; i++)
-		*nll_sum += batch_gradient(t, pairs[i], i, 1.0f / (float)n);
+		*nll_sum += t->nll[i];
 	batch_step(t->batch, learning_rate(t));
 	return STATUS_OK;
 }

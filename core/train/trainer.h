@@ -17,6 +17,15 @@
 
 struct trainer;
 
+/* One pair before an objective; each thread has its own. All [n_heads]. */
+struct pair_loss {
+	size_t pair;
+	float *margin;		  /* m_k = r_k(chosen) - r_k(rejected) */
+	double *log_weight;	  /* log f_k */
+	float *dmargin, *dlogits; /* out: loss gradients at m_k and at g_k */
+	double *joint;		  /* scratch */
+};
+
 /* What an objective adds to the loop. */
 struct objective_ops {
 	bool by_user; /* groups are users; otherwise each pair is a group of its own */
@@ -24,11 +33,10 @@ struct objective_ops {
 	/* may be NULL; epoch: 1..; the table has all scores of the model as it is */
 	void (*begin_epoch)(struct trainer *t, size_t epoch);
 	/*
-	 * The margins m_k = r_k(chosen) - r_k(rejected) and log_weight of this pair are in the
-	 * scratch: set dmargin [n_heads] and dlogits [n_heads], the loss gradients at m_k and at
-	 * g_k; returns the pair's NLL for the progress report.
+	 * Sets loss->dmargin and dlogits; returns the pair's NLL for the progress report.
+	 * Several threads at once, with different losses.
 	 */
-	double (*pair_gradient)(struct trainer *t, size_t pair);
+	double (*pair_gradient)(const struct trainer *t, struct pair_loss *loss);
 	/* Makes heads and router without any epochs; NULL: trained by pair_gradient() */
 	enum status (*solve)(struct trainer *t, struct err *err);
 	bool shrinks; /* afterwards heads are drawn together as far as held-out users allow */
@@ -76,10 +84,13 @@ struct trainer {
 	struct score_table table;	/* for the E step, the held-out part and the centers */
 	struct score_rows heldout_rows; /* what the held-out part needs of it */
 
+	struct pair_loss *losses;    /* [threads of the pool] */
+	const uint32_t *batch_pairs; /* dense pairs: of the batch at hand, */
+	double *nll;		     /* and what each of them cost [batch->capacity] */
+
 	/* scratch of one pair */
-	float *margin, *reward;		    /* [n_heads] */
+	float *reward;			    /* [n_heads] */
 	float *logits;			    /* [n_heads] */
-	float *dmargin, *dlogits;	    /* [n_heads] */
 	double *log_weight, *joint, *state; /* [n_heads] */
 	float *hidden, *hidden_scratch;	    /* [n_hidden] */
 };
@@ -112,8 +123,11 @@ enum status trainer_start_responsibility(struct trainer *t, struct err *err);
  */
 void trainer_user_log_likelihood(const struct trainer *t, size_t group, double *out);
 
-/** stage1_gradient(t, alpha): stage 1's pair_gradient with this weight of the regularizer. */
-double stage1_gradient(struct trainer *t, double alpha);
+/**
+ * stage1_gradient(t, loss, alpha): stage 1's pair_gradient with this weight of the
+ * regularizer.
+ */
+double stage1_gradient(const struct trainer *t, struct pair_loss *loss, double alpha);
 
 /**
  * shrink_heads(t, lambda_out, err): after panel training, with users held out: draw the
