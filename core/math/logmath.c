@@ -7,6 +7,8 @@
 
 #define FINITE_BLOCK  64	  /* floats looked at together */
 #define EXPONENT_MASK 0x7f800000u /* of a float32; all ones: infinite or not a number */
+#define EXPONENT_ONE  0x00800000u
+#define SIGN_BIT      31
 
 double log_sigmoid(double x)
 {
@@ -58,18 +60,21 @@ void log_softmax(double *x, size_t n)
 		x[i] = x[i] - max - log_sum;
 }
 
-/* A loop without exits, so that compilers make vectors of it. */
+/*
+ * One added to an exponent of ones alone carries into the sign, which the mask has cleared.
+ * A loop without exits, so that compilers make vectors of it.
+ */
 static bool any_odd_exponent(const float *x)
 {
-	unsigned odd = 0;
+	uint32_t carries = 0;
 
 	for (size_t i = 0; i < FINITE_BLOCK; i++) {
 		uint32_t bits;
 
 		memcpy(&bits, &x[i], sizeof(bits));
-		odd |= (bits & EXPONENT_MASK) == EXPONENT_MASK;
+		carries |= (bits & EXPONENT_MASK) + EXPONENT_ONE;
 	}
-	return odd != 0;
+	return carries >> SIGN_BIT != 0;
 }
 
 bool all_finite_f(const float *x, size_t n, size_t *first_bad_out)

@@ -8,7 +8,7 @@
 #include "core/math/linalg.h"
 
 /* pairs of one task where tasks are parts of the batch */
-#define PART 32
+#define PART 16
 
 static size_t n_parts(size_t n)
 {
