@@ -5,7 +5,7 @@
  * heads, H outputs of the router's first layer, B pairs a batch and T threads, in bytes:
  *
  *   parameters  16 P                          weights, AdamW's moments, gradients or a copy
- *   batch       4 B (3 D + (2 K + H) (D / 384 + 3) + 4 K)   rows, partial products, outputs
+ *   batch       4 B (2 D + (K + H) (D / 384 + 3) + 4 K)   rows, partial products, outputs
  *   pairs       N (80 + 12 K)                 scores and order
  *   users       8 K G                         static, lore, panel: what is each head's of a user
  *               lore: + 4 K N                 and margins of one user's pairs, all at most
