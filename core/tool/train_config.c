@@ -317,7 +317,7 @@ static void write_notes(FILE *out)
 	write_objectives(out);
 	fputs("\nmemory for a features file (N pairs, D features, K heads, H outputs of the\n"
 	      "router's first layer, P parameters, batches of B, T threads), at most, in bytes:\n"
-	      "  16 P + 4 B (3 D + (2 K + H) (D/384 + 3) + 4 K) + N (80 + 12 K)\n"
+	      "  16 P + 4 B (2 D + (K + H) (D/384 + 3) + 4 K) + N (80 + 12 K)\n"
 	      "  + static, panel, lore: 8 K a user; lore: 4 K a pair\n"
 	      "  + drm: 8 (K + 10) (D + 3 (K + 10)) + 256 D\n"
 	      "  + 300 a name + 16 a byte of a name\n"

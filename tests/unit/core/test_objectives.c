@@ -14,7 +14,8 @@
 struct bench {
 	struct trainer t;
 	struct train_options options;
-	float chosen[K], rejected[K], dmargin[K], dlogits[K];
+	struct pair_loss loss;
+	float margin[K], dmargin[K], dlogits[K];
 	double log_weight[K], joint[K], responsibility[K];
 	uint32_t group_of[1], context[1];
 	struct dataset dataset;
@@ -23,8 +24,7 @@ struct bench {
 static void bench_set(struct bench *b, const double *margin, const double *logits)
 {
 	for (size_t k = 0; k < K; k++) {
-		b->chosen[k] = (float)margin[k];
-		b->rejected[k] = 0;
+		b->margin[k] = (float)margin[k];
 		b->log_weight[k] = logits[k];
 	}
 	log_softmax(b->log_weight, K);
@@ -33,14 +33,15 @@ static void bench_set(struct bench *b, const double *margin, const double *logit
 	    .dataset = &b->dataset,
 	    .options = &b->options,
 	    .n_heads = K,
-	    .reward_chosen = b->chosen,
-	    .reward_rejected = b->rejected,
-	    .dmargin = b->dmargin,
-	    .dlogits = b->dlogits,
-	    .log_weight = b->log_weight,
-	    .joint = b->joint,
 	    .responsibility = b->responsibility,
 	    .group_of = b->group_of,
+	};
+	b->loss = (struct pair_loss){
+	    .margin = b->margin,
+	    .log_weight = b->log_weight,
+	    .dmargin = b->dmargin,
+	    .dlogits = b->dlogits,
+	    .joint = b->joint,
 	};
 }
 
@@ -153,7 +154,7 @@ static void check_gradient(enum method method, size_t c)
 
 	bench_set(&b, gradient_cases[c].margin, gradient_cases[c].logits);
 	memcpy(b.responsibility, gradient_cases[c].q, sizeof(b.responsibility));
-	ops_of[method]->pair_gradient(&b.t, 0);
+	ops_of[method]->pair_gradient(&b.t, &b.loss);
 	for (size_t i = 0; i < 2 * K; i++) {
 		double margin[K], logits[K], up, down, slope;
 		double *x = i < K ? &margin[i] : &logits[i - K];
@@ -187,7 +188,7 @@ static double reported_nll(enum method method, size_t c)
 
 	bench_set(&b, gradient_cases[c].margin, gradient_cases[c].logits);
 	memcpy(b.responsibility, gradient_cases[c].q, sizeof(b.responsibility));
-	return ops_of[method]->pair_gradient(&b.t, 0);
+	return ops_of[method]->pair_gradient(&b.t, &b.loss);
 }
 
 START_TEST(others_nll_is_what_their_documentation_says)
@@ -210,7 +211,7 @@ START_TEST(stage1_nll_is_the_mixture_nll)
 	const double margin[K] = {1, -1, 0.5}, logits[K] = {0.1, 0.2, 0.3};
 
 	bench_set(&b, margin, logits);
-	ck_assert_double_eq_tol(stage1_objective.pair_gradient(&b.t, 0),
+	ck_assert_double_eq_tol(stage1_objective.pair_gradient(&b.t, &b.loss),
 				micro_loss(margin, logits, 0), 1e-7);
 }
 END_TEST
@@ -221,7 +222,8 @@ START_TEST(panel_nll_is_finite_where_every_head_is_sure_and_wrong)
 	const double margin[K] = {-1000, -800, 5}, logits[K] = {0, 0, 0};
 
 	bench_set(&b, margin, logits);
-	ck_assert_double_eq_tol(panel_objective.pair_gradient(&b.t, 0), 800 - log(0.75), 1e-9);
+	ck_assert_double_eq_tol(panel_objective.pair_gradient(&b.t, &b.loss), 800 - log(0.75),
+				1e-9);
 }
 END_TEST
 
