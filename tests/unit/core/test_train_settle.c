@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_train_settle.c - objective, options and data go together, or are refused by name. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/train/train.h"
