@@ -46,7 +46,7 @@ START_TEST(terms_are_those_of_the_formula)
 
 	sum(OBJECTIVE_MICRO, ROUTER_MLP, &m);
 	ck_assert_double_eq(m.parameters, 16 * (5 * 2 + 7 * 2 + 7 + 7 * 5 + 5));
-	ck_assert_double_eq(m.batch, 4 * 3 * (3 * 2 + (2 * 5 + 7) * (1 + 2) + 4 * 5));
+	ck_assert_double_eq(m.batch, 4 * 3 * (2 * 2 + (5 + 7) * (1 + 2) + 4 * 5));
 	ck_assert_double_eq(m.pairs, 3 * (80 + 12 * 5));
 	ck_assert_double_eq(m.names, 300 + 16 * 3);
 	ck_assert_double_eq(m.program, (16 + 2 * 32) * 1048576.0);
