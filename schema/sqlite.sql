@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- sqlite.sql - what microd remembers of its users (schema version 2).
+-- sqlite.sql - what microd remembers of its users (schema version 3).
 --
 -- A feedback appends one row to events, and nothing else: that is the record. What
 -- follows from it, states and event_keys, is brought up to date some thousands of events
@@ -18,7 +18,7 @@
 -- Arrays are BLOBs of little-endian float64; times are microseconds since 1970.
 
 PRAGMA application_id = 0x4D694352; -- "MiCR"
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- Log-weights mean nothing for other heads: they are kept per model.
 CREATE TABLE models (
@@ -71,3 +71,9 @@ CREATE TABLE folded (
 	hash_key BLOB NOT NULL CHECK (length(hash_key) = 16)
 ) STRICT;
 INSERT INTO folded VALUES (1, 0, randomblob(16));
+
+-- Who is being deleted for not having given feedback for long: the states are gone, the events,
+-- all of them folded, go some at a time. One user, or none.
+CREATE TABLE leaving (
+	user TEXT PRIMARY KEY CHECK (user <> '')
+) STRICT, WITHOUT ROWID;

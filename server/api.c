@@ -385,6 +385,7 @@ static void show_metrics(struct api *api, struct exchange *exchange)
 	writer_stats(api->writer, &state.writer);
 	workers_stats(api->workers, &state.workers);
 	store_stats(api->service.store, &state.store);
+	retention_stats(api->retention, &state.retention);
 	metrics_render(&api->metrics, &state, &exchange->answer);
 	answer(api, exchange, 200, METRICS_CONTENT_TYPE);
 }

@@ -24,6 +24,7 @@
 #include "server/exchange.h"
 #include "server/live_model.h"
 #include "server/metrics.h"
+#include "server/retention.h"
 #include "server/service.h"
 #include "server/tls.h"
 #include "server/workers.h"
@@ -34,9 +35,10 @@ struct api {
 	struct service service;
 	struct live_model *live;
 	struct writer *writer;
-	struct workers *workers; /* for what waits; NULL: nothing does */
-	struct access *access;	 /* NULL: everyone may do everything */
-	struct tls *tls;	 /* for /metrics; NULL: plain HTTP */
+	struct workers *workers;     /* for what waits; NULL: nothing does */
+	struct access *access;	     /* NULL: everyone may do everything */
+	struct retention *retention; /* for /metrics; NULL: users stay */
+	struct tls *tls;	     /* for /metrics; NULL: plain HTTP */
 	struct metrics metrics;
 	size_t max_body; /* bytes */
 	size_t max_items;

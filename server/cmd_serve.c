@@ -85,6 +85,17 @@ static enum status start_writer(struct microd *d, struct err *err)
 			    (size_t)d->config.max_batch, &d->api.writer, err);
 }
 
+static enum status start_retention(struct microd *d, struct err *err)
+{
+	const struct retention_options options = {
+	    .days = d->config.retention_days,
+	    .now_us = clock_now_us,
+	    .writer = d->api.writer,
+	};
+
+	return options.days > 0 ? retention_start(&options, &d->api.retention, err) : STATUS_OK;
+}
+
 /* A worker for each connection to the encoder: more would wait for one of these. */
 static enum status start_workers(struct microd *d, struct err *err)
 {
@@ -210,6 +221,8 @@ static enum status start(struct microd *d, struct err *err)
 	if (status == STATUS_OK)
 		status = start_writer(d, err);
 	if (status == STATUS_OK)
+		status = start_retention(d, err);
+	if (status == STATUS_OK)
 		status = start_workers(d, err);
 	if (status == STATUS_OK)
 		status = start_httpd(d, err);
@@ -312,6 +325,7 @@ static void stop(struct microd *d)
 {
 	httpd_stop(d->httpd);
 	workers_stop(d->api.workers);
+	retention_stop(d->api.retention);
 	writer_stop(d->api.writer);
 	store_close(d->api.service.store);
 	tls_close(d->api.tls);

@@ -32,11 +32,12 @@ struct config {
 	double max_strength;
 	int64_t queue;
 	int64_t max_batch;
-	int64_t state_cache;  /* bytes */
-	int64_t busy_timeout; /* milliseconds */
-	double grace;	      /* seconds */
-	const char *api_keys; /* NULL: none */
-	const char *api_key;  /* the key itself; from the environment only; NULL: none */
+	int64_t state_cache;   /* bytes */
+	int64_t busy_timeout;  /* milliseconds */
+	double retention_days; /* 0: users stay */
+	double grace;	       /* seconds */
+	const char *api_keys;  /* NULL: none */
+	const char *api_key;   /* the key itself; from the environment only; NULL: none */
 	bool allow_anonymous;
 	double rate_limit;    /* requests a second for each key; 0: no limit */
 	double rate_burst;    /* requests */

@@ -318,6 +318,21 @@ static void render_store(const struct store_stats *store, struct buffer *out)
 		   "Recent events that were replayed at start.", (double)store->replayed_events);
 }
 
+static void render_retention(const struct retention_stats *retention, struct buffer *out)
+{
+	add_single(out, "micro_retention_seconds", "gauge",
+		   "Time without feedback after which a user is deleted; 0: never.",
+		   retention->seconds);
+	add_single(out, "micro_retention_passes_total", "counter",
+		   "Times that all users were looked at.", (double)retention->passes);
+	add_single(out, "micro_retention_failures_total", "counter", "Times that this broke off.",
+		   (double)retention->failures);
+	add_single(out, "micro_retention_deleted_users_total", "counter",
+		   "Users that were deleted for their age.", (double)retention->users);
+	add_single(out, "micro_retention_deleted_events_total", "counter",
+		   "Feedbacks that were deleted with them.", (double)retention->events);
+}
+
 static void render_model(const struct model *model, struct buffer *out)
 {
 	char n_heads[24], dim[24];
@@ -424,6 +439,7 @@ void metrics_render(struct metrics *metrics, const struct metrics_state *state, 
 	render_reloads(metrics, out);
 	render_writer(&state->writer, out);
 	render_store(&state->store, out);
+	render_retention(&state->retention, out);
 	render_access(state, out);
 	render_model(state->model, out);
 	render_encoder(&state->encoder, &state->workers, out);

@@ -13,6 +13,7 @@
 
 #include "core/model/model.h"
 #include "server/buffer.h"
+#include "server/retention.h"
 #include "server/route.h"
 #include "server/workers.h"
 #include "server/writer.h"
@@ -77,6 +78,7 @@ struct metrics_state {
 	struct writer_stats writer;
 	struct workers_stats workers;
 	struct store_stats store;
+	struct retention_stats retention;
 	bool ready; /* as /readyz says */
 	size_t n_api_keys;
 	int64_t tls_expiry; /* seconds since 1970; 0: plain HTTP */

@@ -23,10 +23,12 @@
 #include "core/base/err.h"
 #include "core/model/heads.h"
 
-#define STORE_MAX_ID	  256 /* bytes of a user, context or event id */
-#define STORE_DIGEST_LEN  16
-#define STORE_MAX_INPUT	  ((size_t)256 << 20) /* bytes of a pair that is kept */
-#define STORE_MAX_EXPORTS 8		      /* at once: each holds the write-ahead log as it is */
+#define STORE_MAX_ID	    256 /* bytes of a user, context or event id */
+#define STORE_DIGEST_LEN    16
+#define STORE_MAX_INPUT	    ((size_t)256 << 20) /* bytes of a pair that is kept */
+#define STORE_EXPIRE_EVENTS 512			/* deleted in a step, at most */
+#define STORE_EXPIRE_USERS  64
+#define STORE_MAX_EXPORTS   8 /* at once: each holds the write-ahead log as it is */
 
 struct store; /* opaque */
 
@@ -150,7 +152,24 @@ struct store_import {
 	uint64_t events_out, duplicates_out;
 };
 
-enum store_op_kind { STORE_FEEDBACK, STORE_DELETE_USER, STORE_IMPORT };
+/*
+ * A step of a pass over all users that deletes those whose last feedback is older than a moment,
+ * as STORE_DELETE_USER does. Zeroed for a new pass but for before_us and names, and given to the
+ * store again until it is done. A step deletes at most STORE_EXPIRE_EVENTS events.
+ */
+struct store_expire {
+	int64_t before_us;		 /* microseconds since 1970 */
+	char (*names)[STORE_MAX_ID + 1]; /* [STORE_EXPIRE_USERS]: the store's to use */
+	/* of the pass so far */
+	uint64_t users_out, events_out;
+	bool done_out;
+	/* the store's */
+	size_t n_names;
+	int64_t last_seq;
+	char after[STORE_MAX_ID + 1];
+};
+
+enum store_op_kind { STORE_FEEDBACK, STORE_DELETE_USER, STORE_IMPORT, STORE_EXPIRE };
 
 struct store_op {
 	enum store_op_kind kind;
@@ -158,6 +177,7 @@ struct store_op {
 		struct store_feedback feedback;
 		struct store_delete delete_user;
 		struct store_import import;
+		struct store_expire *expire;
 	};
 	struct err err; /* outcome of this operation; code STATUS_OK if done */
 };

@@ -148,6 +148,8 @@ static enum status open_all(struct store_sqlite *s, const struct store_sqlite_op
 	if (status == STATUS_OK)
 		status = store_sqlite_replay(s, err);
 	if (status == STATUS_OK)
+		status = store_sqlite_open_leaving(s, err);
+	if (status == STATUS_OK)
 		status = readers_open(&s->readers, options->n_readers, s->name, s->path,
 				      s->busy_timeout_ms, err);
 	s->writer.damage = &s->damage;

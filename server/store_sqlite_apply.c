@@ -303,14 +303,21 @@ static enum status apply_feedback(struct store_sqlite *s, struct store_op *op, s
 
 static enum status apply_op(struct store_sqlite *s, struct store_op *op, struct err *err)
 {
+	enum status status = STATUS_OK;
+
 	op->err.code = STATUS_OK;
 	switch (op->kind) {
 	case STORE_FEEDBACK:
-		return apply_feedback(s, op, err);
+		if (s->batch.leaving[0] != '\0')
+			status = store_sqlite_end_leaving(s, op->feedback.user, err);
+		return status == STATUS_OK ? apply_feedback(s, op, err) : status;
 	case STORE_DELETE_USER:
 		return store_sqlite_delete_user(s, &op->delete_user, err);
 	case STORE_IMPORT:
-		return store_sqlite_import(s, op, err);
+		status = store_sqlite_end_leaving(s, op->import.user, err);
+		return status == STATUS_OK ? store_sqlite_import(s, op, err) : status;
+	case STORE_EXPIRE:
+		return store_sqlite_expire(s, op->expire, err);
 	}
 	return err_set(err, STATUS_INTERNAL, "an operation of an unknown kind");
 }

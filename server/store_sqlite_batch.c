@@ -49,6 +49,7 @@ enum status batch_begin(struct store_sqlite *s, size_t n_ops, struct err *err)
 
 	batch->n_taken = batch->n_deleted = batch->n_events = batch->n_changes = 0;
 	batch->n_ops = n_ops;
+	strcpy(batch->leaving, s->leaving);
 	batch->n_recent = s->recent.n;
 	batch->first_seq = s->next_seq;
 	if (status == STATUS_OK)
@@ -102,6 +103,8 @@ enum status batch_delete(struct store_sqlite *s, const char *user, struct err *e
 	if (status != STATUS_OK)
 		return status;
 	status = reserve_taken(&s->batch, n, err);
+	if (status == STATUS_OK)
+		status = reserve_deleted(&s->batch, 1, err);
 	for (size_t i = 0; i < n; i++) {
 		if (status != STATUS_OK) {
 			state_cache_release(s->cache, learners[i]);
@@ -111,7 +114,8 @@ enum status batch_delete(struct store_sqlite *s, const char *user, struct err *e
 		status = stage_absence(learners[i], err);
 	}
 	mem_free(learners);
-	s->batch.deleted[s->batch.n_deleted++] = user;
+	if (status == STATUS_OK)
+		s->batch.deleted[s->batch.n_deleted++] = user;
 	return status;
 }
 
@@ -164,6 +168,7 @@ static void release(struct store_sqlite *s)
 
 void batch_publish(struct store_sqlite *s)
 {
+	strcpy(s->leaving, s->batch.leaving);
 	publish_deletions(s);
 	publish_states(s);
 	release(s);

@@ -86,6 +86,17 @@ static const struct {
 			 "SELECT " EVENT_COLUMNS " FROM events e JOIN models m USING (model)"
 			 " WHERE e.user = ?1 AND e.seq = ?2"},
     [SQL_FIND_USER] = {CONN_WRITER, "SELECT 1 FROM states WHERE user = ?1 LIMIT 1"},
+    [SQL_NEXT_USER] = {CONN_WRITER, "SELECT user, max(updated_us) FROM states WHERE user ="
+				    " (SELECT user FROM states WHERE user > ?1"
+				    " ORDER BY user LIMIT 1)"},
+    [SQL_PICK_EVENTS] = {CONN_WRITER, "SELECT k.key, k.seq"
+				      " FROM event_keys k CROSS JOIN events e USING (seq)"
+				      " WHERE k.key BETWEEN ?2 AND ?3 AND e.user = ?1 LIMIT ?4"},
+    [SQL_DROP_EVENT] = {CONN_WRITER, "DELETE FROM events WHERE seq = ?1"},
+    [SQL_DROP_KEY] = {CONN_WRITER, "DELETE FROM event_keys WHERE key = ?1 AND seq = ?2"},
+    [SQL_LEAVES] = {CONN_WRITER, "INSERT INTO leaving (user) VALUES (?1)"},
+    [SQL_HAS_LEFT] = {CONN_WRITER, "DELETE FROM leaving WHERE user = ?1"},
+    [SQL_WHO_LEAVES] = {CONN_WRITER, "SELECT user FROM leaving LIMIT 1"},
     [SQL_READ_STATE] = {CONN_READER, "SELECT s.log_weights, s.updates, s.updated_us, s.seq,"
 				     " s.context"
 				     " FROM models m JOIN states s USING (model)"

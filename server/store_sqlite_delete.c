@@ -8,11 +8,11 @@
 #include "server/store_sqlite_batch.h"
 
 /* Rows that are not written yet count as well: they are written first. */
-static enum status delete_states(struct store_sqlite *s, struct store_delete *d, struct err *err)
+enum status store_sqlite_delete_states(struct store_sqlite *s, const char *user, struct err *err)
 {
 	struct learner **learners;
 	size_t n;
-	enum status status = state_cache_take_user(s->cache, d->user, &learners, &n, err);
+	enum status status = state_cache_take_user(s->cache, user, &learners, &n, err);
 
 	if (status != STATUS_OK)
 		return status;
@@ -27,8 +27,14 @@ static enum status delete_states(struct store_sqlite *s, struct store_delete *d,
 	if (status != STATUS_OK)
 		return status;
 	struct query query = query_begin(&s->writer, SQL_DELETE_STATES);
-	query_text(&query, d->user);
-	status = query_run(&query, err);
+	query_text(&query, user);
+	return query_run(&query, err);
+}
+
+static enum status delete_states(struct store_sqlite *s, struct store_delete *d, struct err *err)
+{
+	enum status status = store_sqlite_delete_states(s, d->user, err);
+
 	d->states_out = (uint64_t)sqlite3_changes64(s->writer.db);
 	return status;
 }
@@ -205,11 +211,12 @@ static enum status delete_context(struct store_sqlite *s, struct store_delete *d
 enum status store_sqlite_delete_user(struct store_sqlite *s, struct store_delete *d,
 				     struct err *err)
 {
-	enum status status;
+	enum status status = store_sqlite_end_leaving(s, d->user, err);
 
-	if (d->context != NULL)
+	if (status == STATUS_OK && d->context != NULL)
 		return delete_context(s, d, err);
-	status = delete_states(s, d, err);
+	if (status == STATUS_OK)
+		status = delete_states(s, d, err);
 	if (status == STATUS_OK)
 		status = delete_events(s, d, err);
 	if (status == STATUS_OK)

@@ -10,6 +10,7 @@
 /* What a transaction folds at least, and how many events it folds for each new one: folding
  * ends before the next one is due. */
 #define MIN_SLICE      16
+#define WANTED_SLICE   512 /* the least while somebody waits for it */
 #define FOLD_PER_EVENT 2
 
 static void let_go(struct state_cache *cache, struct frozen_state *state)
@@ -104,7 +105,8 @@ static enum status freeze(struct store_sqlite *s, struct err *err)
 
 bool fold_is_due(const struct store_sqlite *s)
 {
-	return s->recent.n >= FOLD_EVENTS || s->fold.fresh_bytes >= s->fold.max_bytes;
+	return s->recent.n >= FOLD_EVENTS || s->fold.fresh_bytes >= s->fold.max_bytes ||
+	       (s->fold.wanted && s->recent.n > 0);
 }
 
 enum status fold_begin(struct store_sqlite *s, struct err *err)
@@ -199,7 +201,9 @@ enum status fold_write(struct store_sqlite *s, size_t n_events, struct err *err)
 	if (n_events < n_keys / FOLD_PER_EVENT) {
 		size_t slice = n_events * FOLD_PER_EVENT;
 
-		end = s->recent.n_folded + (slice < MIN_SLICE ? MIN_SLICE : slice);
+		size_t least = fold->wanted ? WANTED_SLICE : MIN_SLICE;
+
+		end = s->recent.n_folded + (slice < least ? least : slice);
 		end = end < n_keys ? end : n_keys;
 	}
 	status = write_keys(s, end, err);
@@ -225,6 +229,8 @@ void fold_end(struct store_sqlite *s)
 		let_go(s->cache, &fold->frozen[i]);
 	mem_free(fold->frozen);
 	fold->frozen = NULL;
+	/* whoever waits for more of it says so again */
+	fold->wanted = false;
 	fold->n_frozen = fold->n_written = fold->next_written = fold->next_folded = 0;
 	recent_drop_frozen(&s->recent);
 	atomic_fetch_add_explicit(&s->n_folds, 1, memory_order_relaxed);

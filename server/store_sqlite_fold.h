@@ -39,6 +39,7 @@ struct fold {
 	size_t fresh_bytes, max_bytes; /* of them, and when they are frozen for it */
 	struct frozen_state *frozen;   /* [n_frozen], by user, context, model; NULL: nothing is */
 	size_t n_frozen, n_written;
+	bool wanted;	    /* before it is due */
 	int64_t frozen_seq; /* the last event that they have in them */
 	/* where the transaction at work will leave it */
 	size_t next_written, next_folded;

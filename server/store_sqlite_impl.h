@@ -36,6 +36,7 @@ struct batch {
 	size_t n_changes;     /* states that may change, at most */
 	const char **deleted; /* [n_deleted]: users, the operations' */
 	size_t n_deleted, deleted_capacity;
+	char leaving[STORE_MAX_ID + 1]; /* as in struct store_sqlite, after it */
 };
 
 /*
@@ -62,10 +63,11 @@ struct store_sqlite {
 	struct batch batch;
 	struct known_model model; /* the last one that was asked for */
 	int64_t next_seq;
-	bool checkpoint_due;	  /* deleted content may still lie in the write-ahead log */
-	atomic_bool write_failed; /* the last store_apply() failed */
-	atomic_bool damage;	  /* the file was found damaged: it does not heal */
-	atomic_size_t n_recent;	  /* events that a restart would replay */
+	char leaving[STORE_MAX_ID + 1]; /* whose events are being deleted; "": nobody's */
+	bool checkpoint_due;		/* deleted content may still lie in the write-ahead log */
+	atomic_bool write_failed;	/* the last store_apply() failed */
+	atomic_bool damage;		/* the file was found damaged: it does not heal */
+	atomic_size_t n_recent;		/* events that a restart would replay */
 	atomic_ullong n_folds;
 	atomic_int n_exports; /* open ones */
 	size_t n_replayed;    /* at start */
@@ -168,6 +170,21 @@ struct event {
 	struct learning step;
 	double loss[HEADS_MAX]; /* [n_heads] */
 };
+
+/** store_sqlite_delete_states(s, user, err): rows that are not written yet, too;
+ * sqlite3_changes64() says how many. */
+enum status store_sqlite_delete_states(struct store_sqlite *s, const char *user, struct err *err);
+
+/** store_sqlite_expire(s, expire, err): in a transaction and its batch. */
+enum status store_sqlite_expire(struct store_sqlite *s, struct store_expire *expire,
+				struct err *err);
+
+/** store_sqlite_end_leaving(s, user, err): before anything else is done with this user; in a
+ * transaction and its batch. */
+enum status store_sqlite_end_leaving(struct store_sqlite *s, const char *user, struct err *err);
+
+/** store_sqlite_open_leaving(s, err): end what was begun before; at open, after the replay. */
+enum status store_sqlite_open_leaving(struct store_sqlite *s, struct err *err);
 
 /** store_sqlite_replay_event(s, row, event, err): event, which is filled, as a step of its
  * states, staged in the batch, but for those that have it in them. */

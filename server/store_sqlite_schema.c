@@ -10,7 +10,7 @@
 
 /* as in schema/sqlite.sql */
 #define APPLICATION_ID 0x4D694352 /* "MiCR" */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define OLDEST_VERSION 1 /* that schema_migrate() can make the present one */
 
 /* In one snapshot: another process may be making the tables. */
@@ -45,11 +45,12 @@ static enum status identify(struct conn *conn, bool *empty_out, struct err *err)
 			       "%" PRId64 ", microd's is %d): want a path of its own",
 			       conn->name, application, APPLICATION_ID);
 	if (version < OLDEST_VERSION || version > SCHEMA_VERSION)
-		return err_set(err, STATUS_STATE_SCHEMA,
-			       "state %s: schema version %" PRId64 ", this microd reads and writes "
-			       "version %d, and reads %d: want the microd that made it, or a new "
-			       "path",
-			       conn->name, version, SCHEMA_VERSION, OLDEST_VERSION);
+		return err_set(
+		    err, STATUS_STATE_SCHEMA,
+		    "state %s: schema version %" PRId64 ", this microd reads and writes "
+		    "version %d, and reads %d and later: want the microd that made it, or a new "
+		    "path",
+		    conn->name, version, SCHEMA_VERSION, OLDEST_VERSION);
 	return STATUS_OK;
 }
 
@@ -123,13 +124,21 @@ static const char from_version_1[] =
     " FROM events e, folded f;"
     "DROP TABLE events_1; DROP TABLE states_1; DROP TABLE models_1";
 
+/* Version 2 had all but this table, which is written as in schema/sqlite.sql. */
+static const char from_version_2[] =
+    "CREATE TABLE leaving (\n\tuser TEXT PRIMARY KEY CHECK (user <> '')\n)"
+    " STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 3";
+
 static enum status migrate_locked(struct conn *conn, struct err *err)
 {
 	int64_t version;
 	enum status status = conn_read_int(conn, "PRAGMA user_version", &version, err);
 
 	/* another process may have been faster */
-	if (status == STATUS_OK && version != SCHEMA_VERSION) {
+	if (status == STATUS_OK && version == 2)
+		status = conn_exec(conn, from_version_2, err);
+	if (status == STATUS_OK && version == 1) {
 		status = conn_exec(conn,
 				   "ALTER TABLE events RENAME TO events_1;"
 				   "ALTER TABLE states RENAME TO states_1;"

@@ -122,6 +122,8 @@ void fake_store_apply(struct fake_store *fake, struct store_op *op)
 		err_set(&op->err, fake->fails, "the fake store fails");
 	else if (op->kind == STORE_FEEDBACK)
 		apply_feedback(fake, &op->feedback, &op->err);
+	else if (op->kind == STORE_EXPIRE)
+		op->expire->done_out = true;
 	else if (op->kind == STORE_IMPORT)
 		op->import.events_out = op->import.n_events;
 	else

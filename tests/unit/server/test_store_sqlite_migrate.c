@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_store_sqlite_migrate.c - databases of schema version 1 are taken over, whole or not at all.
+/* test_store_sqlite_migrate.c - databases of older schema versions are taken over, whole or not at
+ * all.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -150,7 +151,7 @@ static int64_t count_with_original(const char *sql)
 /* Everything that the original has is there, bit for bit, and nothing else. */
 static void assert_taken_over(void)
 {
-	ck_assert_int_eq(store_folder_int(&folder, "PRAGMA user_version"), 2);
+	ck_assert_int_eq(store_folder_int(&folder, "PRAGMA user_version"), 3);
 	ck_assert_int_eq(
 	    count_with_original("SELECT count(*) FROM (SELECT user, context, model, log_weights,"
 				" updates, updated_us FROM main.states"
@@ -321,11 +322,41 @@ START_TEST(damaged_version_1_is_left_as_it_is)
 				  "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql ="
 				  " replace(sql, 'input TEXT', 'inputs TEXT')");
 	ck_assert_int_eq(store_sqlite_open(&options, &store, &err), STATUS_STATE_SCHEMA);
-	ck_assert_msg(strstr(err.msg, "from schema version 1 to 2") != NULL &&
+	ck_assert_msg(strstr(err.msg, "from schema version 1 to 3") != NULL &&
 			  strstr(err.msg, "input") != NULL,
 		      "%s", err.msg);
 	ck_assert_int_eq(store_folder_int(&folder, "PRAGMA user_version"), 1);
 	ck_assert_int_eq(store_folder_int(&folder, "SELECT count(*) FROM events"), N_EVENTS);
+}
+END_TEST
+
+/* Version 2 is version 3 without the table leaving. */
+START_TEST(version_2_is_taken_over_with_everything_in_it)
+{
+	struct store *store = store_folder_open(&folder);
+	struct store_user user;
+
+	store_close(store);
+	ck_assert_int_eq(rename(folder.file, original), 0);
+	store = store_folder_open(&folder);
+	store_give(store, "ada", "work", "e1", 1);
+	store_close(store);
+	store_folder_sql(&folder, "DROP TABLE leaving; PRAGMA user_version = 2");
+	store = store_folder_open(&folder);
+	ck_assert_int_eq(store_read_user(store, "ada", NULL, &user, NULL), STATUS_OK);
+	ck_assert_uint_eq(user.n_states, 2);
+	store_user_free(&user);
+	store_close(store);
+	ck_assert_int_eq(store_folder_int(&folder, "PRAGMA user_version"), 3);
+	ck_assert_int_eq(store_folder_int(&folder, "SELECT count(*) FROM events"), 1);
+	ck_assert_int_eq(
+	    count_with_original("SELECT count(*) FROM (SELECT type, name, tbl_name, sql"
+				" FROM main.sqlite_schema EXCEPT"
+				" SELECT type, name, tbl_name, sql FROM old.sqlite_schema)"),
+	    0);
+	ck_assert_int_eq(count_with_original("SELECT (SELECT count(*) FROM main.sqlite_schema) ="
+					     " (SELECT count(*) FROM old.sqlite_schema)"),
+			 1);
 }
 END_TEST
 
@@ -341,6 +372,7 @@ int main(void)
 	tcase_add_test(tcase, nothing_of_a_deleted_user_stays_in_what_the_old_tables_were);
 	tcase_add_test(tcase, kill_leaves_the_old_database_or_the_new_one);
 	tcase_add_test(tcase, damaged_version_1_is_left_as_it_is);
+	tcase_add_test(tcase, version_2_is_taken_over_with_everything_in_it);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -105,7 +105,7 @@ START_TEST(open_makes_a_private_file_and_finds_it_again)
 	ck_assert_uint_eq(store_give(store, "ada", "", "e2", 2), 2);
 	store_close(store);
 	ck_assert_int_eq(store_folder_int(&folder, "PRAGMA application_id"), 0x4D694352);
-	ck_assert_int_eq(store_folder_int(&folder, "PRAGMA user_version"), 2);
+	ck_assert_int_eq(store_folder_int(&folder, "PRAGMA user_version"), 3);
 	ck_assert_int_eq(store_folder_int(&folder, "SELECT count(*) FROM pragma_journal_mode"
 						   " WHERE journal_mode = 'wal'"),
 			 1);
@@ -116,7 +116,7 @@ START_TEST(open_takes_an_empty_file)
 {
 	write_file(folder.file, "", 0);
 	store_close(store_folder_open(&folder));
-	ck_assert_int_eq(store_folder_int(&folder, "PRAGMA user_version"), 2);
+	ck_assert_int_eq(store_folder_int(&folder, "PRAGMA user_version"), 3);
 }
 END_TEST
 
@@ -238,9 +238,9 @@ START_TEST(open_refuses_another_schema_version)
 {
 	make_state();
 	store_folder_sql(&folder, "PRAGMA user_version = 999");
-	refuse(folder.file, true, STATUS_STATE_SCHEMA, "schema version 999", "version 2");
+	refuse(folder.file, true, STATUS_STATE_SCHEMA, "schema version 999", "version 3");
 	store_folder_sql(&folder, "PRAGMA user_version = 0");
-	refuse(folder.file, true, STATUS_STATE_SCHEMA, "schema version 0", "version 2");
+	refuse(folder.file, true, STATUS_STATE_SCHEMA, "schema version 0", "version 3");
 }
 END_TEST
 
