@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Digits are read eight at a time, within one 64-bit word. A float is then the product of two
+ * Digits are read eight at a time, within one 64-bit word; in arrays, numbers such as -0.1234567 at
+ * once, by vector registers where there are some. A float is then the product of two
  * doubles, unless that lies so close to the middle between two floats that its own error
  * matters; a double is an exact product or quotient (Clinger 1990), if there is one. All else,
  * which is rare in what people send, goes through strtof() and strtod().
@@ -12,6 +13,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first digit is the lowest byte");
 static_assert(FLT_MANT_DIG == 24 && DBL_MANT_DIG == 53, "IEEE 754");
@@ -253,13 +258,128 @@ static const char *skip_space(const char *p)
 	return p;
 }
 
+#if defined(__x86_64__)
+
+#define WIDE	      16 /* characters in a register */
+#define NONE	      0x80
+#define EIGHT_OF_NONE NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE
+
+/* Where the digits of "d.ddd" and "-d.ddd" are, from byte n on for n digits: at the end, the point
+ * left out and zeros before them. */
+static const unsigned char wide_places[2][2 * WIDE] = {
+    {EIGHT_OF_NONE, EIGHT_OF_NONE, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, NONE},
+    {EIGHT_OF_NONE, EIGHT_OF_NONE, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, NONE, NONE},
+};
+
+/* The number that the digits at the places make: pairs, fours, eights, all. */
+__attribute__((target("sse4.1"))) static inline uint64_t join_wide(__m128i value,
+								   const unsigned char *places)
+{
+	const __m128i digits = _mm_shuffle_epi8(value, _mm_loadu_si128((const __m128i *)places));
+	const __m128i pairs = _mm_maddubs_epi16(digits, _mm_set1_epi16(1 << 8 | 10));
+	const __m128i fours = _mm_madd_epi16(pairs, _mm_set1_epi32(1 << 16 | 100));
+	const __m128i eights =
+	    _mm_madd_epi16(_mm_packus_epi32(fours, fours), _mm_set1_epi32(1 << 16 | 10000));
+	const uint64_t halves = (uint64_t)_mm_cvtsi128_si64(eights);
+
+	return (halves & 0xffffffffu) * small_powers[WORD] + (halves >> 32);
+}
+
+/* "d.ddd" or "-d.ddd" and a comma; false: it is anything else. Where it ends is known as soon as
+ * can be, because the next number has to wait for that. */
+__attribute__((target("sse4.1"))) static inline bool scan_wide(const char *text, struct decimal *d)
+{
+	const __m128i value =
+	    _mm_sub_epi8(_mm_loadu_si128((const __m128i *)text), _mm_set1_epi8('0'));
+	const __m128i is_digit_there = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value);
+	const unsigned others = ~(unsigned)_mm_movemask_epi8(is_digit_there);
+	const unsigned negative = *text == '-';
+	const unsigned begin = 2 + negative; /* of the digits after the point */
+	const unsigned end = (unsigned)__builtin_ctz(others & ~0u << begin);
+
+	if ((others >> negative & 3) != 2 || text[1 + negative] != '.' || text[end] != ',' ||
+	    end == begin)
+		return false;
+	*d = (struct decimal){
+	    .text = text,
+	    .end = text + end,
+	    .digits = join_wide(value, wide_places[negative] + 1 + (end - begin)),
+	    .exponent = -(int64_t)(end - begin),
+	    .negative = negative,
+	};
+	return true;
+}
+
+/* As to_float(), for digits that a signed integer holds, whose conversion is one instruction. */
+static inline bool wide_to_float(const struct decimal *d, float *out)
+{
+	double x = (double)(int64_t)d->digits * powers[d->exponent - POWER_MIN];
+
+	if (!rounds_safely(x))
+		return to_float(d, out);
+	*out = (float)(signs[d->negative] * x);
+	return true;
+}
+
+/* As many numbers as are like that; *p_io is then the next one, and
+ * *text_io the comma before it. */
+__attribute__((target("sse4.1"))) static size_t
+read_wide(const char **p_io, const char **text_io, const char *end, float *out, size_t capacity)
+{
+	const char *p = *p_io;
+	struct decimal d;
+	size_t n = 0;
+
+	while (n < capacity && end - p > WIDE && scan_wide(p, &d) && wide_to_float(&d, &out[n])) {
+		n++;
+		*text_io = d.end;
+		p = d.end + 1;
+		if (*p == ' ')
+			p++;
+	}
+	*p_io = p;
+	return n;
+}
+
+static bool can_read_wide(void)
+{
+	return __builtin_cpu_supports("sse4.1");
+}
+
+#else
+
+static bool can_read_wide(void)
+{
+	return false;
+}
+
+static size_t read_wide(const char **p_io, const char **text_io, const char *end, float *out,
+			size_t capacity)
+{
+	(void)p_io;
+	(void)text_io;
+	(void)end;
+	(void)out;
+	(void)capacity;
+	return 0;
+}
+
+#endif
+
 size_t decimal_read_floats(const char **text_io, const char *end, float *out, size_t capacity)
 {
+	const bool wide = can_read_wide();
 	const char *p = *text_io;
 	struct decimal d;
 	size_t n = 0;
 
-	while (n < capacity && scan(p, end, &d) == DECIMAL_OK && to_float(&d, &out[n])) {
+	for (;;) {
+		if (wide)
+			n += read_wide(&p, text_io, end, out + n, capacity - n);
+		if (n > 0)
+			p = skip_space(p);
+		if (n == capacity || scan(p, end, &d) != DECIMAL_OK || !to_float(&d, &out[n]))
+			break;
 		n++;
 		p = skip_space(d.end);
 		*text_io = p;

@@ -202,6 +202,92 @@ START_TEST(floats_are_read_as_long_as_they_are_some)
 }
 END_TEST
 
+/* One number after the other, by decimal_scan() and decimal_float(). */
+static size_t read_singly(const char *text, float *out, size_t capacity, const char **rest_out)
+{
+	const char *end = text + strlen(text), *p = text;
+	struct decimal d;
+	size_t n = 0;
+
+	*rest_out = text;
+	while (n < capacity && decimal_scan(p, end, &d) == DECIMAL_OK &&
+	       decimal_float(&d, &out[n])) {
+		n++;
+		for (p = d.end; decimal_is_space(*p);)
+			p++;
+		*rest_out = p;
+		if (*p != ',')
+			break;
+		for (p++; decimal_is_space(*p);)
+			p++;
+	}
+	return n;
+}
+
+/* Mostly what embeddings are made of, in between all that is nearly so, and what is none. */
+static void add_number(struct rng *rng, char *text)
+{
+	static const char *const others[] = {
+	    "0",
+	    "-0",
+	    "-0.0",
+	    "1e5",
+	    "-1.5E-3",
+	    "12.5",
+	    "1.",
+	    "01.5",
+	    "-.5",
+	    "1.5.5",
+	    "9.9999999999999",
+	    "9.99999999999999",
+	    "1e39",
+	    "- 1.5",
+	    "1.5e",
+	    "-1.5",
+	    "0.000000001",
+	    "0.5x",
+	    "1.123456789012345",
+	    "1.0000001",
+	    "",
+	};
+	double x = rng_normal(rng);
+
+	if (rng_below(rng, 20) == 0)
+		strcat(text, others[rng_below(rng, LENGTH(others))]);
+	else
+		sprintf(text + strlen(text), "%.*f", (int)rng_below(rng, 17), x);
+}
+
+START_TEST(floats_of_arrays_are_those_of_single_numbers)
+{
+	static const char *const separators[] = {", ", ", ", ", ", ",", " , ", ",  ", "\n,", ",\t"};
+	struct rng rng;
+
+	rng_init(&rng, 23);
+	for (size_t trial = 0; trial < N_RANDOM; trial++) {
+		size_t n = rng_below(&rng, 12), capacity = rng_below(&rng, 14), n_got;
+		char text[1000] = "";
+		const char *rest, *want_rest;
+		float got[14] = {0}, want[14] = {0};
+
+		if (rng_below(&rng, 50) == 0)
+			strcat(text, " ");
+		for (size_t i = 0; i < n; i++) {
+			add_number(&rng, text);
+			strcat(text, i + 1 < n || trial % 7 == 0
+					 ? separators[rng_below(&rng, LENGTH(separators))]
+					 : "");
+		}
+		strcat(text, trial % 2 ? "]" : "");
+		n_got = read_floats(text, got, capacity, &rest);
+		ck_assert_msg(n_got == read_singly(text, want, capacity, &want_rest), "%s: %zu",
+			      text, n_got);
+		ck_assert_msg(rest == want_rest, "%s: rest %s, want %s", text, rest, want_rest);
+		ck_assert_msg(memcmp(got, want, n_got * sizeof(*got)) == 0, "%s", text);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("decimal");
@@ -213,6 +299,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_no_number_is_refused_at_its_place);
 	tcase_add_test(tcase, number_ends_where_its_grammar_ends);
 	tcase_add_test(tcase, floats_are_read_as_long_as_they_are_some);
+	tcase_add_test(tcase, floats_of_arrays_are_those_of_single_numbers);
 	tcase_set_timeout(tcase, 240);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
