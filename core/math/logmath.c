@@ -61,28 +61,44 @@ void log_softmax(double *x, size_t n)
 }
 
 /*
- * One added to an exponent of ones alone carries into the sign, which the mask has cleared.
- * A loop without exits, so that compilers make vectors of it.
+ * How many blocks from the first on have finite numbers only. One added to an exponent of ones
+ * alone carries into the sign, which the mask has cleared. The inner loop has no exits, so that
+ * compilers make vectors of it.
  */
-static bool any_odd_exponent(const float *x)
+static inline __attribute__((always_inline)) size_t count_finite(const float *x, size_t n_blocks)
 {
-	uint32_t carries = 0;
+	for (size_t block = 0; block < n_blocks; block++, x += FINITE_BLOCK) {
+		uint32_t carries = 0;
 
-	for (size_t i = 0; i < FINITE_BLOCK; i++) {
-		uint32_t bits;
+		for (size_t i = 0; i < FINITE_BLOCK; i++) {
+			uint32_t bits;
 
-		memcpy(&bits, &x[i], sizeof(bits));
-		carries |= (bits & EXPONENT_MASK) + EXPONENT_ONE;
+			memcpy(&bits, &x[i], sizeof(bits));
+			carries |= (bits & EXPONENT_MASK) + EXPONENT_ONE;
+		}
+		if (carries >> SIGN_BIT != 0)
+			return block;
 	}
-	return carries >> SIGN_BIT != 0;
+	return n_blocks;
 }
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static size_t count_finite_avx2(const float *x, size_t n_blocks)
+{
+	return count_finite(x, n_blocks);
+}
+#endif
 
 bool all_finite_f(const float *x, size_t n, size_t *first_bad_out)
 {
-	size_t i = 0;
+	size_t n_blocks = n / FINITE_BLOCK, i;
 
-	while (n - i >= FINITE_BLOCK && !any_odd_exponent(x + i))
-		i += FINITE_BLOCK;
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2"))
+		i = count_finite_avx2(x, n_blocks) * FINITE_BLOCK;
+	else
+#endif
+		i = count_finite(x, n_blocks) * FINITE_BLOCK;
 	for (; i < n; i++) {
 		if (!isfinite(x[i])) {
 			*first_bad_out = i;
