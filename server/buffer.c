@@ -51,11 +51,6 @@ void buffer_add(struct buffer *buffer, const void *bytes, size_t n)
 	buffer->len += n;
 }
 
-void buffer_add_string(struct buffer *buffer, const char *string)
-{
-	buffer_add(buffer, string, strlen(string));
-}
-
 void buffer_add_uint(struct buffer *buffer, uint64_t x)
 {
 	if (reserve(buffer, NUMERAL_MAX))

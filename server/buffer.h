@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/base/err.h"
 
@@ -33,7 +34,11 @@ void buffer_terminate(struct buffer *buffer);
 
 /** buffer_add(buffer, bytes, n), buffer_add_string(buffer, string): append. */
 void buffer_add(struct buffer *buffer, const void *bytes, size_t n);
-void buffer_add_string(struct buffer *buffer, const char *string);
+static inline void buffer_add_string(struct buffer *buffer, const char *string)
+{
+	/* here, so that a literal's length is a constant */
+	buffer_add(buffer, string, strlen(string));
+}
 
 /** buffer_add_uint(buffer, x): decimal. */
 void buffer_add_uint(struct buffer *buffer, uint64_t x);
