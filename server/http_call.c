@@ -34,15 +34,65 @@ struct call {
 	struct workers_job work;
 };
 
-static const char *header(struct MHD_Connection *connection, const char *name)
-{
-	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-}
+/* What a request's head may say beside method and path. */
+enum field {
+	FIELD_CONTENT_LENGTH,
+	FIELD_TRANSFER_ENCODING,
+	FIELD_EXPECT,
+	FIELD_CONTENT_TYPE,
+	FIELD_REQUEST_ID,
+	FIELD_AUTHORIZATION,
+	FIELD_USER,
+	FIELD_CONTEXT,
+	FIELD_IDEMPOTENCY_KEY,
+	FIELD_QUERY_USER,
+	FIELD_QUERY_CONTEXT,
+	FIELD_QUERY_FORMAT,
+	N_FIELDS,
+};
 
-/* Of the query; one without a value is as good as none. */
-static const char *argument(struct MHD_Connection *connection, const char *name)
+#define NAME(text) .name = (text), .len = sizeof(text) - 1
+
+static const struct {
+	const char *name;
+	size_t len;
+	enum MHD_ValueKind kind;
+} fields[N_FIELDS] = {
+    [FIELD_CONTENT_LENGTH] = {NAME("Content-Length"), MHD_HEADER_KIND},
+    [FIELD_TRANSFER_ENCODING] = {NAME("Transfer-Encoding"), MHD_HEADER_KIND},
+    [FIELD_EXPECT] = {NAME("Expect"), MHD_HEADER_KIND},
+    [FIELD_CONTENT_TYPE] = {NAME("Content-Type"), MHD_HEADER_KIND},
+    [FIELD_REQUEST_ID] = {NAME("X-Request-Id"), MHD_HEADER_KIND},
+    [FIELD_AUTHORIZATION] = {NAME("Authorization"), MHD_HEADER_KIND},
+    [FIELD_USER] = {NAME("X-Micro-User"), MHD_HEADER_KIND},
+    [FIELD_CONTEXT] = {NAME("X-Micro-Context"), MHD_HEADER_KIND},
+    [FIELD_IDEMPOTENCY_KEY] = {NAME("Idempotency-Key"), MHD_HEADER_KIND},
+    [FIELD_QUERY_USER] = {NAME("user"), MHD_GET_ARGUMENT_KIND},
+    [FIELD_QUERY_CONTEXT] = {NAME("context"), MHD_GET_ARGUMENT_KIND},
+    [FIELD_QUERY_FORMAT] = {NAME("format"), MHD_GET_ARGUMENT_KIND},
+};
+
+struct head {
+	const char *value[N_FIELDS]; /* the first of each name; NULL: none, or it has none */
+	size_t n_lengths;	     /* fields that say how long the body is */
+};
+
+/* One pass over all that there is, which is little, instead of one for each field. */
+static enum MHD_Result take_field(void *context, enum MHD_ValueKind kind, const char *name,
+				  const char *value)
 {
-	return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
+	struct head *head = context;
+	size_t len = strlen(name);
+
+	for (size_t f = 0; f < N_FIELDS; f++) {
+		if (fields[f].len != len || fields[f].kind != kind ||
+		    strcasecmp(fields[f].name, name) != 0)
+			continue;
+		if (head->value[f] == NULL)
+			head->value[f] = value;
+		head->n_lengths += f == FIELD_CONTENT_LENGTH || f == FIELD_TRANSFER_ENCODING;
+	}
+	return MHD_YES;
 }
 
 static bool add_retry_after(const struct exchange *exchange, struct MHD_Response *response)
@@ -156,28 +206,15 @@ static bool is_endless(const struct call *call, uint64_t n_bytes)
 	return n_bytes > (uint64_t)call->server->api->max_body + DISCARD_MAX;
 }
 
-static enum MHD_Result count_length(void *context, enum MHD_ValueKind kind, const char *name,
-				    const char *value)
-{
-	size_t *n_lengths = context;
-
-	(void)kind;
-	(void)value;
-	if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0)
-		++*n_lengths;
-	return MHD_YES;
-}
-
 /* A proxy in front may have believed another length than libmicrohttpd does: what is a body
  * to one of them is the next request to the other (RFC 9112, section 11.2). */
-static void check_lengths(struct call *call)
+static void check_lengths(struct call *call, const struct head *head)
 {
-	const char *encoding = header(call->connection, "Transfer-Encoding");
+	const char *encoding = head->value[FIELD_TRANSFER_ENCODING];
 	struct exchange *exchange = &call->exchange;
-	size_t n_lengths = 0;
 
-	MHD_get_connection_values(call->connection, MHD_HEADER_KIND, count_length, &n_lengths);
-	call->last = n_lengths > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0);
+	call->last =
+	    head->n_lengths > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0);
 	if (!call->last || exchange->http_status != 0)
 		return;
 	err_set(&exchange->err, STATUS_MALFORMED,
@@ -188,14 +225,14 @@ static void check_lengths(struct call *call)
 
 /* What can be told from the headers; an answer right away only where no body follows,
  * would follow too long or has no clear end. */
-static enum MHD_Result check_head(struct call *call)
+static enum MHD_Result check_head(struct call *call, const struct head *head)
 {
-	const char *length = header(call->connection, "Content-Length");
+	const char *length = head->value[FIELD_CONTENT_LENGTH];
 	struct exchange *exchange = &call->exchange;
 	uint64_t n_bytes = length == NULL ? 0 : strtoull(length, NULL, 10);
 
 	call->n_announced = n_bytes;
-	check_lengths(call);
+	check_lengths(call, head);
 	if (exchange->http_status == 0 && n_bytes > call->server->api->max_body)
 		refuse_length(call);
 	if (exchange->http_status == 0)
@@ -203,29 +240,35 @@ static enum MHD_Result check_head(struct call *call)
 	/* cppcheck-suppress duplicateCondition ; reserve() may have refused it */
 	if (exchange->http_status == 0)
 		return MHD_YES;
-	if (call->last || header(call->connection, "Expect") != NULL || is_endless(call, n_bytes))
+	if (call->last || head->value[FIELD_EXPECT] != NULL || is_endless(call, n_bytes))
 		return respond(call);
 	return MHD_YES;
+}
+
+static void open_exchange(struct call *call, const char *method, const char *path,
+			  const struct head *head)
+{
+	const struct exchange_head exchange_head = {
+	    .method = method,
+	    .path = path,
+	    .content_type = head->value[FIELD_CONTENT_TYPE],
+	    .request_id = head->value[FIELD_REQUEST_ID],
+	    .authorization = head->value[FIELD_AUTHORIZATION],
+	    .person = {.query_user = head->value[FIELD_QUERY_USER],
+		       .query_context = head->value[FIELD_QUERY_CONTEXT],
+		       .header_user = head->value[FIELD_USER],
+		       .header_context = head->value[FIELD_CONTEXT]},
+	    .format = head->value[FIELD_QUERY_FORMAT],
+	    .idempotency_key = head->value[FIELD_IDEMPOTENCY_KEY],
+	};
+
+	api_open(call->server->api, &call->exchange, &exchange_head);
 }
 
 static enum MHD_Result open_call(const struct http_lane *lane, struct MHD_Connection *connection,
 				 const char *method, const char *path, void **call_out)
 {
-	const struct exchange_head head = {
-	    .method = method,
-	    .path = path,
-	    .content_type = header(connection, "Content-Type"),
-	    .request_id = header(connection, "X-Request-Id"),
-	    .authorization = header(connection, "Authorization"),
-	    .person = {.query_user = argument(connection, "user"),
-		       .query_context = argument(connection, "context"),
-		       .header_user = header(connection, "X-Micro-User"),
-		       .header_context = header(connection, "X-Micro-Context")},
-	    .format = argument(connection, "format"),
-	    .idempotency_key = header(connection, "Idempotency-Key"),
-	    .page = {.limit = argument(connection, "limit"),
-		     .cursor = argument(connection, "cursor")},
-	};
+	struct head head = {.n_lengths = 0};
 	struct call *call = mem_array(1, sizeof(*call));
 
 	if (call == NULL)
@@ -235,8 +278,10 @@ static enum MHD_Result open_call(const struct http_lane *lane, struct MHD_Connec
 	call->connection = connection;
 	*call_out = call;
 	http_loop_enter(call->loop, connection, CLIENT_SENDING);
-	api_open(call->server->api, &call->exchange, &head);
-	return check_head(call);
+	MHD_get_connection_values(connection, MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND, take_field,
+				  &head);
+	open_exchange(call, method, path, &head);
+	return check_head(call, &head);
 }
 
 /* The whole of it and its NUL, if that is not too much to do on trust. */
