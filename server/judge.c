@@ -67,6 +67,13 @@ enum status judge_check(const struct served_model *served, const struct question
 	return status;
 }
 
+static size_t widest_product(const struct model *model)
+{
+	size_t n_first = router_first_n_out(&model->router), n_heads = model->heads.n_heads;
+
+	return n_first > n_heads ? n_first : n_heads;
+}
+
 enum status judge_open(struct judge *judge, const struct served_model *served, size_t n_questions,
 		       size_t n_responses, struct arena *arena, struct err *err)
 {
@@ -80,8 +87,9 @@ enum status judge_open(struct judge *judge, const struct served_model *served, s
 	    .psi_parts = template_parts(model->template_psi),
 	};
 	features_init(&judge->encoded, model->heads.dim, encoder_is_sparse(served->encoder));
-	judge->first = arena_floats(arena, router_first_n_out(&model->router));
-	if (judge->first == NULL)
+	judge->product = arena_floats(arena, JUDGE_TOGETHER * widest_product(model));
+	judge->ready_logits = arena_floats(arena, JUDGE_TOGETHER * n_heads);
+	if (judge->product == NULL || judge->ready_logits == NULL)
 		return err_no_memory(err, "scoring");
 	status = memo_init(&judge->rewards, n_responses, n_heads, arena, err);
 	if (status == STATUS_OK)
@@ -195,6 +203,65 @@ static void times(struct feature_row row, const struct packed *packed, const flo
 		feature_row_times(row, weight, n_out, out);
 }
 
+/* The numbers of an input that is multiplied with packed weights; NULL: another way. */
+static const float *dense_of(const struct input *input, const struct packed *packed)
+{
+	if (packed->weight == NULL)
+		return NULL;
+	return input->kind == INPUT_VECTOR ? input->vector.value : input->encoded;
+}
+
+/* Contents that are multiplied by one call, which costs half as much for each as many calls, and
+ * gives the same. */
+struct together {
+	size_t n_new;
+	const float *x[JUDGE_TOGETHER]; /* of those that were not there before */
+	float *row[JUDGE_TOGETHER];	/* in the memo: what is to become of them */
+	size_t n_later;
+	const float *from[JUDGE_TOGETHER]; /* rows that are copied when all of them are there */
+	float *to[JUDGE_TOGETHER];
+};
+
+static bool is_new_row(const struct together *together, const float *row)
+{
+	for (size_t i = 0; i < together->n_new; i++) {
+		if (together->row[i] == row)
+			return true;
+	}
+	return false;
+}
+
+/* One more content, whose numbers x are, and where its row goes. The memo may begin anew in
+ * between: a row that is there already is copied while it is. */
+static void add_together(struct together *together, struct memo *memo,
+			 const struct content *content, const float *x, float *out)
+{
+	bool is_new;
+	float *row = memo_row(memo, content, &is_new);
+
+	if (is_new) {
+		together->x[together->n_new] = x;
+		together->row[together->n_new++] = row;
+	} else if (!is_new_row(together, row)) {
+		memcpy(out, row, memo->width * sizeof(*out));
+		return;
+	}
+	together->from[together->n_later] = row;
+	together->to[together->n_later++] = out;
+}
+
+static void copy_together(const struct together *together, size_t width)
+{
+	for (size_t i = 0; i < together->n_later; i++)
+		memcpy(together->to[i], together->from[i], width * sizeof(float));
+}
+
+/* As many as can be: more than the memo has room for would overwrite each other. */
+static size_t most_together(const struct memo *memo)
+{
+	return memo->contents.capacity < JUDGE_TOGETHER ? memo->contents.capacity : JUDGE_TOGETHER;
+}
+
 static enum status check_finite(const struct judge *judge, const struct input *input,
 				const float *numbers, const char *what, struct err *err)
 {
@@ -205,6 +272,7 @@ static enum status check_finite(const struct judge *judge, const struct input *i
 	return fault(input, STATUS_NOT_FINITE, what, judge->served, err);
 }
 
+/* Rewards of a response alone. */
 static enum status reward_response(struct judge *judge, const struct question *question,
 				   const struct input *response, float *reward_out, struct err *err)
 {
@@ -214,32 +282,76 @@ static enum status reward_response(struct judge *judge, const struct question *q
 	const struct template_fields fields = fields_of(question, response);
 	const struct content content = content_of(response, judge->phi_parts, &fields);
 	struct feature_row row;
-	enum status status = STATUS_OK;
 	bool is_new;
 	float *reward = memo_row(&judge->rewards, &content, &is_new);
 
 	if (is_new) {
-		status = input_row(judge, response, template, &fields, &row, err);
+		enum status status = input_row(judge, response, template, &fields, &row, err);
+
 		if (status != STATUS_OK)
 			return status;
 		times(row, &served->heads, heads->weight, heads->n_heads, reward);
-		status =
-		    check_finite(judge, response, reward,
-				 "the numbers are so large that a head's reward overflows", err);
 	}
 	memcpy(reward_out, reward, heads->n_heads * sizeof(*reward));
+	return STATUS_OK;
+}
+
+/* Those of n <= JUDGE_TOGETHER responses that are dense. */
+static void reward_together(struct judge *judge, const struct question *question,
+			    const struct input *responses, size_t n, float *reward_out)
+{
+	const struct packed *packed = &judge->served->heads;
+	struct together together = {.n_new = 0};
+
+	for (size_t i = 0; i < n; i++) {
+		const struct template_fields fields = fields_of(question, &responses[i]);
+		const struct content content = content_of(&responses[i], judge->phi_parts, &fields);
+		const float *x = dense_of(&responses[i], packed);
+
+		if (x != NULL)
+			add_together(&together, &judge->rewards, &content, x,
+				     reward_out + i * judge->rewards.width);
+	}
+	packed_times(packed, together.x, together.n_new, judge->product);
+	for (size_t i = 0; i < together.n_new; i++)
+		memcpy(together.row[i], judge->product + i * packed->n_out,
+		       packed->n_out * sizeof(float));
+	copy_together(&together, judge->rewards.width);
+}
+
+static enum status reward_some(struct judge *judge, const struct question *question,
+			       const struct input *responses, size_t n, float *reward_out,
+			       struct err *err)
+{
+	size_t n_heads = judge->rewards.width;
+	enum status status = STATUS_OK;
+
+	if (judge->served->heads.weight != NULL)
+		reward_together(judge, question, responses, n, reward_out);
+	for (size_t i = 0; i < n && status == STATUS_OK; i++) {
+		float *reward = reward_out + i * n_heads;
+
+		if (dense_of(&responses[i], &judge->served->heads) == NULL)
+			status = reward_response(judge, question, &responses[i], reward, err);
+		if (status == STATUS_OK)
+			status = check_finite(judge, &responses[i], reward,
+					      "the numbers are so large that a head's reward "
+					      "overflows",
+					      err);
+	}
 	return status;
 }
 
 enum status judge_rewards(struct judge *judge, const struct question *question, float *reward_out,
 			  struct err *err)
 {
-	size_t n_heads = judge->served->model.heads.n_heads;
+	size_t step = most_together(&judge->rewards), n = question->n_responses;
 	enum status status = STATUS_OK;
 
-	for (size_t i = 0; i < question->n_responses && status == STATUS_OK; i++)
-		status = reward_response(judge, question, &question->responses[i],
-					 reward_out + i * n_heads, err);
+	for (size_t i = 0; i < n && status == STATUS_OK; i += step)
+		status = reward_some(judge, question, question->responses + i,
+				     n - i < step ? n - i : step,
+				     reward_out + i * judge->rewards.width, err);
 	return status;
 }
 
@@ -259,41 +371,98 @@ static void finish_route(const struct served_model *served, float *first, float 
 		logits[k] += router->bias[k];
 }
 
-/* g of a prompt that was not there before. */
+/* g of a prompt alone that was not there before. */
 static enum status route(struct judge *judge, const struct question *question,
 			 const struct template_fields *fields, float *logits, struct err *err)
 {
 	const struct served_model *served = judge->served;
 	const struct router *router = &served->model.router;
 	struct feature_row row;
-	enum status status;
+	enum status status =
+	    input_row(judge, &question->prompt, served->model.template_psi, fields, &row, err);
 
-	status = input_row(judge, &question->prompt, served->model.template_psi, fields, &row, err);
 	if (status != STATUS_OK)
 		return status;
-	times(row, &served->first, router->first, router_first_n_out(router), judge->first);
-	finish_route(served, judge->first, logits);
-	return check_finite(judge, &question->prompt, logits,
-			    "the numbers are so large that the router overflows", err);
+	times(row, &served->first, router->first, router_first_n_out(router), judge->product);
+	finish_route(served, judge->product, logits);
+	return STATUS_OK;
+}
+
+void judge_prepare(struct judge *judge, const struct question *const *questions, size_t n)
+{
+	const struct packed *packed = &judge->served->first;
+	struct together together = {.n_new = 0};
+
+	memset(judge->ready, 0, sizeof(judge->ready));
+	if (packed->weight == NULL)
+		return;
+	for (size_t i = 0; i < n && i < most_together(&judge->logits); i++) {
+		const struct template_fields fields = fields_of(questions[i], NULL);
+		const struct content content =
+		    content_of(&questions[i]->prompt, judge->psi_parts, &fields);
+		const float *x = dense_of(&questions[i]->prompt, packed);
+
+		if (x == NULL)
+			continue;
+		judge->ready[i] = questions[i];
+		add_together(&together, &judge->logits, &content, x,
+			     judge->ready_logits + i * judge->logits.width);
+	}
+	packed_times(packed, together.x, together.n_new, judge->product);
+	for (size_t i = 0; i < together.n_new; i++)
+		finish_route(judge->served, judge->product + i * packed->n_out, together.row[i]);
+	copy_together(&together, judge->logits.width);
+}
+
+/* What judge_prepare() made; NULL: nothing of this question. */
+static const float *ready_logits_of(const struct judge *judge, const struct question *question)
+{
+	for (size_t i = 0; i < JUDGE_TOGETHER; i++) {
+		if (judge->ready[i] == question)
+			return judge->ready_logits + i * judge->logits.width;
+	}
+	return NULL;
+}
+
+/* From the memo, or into it. */
+static enum status find_logits(struct judge *judge, const struct question *question,
+			       float *logits_out, struct err *err)
+{
+	const struct template_fields fields = fields_of(question, NULL);
+	const struct content content = content_of(&question->prompt, judge->psi_parts, &fields);
+	enum status status = STATUS_OK;
+	bool is_new;
+	float *logits = memo_row(&judge->logits, &content, &is_new);
+
+	if (is_new)
+		status = route(judge, question, &fields, logits, err);
+	memcpy(logits_out, logits, judge->logits.width * sizeof(*logits));
+	return status;
 }
 
 enum status judge_logits(struct judge *judge, const struct question *question, float *logits_out,
 			 struct err *err)
 {
-	const struct model *model = &judge->served->model;
-	const struct template_fields fields = fields_of(question, NULL);
-	const struct content content = content_of(&question->prompt, judge->psi_parts, &fields);
+	const struct router *router = &judge->served->model.router;
 	enum status status = STATUS_OK;
-	bool is_new;
-	float *logits;
+	const float *ready;
 
-	if (model->router.kind == ROUTER_STATIC) {
-		router_finish_row(&model->router, NULL, logits_out);
+	if (router->kind == ROUTER_STATIC) {
+		router_finish_row(router, NULL, logits_out);
 		return STATUS_OK;
 	}
-	logits = memo_row(&judge->logits, &content, &is_new);
-	if (is_new)
-		status = route(judge, question, &fields, logits, err);
-	memcpy(logits_out, logits, model->heads.n_heads * sizeof(*logits));
-	return status;
+	if (dense_of(&question->prompt, &judge->served->first) == NULL) {
+		status = find_logits(judge, question, logits_out, err);
+	} else {
+		ready = ready_logits_of(judge, question);
+		if (ready == NULL) {
+			judge_prepare(judge, &question, 1);
+			ready = judge->ready_logits;
+		}
+		memcpy(logits_out, ready, judge->logits.width * sizeof(*ready));
+	}
+	if (status != STATUS_OK)
+		return status;
+	return check_finite(judge, &question->prompt, logits_out,
+			    "the numbers are so large that the router overflows", err);
 }

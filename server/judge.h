@@ -3,8 +3,8 @@
  * judge.h - what the model says of one prompt and its responses: the head
  * rewards r_k(x,a) of each response and the router's logits g(c,x).
  *
- * Each row goes through the model alone, so that a response's rewards never
- * depend on what else is in the request, not by one bit. Equal ones go through it once.
+ * What comes of a row never depends on what else is in the request, not by one bit, although
+ * vectors are multiplied several at a time (packed.h). Equal ones go through the model once.
  */
 #ifndef MICRO_SERVER_JUDGE_H
 #define MICRO_SERVER_JUDGE_H
@@ -16,6 +16,8 @@
 #include "server/live_model.h"
 #include "server/memo.h"
 #include "server/place.h"
+
+#define JUDGE_TOGETHER 4 /* vectors that are multiplied by one call */
 
 enum input_kind { INPUT_ABSENT, INPUT_TEXT, INPUT_VECTOR };
 
@@ -52,7 +54,10 @@ struct judge {
 	struct memo rewards;	 /* [n_heads] of each response */
 	struct memo logits;	 /* [n_heads] of each prompt */
 	struct features encoded; /* scratch: the row of a text */
-	float *first;		 /* scratch [outputs of the router's first layer] */
+	float *product;		 /* scratch [JUDGE_TOGETHER, most outputs of heads or router] */
+	/* of judge_prepare(): questions, NULL where there is none, and their logits */
+	const struct question *ready[JUDGE_TOGETHER];
+	float *ready_logits; /* [JUDGE_TOGETHER, n_heads] */
 };
 
 /** judge_open(judge, served, n_questions, n_responses, arena, err): for a request with so many
@@ -69,6 +74,10 @@ void judge_close(struct judge *judge);
  */
 enum status judge_rewards(struct judge *judge, const struct question *question, float *reward_out,
 			  struct err *err);
+
+/** judge_prepare(judge, questions, n): that judge_logits() will soon be called for these, at most
+ * JUDGE_TOGETHER: their vectors are multiplied together now. Nobody needs to call it. */
+void judge_prepare(struct judge *judge, const struct question *const *questions, size_t n);
 
 /** judge_logits(judge, question, logits_out, err): logits_out [n_heads]; as judge_rewards(). */
 enum status judge_logits(struct judge *judge, const struct question *question, float *logits_out,

@@ -178,6 +178,17 @@ bool service_score_waits(const struct served_model *served, const struct score_r
 	return false;
 }
 
+/* The next few items, from the first on. */
+static void prepare(struct judge *judge, const struct score_request *request, size_t first)
+{
+	const struct question *questions[JUDGE_TOGETHER];
+	size_t n = 0;
+
+	for (; n < JUDGE_TOGETHER && first + n < request->n_items; n++)
+		questions[n] = &request->items[first + n].question;
+	judge_prepare(judge, questions, n);
+}
+
 enum status service_score(const struct service *service, const struct served_model *served,
 			  struct score_request *request, struct arena *arena, struct err *err)
 {
@@ -186,8 +197,11 @@ enum status service_score(const struct service *service, const struct served_mod
 
 	if (status == STATUS_OK && encoder_is_remote(served->encoder))
 		status = encode_items(served, request, arena, err);
-	for (size_t i = 0; i < request->n_items && status == STATUS_OK; i++)
+	for (size_t i = 0; i < request->n_items && status == STATUS_OK; i++) {
+		if (i % JUDGE_TOGETHER == 0)
+			prepare(&scratch.judge, request, i);
 		status = score_item(service, served, &request->items[i], &scratch, arena, err);
+	}
 	judge_close(&scratch.judge);
 	return status;
 }

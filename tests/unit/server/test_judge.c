@@ -4,6 +4,7 @@
  * request; and what is in it several times is encoded and multiplied once. Linked so that calls
  * of encoder_encode() and packed_times() pass here.
  */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -279,6 +280,33 @@ START_TEST(weights_are_those_of_single_precision_to_a_thousandth)
 }
 END_TEST
 
+/* Prompts are multiplied several at a time, but each fault is its own item's. */
+START_TEST(overflow_is_told_where_it_is)
+{
+	static const struct service service;
+	static float huge[MAX_DIM];
+	struct score_request request = {.items = items, .n_items = MAX_ITEMS / 4};
+	char want[PLACE_TEXT_MAX];
+	struct err err = {0};
+
+	open_model("none:384");
+	for (size_t d = 0; d < MAX_DIM; d++)
+		huge[d] = FLT_MAX;
+	for (size_t bad = 0; bad < request.n_items; bad++) {
+		struct input *fault = bad % 2 ? &items[bad].question.prompt : &responses[bad][1];
+
+		for (size_t i = 0; i < request.n_items; i++)
+			ask(i, "", i % 3, (size_t[]){i, i + 1}, 2);
+		fault->vector.value = huge;
+		fault->place = place_field(bad, "here");
+		ck_assert_int_eq(service_score(&service, &served, &request, &arena, &err),
+				 STATUS_NOT_FINITE);
+		ck_assert_str_eq(err.param, place_text(fault->place, want));
+	}
+	close_model();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("judge");
@@ -288,6 +316,7 @@ int main(void)
 			    LENGTH(specs));
 	tcase_add_loop_test(tcase, repeated_prompts_and_responses_are_worked_on_once, 0,
 			    LENGTH(specs));
+	tcase_add_test(tcase, overflow_is_told_where_it_is);
 	tcase_add_test(tcase, prompt_of_another_context_is_another_text);
 	tcase_add_test(tcase, response_of_another_prompt_is_another_text_if_they_are_read_together);
 	tcase_add_test(tcase, messages_of_another_role_are_another_prompt);
