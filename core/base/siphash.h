@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define SIPHASH_KEY_LEN 16 /* bytes */
-#define SIPHASH_BEYOND	7  /* bytes after each text that are read, whatever they are */
+#define SIPHASH_BEYOND	8  /* bytes after each text that are read, whatever they are */
 
 /* A view. */
 struct siphash_text {
