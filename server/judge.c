@@ -414,14 +414,17 @@ void judge_prepare(struct judge *judge, const struct question *const *questions,
 	copy_together(&together, judge->logits.width);
 }
 
-/* What judge_prepare() made; NULL: nothing of this question. */
-static const float *ready_logits_of(const struct judge *judge, const struct question *question)
+/* Which of what judge_prepare() made is the question's; made now if it is none. */
+static size_t find_ready(struct judge *judge, const struct question *question)
 {
-	for (size_t i = 0; i < JUDGE_TOGETHER; i++) {
-		if (judge->ready[i] == question)
-			return judge->ready_logits + i * judge->logits.width;
-	}
-	return NULL;
+	size_t i = 0;
+
+	while (i < JUDGE_TOGETHER && judge->ready[i] != question)
+		i++;
+	if (i < JUDGE_TOGETHER)
+		return i;
+	judge_prepare(judge, &question, 1);
+	return 0;
 }
 
 /* From the memo, or into it. */
@@ -454,11 +457,7 @@ enum status judge_logits(struct judge *judge, const struct question *question, f
 	if (dense_of(&question->prompt, &judge->served->first) == NULL) {
 		status = find_logits(judge, question, logits_out, err);
 	} else {
-		ready = ready_logits_of(judge, question);
-		if (ready == NULL) {
-			judge_prepare(judge, &question, 1);
-			ready = judge->ready_logits;
-		}
+		ready = judge->ready_logits + find_ready(judge, question) * judge->logits.width;
 		memcpy(logits_out, ready, judge->logits.width * sizeof(*ready));
 	}
 	if (status != STATUS_OK)

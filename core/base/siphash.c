@@ -2,6 +2,7 @@
 #include "core/base/siphash.h"
 #include "core/base/siphash_impl.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define LANES	  8
@@ -70,6 +71,7 @@ static hash_fn *const kinds[] = {
 
 bool siphash_kind_runs(enum siphash_kind kind)
 {
+	assert((unsigned)kind < N_SIPHASH_KINDS);
 #if defined(__x86_64__)
 	if (kind == SIPHASH_AVX2)
 		return __builtin_cpu_supports("avx2");
@@ -91,7 +93,7 @@ void siphash_many(const void *key, const struct siphash_text *texts, size_t n, u
 {
 	enum siphash_kind kind = N_SIPHASH_KINDS - 1;
 
-	while (!siphash_kind_runs(kind))
+	while (kind > SIPHASH_PORTABLE && !siphash_kind_runs(kind))
 		kind--;
 	siphash_many_by(kind, key, texts, n, hash_out);
 }

@@ -321,10 +321,8 @@ static inline bool wide_to_float(const struct decimal *d, float *out)
 	return true;
 }
 
-/* As many numbers as are like that; *p_io is then the next one, and
- * *text_io the comma before it. */
 __attribute__((target("sse4.1"))) static size_t
-read_wide(const char **p_io, const char **text_io, const char *end, float *out, size_t capacity)
+read_sse41(const char **p_io, const char **text_io, const char *end, float *out, size_t capacity)
 {
 	const char *p = *p_io;
 	struct decimal d;
@@ -341,21 +339,17 @@ read_wide(const char **p_io, const char **text_io, const char *end, float *out, 
 	return n;
 }
 
-static bool can_read_wide(void)
-{
-	return __builtin_cpu_supports("sse4.1");
-}
+#endif
 
-#else
-
-static bool can_read_wide(void)
-{
-	return false;
-}
-
+/* As many numbers as are like that, none if the processor cannot; *p_io is then the next one, and
+ * *text_io the comma before it. */
 static size_t read_wide(const char **p_io, const char **text_io, const char *end, float *out,
 			size_t capacity)
 {
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("sse4.1"))
+		return read_sse41(p_io, text_io, end, out, capacity);
+#endif
 	(void)p_io;
 	(void)text_io;
 	(void)end;
@@ -364,18 +358,14 @@ static size_t read_wide(const char **p_io, const char **text_io, const char *end
 	return 0;
 }
 
-#endif
-
 size_t decimal_read_floats(const char **text_io, const char *end, float *out, size_t capacity)
 {
-	const bool wide = can_read_wide();
 	const char *p = *text_io;
 	struct decimal d;
 	size_t n = 0;
 
 	for (;;) {
-		if (wide)
-			n += read_wide(&p, text_io, end, out + n, capacity - n);
+		n += read_wide(&p, text_io, end, out + n, capacity - n);
 		if (n > 0)
 			p = skip_space(p);
 		if (n == capacity || scan(p, end, &d) != DECIMAL_OK || !to_float(&d, &out[n]))

@@ -190,7 +190,7 @@ static size_t write_digits(const char *digits, int n, int exponent, char *out)
 
 size_t numeral_double(double x, char *out)
 {
-	char digits[NUMERAL_MAX];
+	char digits[NUMERAL_MAX] = {0};
 	size_t sign = signbit(x) != 0;
 	struct shortest shortest;
 

@@ -2,6 +2,7 @@
 #include "core/math/sparse.h"
 #include "core/math/sparse_impl.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define LANES 16
@@ -52,6 +53,7 @@ static times_fn *const kinds[] = {
 
 bool sparse_kind_runs(enum sparse_kind kind)
 {
+	assert((unsigned)kind < N_SPARSE_KINDS);
 #if defined(__x86_64__)
 	if (kind == SPARSE_AVX2)
 		return __builtin_cpu_supports("avx2");
@@ -75,7 +77,7 @@ void sparse_times(const uint32_t *index, const float *value, size_t n, const flo
 {
 	enum sparse_kind kind = N_SPARSE_KINDS - 1;
 
-	while (!sparse_kind_runs(kind))
+	while (kind > SPARSE_PORTABLE && !sparse_kind_runs(kind))
 		kind--;
 	sparse_times_by(kind, index, value, n, a, dim, n_out, out);
 }
