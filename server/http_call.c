@@ -12,10 +12,6 @@
  * see a reset connection instead of the answer. But not for ever. */
 #define DISCARD_MAX (64u << 20)
 
-/* Room for a body is made at once when its first bytes are there, but no more than this for
- * bytes that are only announced. */
-#define RESERVE_MAX (1u << 20)
-
 /* Bytes of a stream that are made at once. */
 #define STREAM_BLOCK (64u << 10)
 
@@ -284,12 +280,6 @@ static enum MHD_Result open_call(const struct http_lane *lane, struct MHD_Connec
 	return check_head(call, &head);
 }
 
-/* The whole of it and its NUL, if that is not too much to do on trust. */
-static size_t body_room(const struct call *call)
-{
-	return call->n_announced < RESERVE_MAX ? (size_t)call->n_announced + 1 : RESERVE_MAX;
-}
-
 static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 {
 	struct exchange *exchange = &call->exchange;
@@ -307,8 +297,10 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 	reserve(call, call->n_received);
 	if (exchange->http_status != 0)
 		return MHD_YES;
+	/* all of it and its NUL: what is announced is pending, and so is bounded, and what does not
+	 * come takes no memory but addresses */
 	if (exchange->body.capacity == 0)
-		buffer_reserve(&exchange->body, body_room(call));
+		buffer_reserve(&exchange->body, (size_t)call->n_announced + 1);
 	buffer_add(&exchange->body, bytes, n);
 	if (buffer_status(&exchange->body, "the body", &exchange->err) != STATUS_OK)
 		api_refuse(api, exchange);
