@@ -411,6 +411,23 @@ class Many(Files):
         wait_until(lambda: self.client.get("/users/bob/export").status == 200, "a free export")
 
 
+    def test_stop_while_an_export_is_read(self):
+        self.daemon.stop()
+        self.daemon.options += ["--grace", "0.1"]
+        self.daemon.start()
+        self.take_in("ada", self.make_lines())
+        connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=30)
+        try:
+            connection.request("GET", "/users/ada/export")
+            response = connection.getresponse()
+            self.daemon.stop()
+            # what had been sent may still come, but not its end
+            with self.assertRaises((http.client.HTTPException, OSError)):
+                response.read()
+        finally:
+            connection.close()
+
+
 class Killed(Files):
     N_KILLS = 4 if SANITIZED else 20
 
