@@ -99,16 +99,16 @@ static void check_round_trip(const struct store_import *import)
 	buffer_free(&second);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *body = mem_string((const char *)bytes, len);
+	char *body = mem_string((const char *)data, size);
 	struct arena arena = {0};
 	struct store_import import;
 	struct err err = {0};
 	enum status status;
 
 	require(body != NULL);
-	status = wire_lines_read(body, len, USER, &arena, &import, &err);
+	status = wire_lines_read(body, size, USER, &arena, &import, &err);
 	if (status != STATUS_OK) {
 		check_fault(status, &err);
 	} else {
