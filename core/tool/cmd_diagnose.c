@@ -33,16 +33,7 @@ struct diagnose_config {
 
 static const struct option_spec options[] = {
     REQUIRED_FILE("data", AT(data), "Preference pairs, JSON lines, also gzip-compressed."),
-    {.name = "encoder",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = ENCODER_SPEC_MAX,
-     .default_text = ENCODER_DEFAULT_SPEC,
-     .value_name = "SPEC",
-     .help =
-	 "What makes vectors of texts: hash:D, none:D for data with vectors, " ENCODER_ADDRESS_SPECS
-	 ".",
-     .offset = AT(encoder)},
+    ENCODER_ROW(ENCODER_DEFAULT_SPEC, AT(encoder), ENCODER_SPECS "."),
     ENCODER_ADDRESS_OPTION(AT(encoder_url)),
     {.name = "budget",
      .type = OPTION_INT,
@@ -53,30 +44,11 @@ static const struct option_spec options[] = {
      .help = "Models are fitted and measured on people taken at random until they have this many "
 	     "pairs; repeated pairs are counted in all of the data.",
      .offset = AT(budget)},
-    {.name = "seed",
-     .type = OPTION_INT,
-     .min = 0,
-     .max = MAX_SEED,
-     .default_text = "1",
-     .value_name = "N",
-     .help = "Of all random choices; same data, options and seed give the same answer.",
-     .offset = AT(seed)},
-    {.name = "threads",
-     .type = OPTION_INT,
-     .min = 1,
-     .max = 256,
-     .default_text = "1",
-     .value_name = "N",
-     .help = "Threads of the fits on vectors; their number changes no figure.",
-     .offset = AT(threads)},
-    {.name = "json",
-     .type = OPTION_FLAG,
-     .help = "Print one JSON object, numbers unrounded.",
-     .offset = AT(json)},
-    {.name = "quiet",
-     .type = OPTION_FLAG,
-     .help = "Show no progress; the answer remains.",
-     .offset = AT(quiet)},
+    SEED_ROW(MAX_SEED, "1", AT(seed),
+	     "Of all random choices; same data, options and seed give the same answer."),
+    THREADS_ROW(AT(threads), "Threads of the fits on vectors; their number changes no figure."),
+    FLAG_ROW("json", AT(json), "Print one JSON object, numbers unrounded."),
+    FLAG_ROW("quiet", AT(quiet), "Show no progress; the answer remains."),
 };
 
 static const struct help help = {

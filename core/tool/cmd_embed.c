@@ -49,31 +49,17 @@ static const struct option_spec options[] = {
     REQUIRED_FILE("out", AT(out),
 		  "Features file to write. Until it is complete its name ends in .part."),
     OPTIONAL_FILE("model", AT(model), "Take encoder and templates from this model."),
-    {.name = "encoder",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = ENCODER_SPEC_MAX,
-     .value_name = "SPEC",
-     .help =
-	 "What makes vectors of texts: hash:D, none:D for data with vectors, " ENCODER_ADDRESS_SPECS
-	 ". Not "
-	 "given: " ENCODER_DEFAULT_SPEC ".",
-     .offset = AT(encoder)},
+    ENCODER_ROW(NULL, AT(encoder),
+		ENCODER_SPECS ". Not "
+			      "given: " ENCODER_DEFAULT_SPEC "."),
     ENCODER_ADDRESS_OPTION(AT(encoder_url)),
-    {.name = "template-phi",
-     .type = OPTION_STRING,
-     .max = MAX_TEMPLATE,
-     .value_name = "TEXT",
-     .help = "What the heads read, of {context}, {prompt} and {response}. Not "
-	     "given: " TEMPLATE_DEFAULT_PHI ".",
-     .offset = AT(template_phi)},
-    {.name = "template-psi",
-     .type = OPTION_STRING,
-     .max = MAX_TEMPLATE,
-     .value_name = "TEXT",
-     .help = "What the router reads, of {context} and {prompt}. Not given: {context}, a new line, "
-	     "{prompt}.",
-     .offset = AT(template_psi)},
+    TEMPLATE_ROW("template-phi", AT(template_phi),
+		 "What the heads read, of {context}, {prompt} and {response}. Not "
+		 "given: " TEMPLATE_DEFAULT_PHI "."),
+    TEMPLATE_ROW(
+	"template-psi", AT(template_psi),
+	"What the router reads, of {context} and {prompt}. Not given: {context}, a new line, "
+	"{prompt}."),
     {.name = "dtype",
      .type = OPTION_CHOICE,
      .choices = dtype_choices,
@@ -81,14 +67,8 @@ static const struct option_spec options[] = {
      .value_name = "TYPE",
      .help = "Numbers in the file: f16 and bf16 take half the room and are rounded.",
      .offset = AT(dtype)},
-    {.name = "json",
-     .type = OPTION_FLAG,
-     .help = "Print one JSON object at the end.",
-     .offset = AT(json)},
-    {.name = "quiet",
-     .type = OPTION_FLAG,
-     .help = "Print no progress; with --json the object remains.",
-     .offset = AT(quiet)},
+    FLAG_ROW("json", AT(json), "Print one JSON object at the end."),
+    FLAG_ROW("quiet", AT(quiet), "Print no progress; with --json the object remains."),
 };
 
 static const struct help help = {

@@ -87,10 +87,7 @@ static const struct option_spec options[] = {
      .help = "Merge heads whose predictions on the data correlate by this or more. The data "
 	     "should be held out from training.",
      .offset = AT(merge)},
-    {.name = "json",
-     .type = OPTION_FLAG,
-     .help = "Print one JSON object, numbers unrounded.",
-     .offset = AT(json)},
+    FLAG_ROW("json", AT(json), "Print one JSON object, numbers unrounded."),
 };
 
 static const struct help help = {

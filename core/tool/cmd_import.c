@@ -12,6 +12,7 @@
 #include "core/tool/head_likeness.h"
 #include "core/tool/head_list.h"
 #include "core/tool/model_report.h"
+#include "core/tool/shared_options.h"
 #include "core/tool/table.h"
 #include "core/tool/usage.h"
 
@@ -48,14 +49,9 @@ static const struct option_spec options[] = {
      .value_name = "FILE",
      .help = "Model file to write; it is replaced as a whole.",
      .offset = AT(out)},
-    {.name = "encoder",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = ENCODER_SPEC_MAX,
-     .value_name = "SPEC",
-     .help = "Encoder of the vectors that the heads read; without it none:D: callers send "
-	     "the backbone's vectors.",
-     .offset = AT(encoder)},
+    ENCODER_ROW(NULL, AT(encoder),
+		"Encoder of the vectors that the heads read; without it none:D: callers send "
+		"the backbone's vectors."),
     ENCODER_ADDRESS_OPTION(AT(encoder_url)),
     {.name = "labels",
      .type = OPTION_STRING,
@@ -80,10 +76,7 @@ static const struct option_spec options[] = {
      .value_name = "TEXT",
      .help = "Text that is encoded for the router, with {context} and {prompt}.",
      .offset = AT(template_psi)},
-    {.name = "json",
-     .type = OPTION_FLAG,
-     .help = "Print one JSON object, as show --json does.",
-     .offset = AT(json)},
+    FLAG_ROW("json", AT(json), "Print one JSON object, as show --json does."),
 };
 
 static const struct help help = {

@@ -17,10 +17,8 @@ struct show_config {
 
 static const struct option_spec options[] = {
     REQUIRED_FILE("model", offsetof(struct show_config, model), "Model file."),
-    {.name = "json",
-     .type = OPTION_FLAG,
-     .help = "Print one JSON object, numbers unrounded.",
-     .offset = offsetof(struct show_config, json)},
+    FLAG_ROW("json", offsetof(struct show_config, json),
+	     "Print one JSON object, numbers unrounded."),
 };
 
 static const struct help help = {

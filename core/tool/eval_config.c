@@ -33,10 +33,7 @@ static const struct option_spec options[] = {
 	     "pairs the first ones, as many as the largest number, are feedback, and all later "
 	     "ones are predicted. With --compare " DEFAULT_SHOTS " by default.",
      .offset = AT(shots_text)},
-    {.name = "json",
-     .type = OPTION_FLAG,
-     .help = "Print one JSON object, numbers unrounded.",
-     .offset = AT(json)},
+    FLAG_ROW("json", AT(json), "Print one JSON object, numbers unrounded."),
     ENCODER_ADDRESS_OPTION(AT(encoder_url)),
     /* one model */
     OPTIONAL_FILE("model", AT(model), "Model file; needed without --compare."),
@@ -83,14 +80,7 @@ static const struct option_spec options[] = {
      .value_name = "N",
      .help = "Trainings of each method; figures are their means and standard deviations.",
      .offset = AT(seeds)},
-    {.name = "seed",
-     .type = OPTION_INT,
-     .min = 0,
-     .max = MAX_SEED - 100,
-     .default_text = "1",
-     .value_name = "N",
-     .help = "The first seed; the others follow.",
-     .offset = AT(seed)},
+    SEED_ROW(MAX_SEED - 100, "1", AT(seed), "The first seed; the others follow."),
     {.name = "heads",
      .type = OPTION_INT,
      .min = 2,
@@ -106,16 +96,10 @@ static const struct option_spec options[] = {
      .value_name = "N",
      .help = "Passes over the pairs; by default each method's own.",
      .offset = AT(epochs)},
-    {.name = "encoder",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = ENCODER_SPEC_MAX,
-     .value_name = "SPEC",
-     .help =
-	 "What makes vectors of texts: hash:D, none:D for data with vectors, " ENCODER_ADDRESS_SPECS
-	 ". Not given: "
-	 "what a features file was made with, " ENCODER_DEFAULT_SPEC " for other data.",
-     .offset = AT(encoder)},
+    ENCODER_ROW(NULL, AT(encoder),
+		ENCODER_SPECS ". Not given: "
+			      "what a features file was made with, " ENCODER_DEFAULT_SPEC
+			      " for other data."),
     OPTIONAL_FILE("route", AT(route),
 		  "Pairs with a context for stage 2, of methods whose router can learn."),
     OPTIONAL_FILE(
@@ -137,18 +121,8 @@ static const struct option_spec options[] = {
      .offset = AT(budgets_text)},
     OPTIONAL_FILE("report", AT(report),
 		  "Write everything as one HTML page; replaced as a whole or not at all."),
-    {.name = "threads",
-     .type = OPTION_INT,
-     .min = 1,
-     .max = 256,
-     .default_text = "1",
-     .value_name = "N",
-     .help = "Threads of stage 1 on vectors; their number changes no figure.",
-     .offset = AT(threads)},
-    {.name = "quiet",
-     .type = OPTION_FLAG,
-     .help = "Print no progress, which goes to the standard error.",
-     .offset = AT(quiet)},
+    THREADS_ROW(AT(threads), "Threads of stage 1 on vectors; their number changes no figure."),
+    FLAG_ROW("quiet", AT(quiet), "Print no progress, which goes to the standard error."),
 };
 
 static const char *const of_one_model[] = {"model", "adapt", "tau", "drift"};

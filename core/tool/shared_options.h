@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "core/base/options.h"
+#include "core/tool/encoder_address.h"
 
 #define MAX_TEMPLATE 65536
 #define MAX_SEED     9007199254740991.0 /* 2^53 - 1: every JSON reader gets it exactly */
@@ -18,5 +19,39 @@
 	}
 #define REQUIRED_FILE(option, at, text) FILE_ROW(option, true, at, text)
 #define OPTIONAL_FILE(option, at, text) FILE_ROW(option, false, at, text)
+
+/* --json, --quiet and their like. */
+#define FLAG_ROW(option, at, text)                                                                 \
+	{                                                                                          \
+		.name = (option), .type = OPTION_FLAG, .help = (text), .offset = (at)              \
+	}
+
+/* usual: the default as it is typed, NULL: none. */
+#define SEED_ROW(most, usual, at, text)                                                            \
+	{                                                                                          \
+		.name = "seed", .type = OPTION_INT, .min = 0, .max = (most),                       \
+		.default_text = (usual), .value_name = "N", .help = (text), .offset = (at)         \
+	}
+
+#define THREADS_ROW(at, text)                                                                      \
+	{                                                                                          \
+		.name = "threads", .type = OPTION_INT, .min = 1, .max = 256, .default_text = "1",  \
+		.value_name = "N", .help = (text), .offset = (at)                                  \
+	}
+
+#define ENCODER_ROW(usual, at, text)                                                               \
+	{                                                                                          \
+		.name = "encoder", .type = OPTION_STRING, .min = 1, .max = ENCODER_SPEC_MAX,       \
+		.default_text = (usual), .value_name = "SPEC", .help = (text), .offset = (at)      \
+	}
+#define ENCODER_SPECS                                                                              \
+	"What makes vectors of texts: hash:D, none:D for data with "                               \
+	"vectors, " ENCODER_ADDRESS_SPECS
+
+#define TEMPLATE_ROW(option, at, text)                                                             \
+	{                                                                                          \
+		.name = (option), .type = OPTION_STRING, .max = MAX_TEMPLATE,                      \
+		.value_name = "TEXT", .help = (text), .offset = (at)                               \
+	}
 
 #endif

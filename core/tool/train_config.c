@@ -25,31 +25,18 @@ static const struct option_spec options[] = {
     REQUIRED_FILE("data", AT(data),
 		  "Preference pairs, JSON lines, also gzip-compressed, or a features file."),
     REQUIRED_FILE("out", AT(out), "Model file to write; replaced as a whole or not at all."),
-    {.name = "encoder",
-     .type = OPTION_STRING,
-     .min = 1,
-     .max = ENCODER_SPEC_MAX,
-     .value_name = "SPEC",
-     .help =
-	 "What makes vectors of texts: hash:D, none:D for data with vectors, " ENCODER_ADDRESS_SPECS
-	 ". Not given: "
-	 "what a features file was made with, " ENCODER_DEFAULT_SPEC " for other data.",
-     .offset = AT(encoder)},
+    ENCODER_ROW(NULL, AT(encoder),
+		ENCODER_SPECS ". Not given: "
+			      "what a features file was made with, " ENCODER_DEFAULT_SPEC
+			      " for other data."),
     ENCODER_ADDRESS_OPTION(AT(encoder_url)),
-    {.name = "template-phi",
-     .type = OPTION_STRING,
-     .max = MAX_TEMPLATE,
-     .value_name = "TEXT",
-     .help = "What the heads read, of {context}, {prompt} and {response}. Not given: what a "
-	     "features file was made with, otherwise " TEMPLATE_DEFAULT_PHI ".",
-     .offset = AT(template_phi)},
-    {.name = "template-psi",
-     .type = OPTION_STRING,
-     .max = MAX_TEMPLATE,
-     .value_name = "TEXT",
-     .help = "What the router reads, of {context} and {prompt}. Not given: what a features file "
-	     "was made with, otherwise {context}, a new line, {prompt}.",
-     .offset = AT(template_psi)},
+    TEMPLATE_ROW("template-phi", AT(template_phi),
+		 "What the heads read, of {context}, {prompt} and {response}. Not given: what a "
+		 "features file was made with, otherwise " TEMPLATE_DEFAULT_PHI "."),
+    TEMPLATE_ROW(
+	"template-psi", AT(template_psi),
+	"What the router reads, of {context} and {prompt}. Not given: what a features file "
+	"was made with, otherwise {context}, a new line, {prompt}."),
     {.name = "objective",
      .type = OPTION_CHOICE,
      .choices = objectives,
@@ -133,29 +120,11 @@ static const struct option_spec options[] = {
      .value_name = "F",
      .help = "Part of the users (static, lore, panel) or pairs that only measures progress.",
      .offset = AT(holdout)},
-    {.name = "seed",
-     .type = OPTION_INT,
-     .min = 0,
-     .max = MAX_SEED,
-     .value_name = "N",
-     .help = "Of all random choices; same data, options and seed make the same file.",
-     .offset = AT(seed)},
-    {.name = "threads",
-     .type = OPTION_INT,
-     .min = 1,
-     .max = 256,
-     .default_text = "1",
-     .value_name = "N",
-     .help = "Threads for vectors; their number changes no bit of the model.",
-     .offset = AT(threads)},
-    {.name = "json",
-     .type = OPTION_FLAG,
-     .help = "Print a JSON object for each epoch and one for the model.",
-     .offset = AT(json)},
-    {.name = "quiet",
-     .type = OPTION_FLAG,
-     .help = "Print no progress; with --json the model's object remains.",
-     .offset = AT(quiet)},
+    SEED_ROW(MAX_SEED, NULL, AT(seed),
+	     "Of all random choices; same data, options and seed make the same file."),
+    THREADS_ROW(AT(threads), "Threads for vectors; their number changes no bit of the model."),
+    FLAG_ROW("json", AT(json), "Print a JSON object for each epoch and one for the model."),
+    FLAG_ROW("quiet", AT(quiet), "Print no progress; with --json the model's object remains."),
 };
 
 static void set_defaults(struct train_config *config, enum objective objective)
