@@ -83,46 +83,56 @@ enum status protocol_texts(const struct protocol_reading *in, const char *field,
 	return status;
 }
 
-/* One response to the prompt that is put there later, for whom the client names. */
-static struct score_item item_of(const struct protocol_reading *in, struct input *response)
+/* For whom the client names. */
+static struct score_item item_of(const struct protocol_reading *in)
 {
 	return (struct score_item){
 	    .user = in->person->user,
-	    .question = {.context = in->person->context, .responses = response, .n_responses = 1},
+	    .question = {.context = in->person->context},
 	};
+}
+
+enum status protocol_item(const struct protocol_reading *in, struct protocol_request *request_out)
+{
+	enum status status = wire_make_items(in->reader, 1, &request_out->score);
+
+	if (status == STATUS_OK)
+		request_out->score.items[0] = item_of(in);
+	return status;
 }
 
 enum status protocol_items(const struct protocol_reading *in, const struct protocol_texts *texts,
 			   struct protocol_request *request_out)
 {
 	struct score_request *score = &request_out->score;
+	enum status status = wire_make_items(in->reader, texts->n, score);
 
-	score->n_items = texts->n;
-	score->items = arena_array(in->reader->arena, texts->n, sizeof(*score->items));
-	if (score->items == NULL)
-		return err_no_memory(in->reader->err, "the request");
-	for (size_t i = 0; i < texts->n; i++) {
-		score->items[i] = item_of(in, &texts->input[i]);
-		score->items[i].question.prompt = (struct input){
+	for (size_t i = 0; i < texts->n && status == STATUS_OK; i++) {
+		struct question *question = &score->items[i].question;
+
+		score->items[i] = item_of(in);
+		question->prompt = (struct input){
 		    .kind = INPUT_TEXT, .text = {"", 0}, .place = texts->input[i].place};
+		question->responses = &texts->input[i];
+		question->n_responses = 1;
 	}
-	return STATUS_OK;
+	return status;
 }
 
 enum status protocol_conversation(const struct protocol_reading *in, const struct node *messages,
 				  struct protocol_request *request_out)
 {
-	static const char field[] = "messages";
-	struct score_item *item = arena_array(in->reader->arena, 1, sizeof(*item));
-	struct input *response = arena_array(in->reader->arena, 1, sizeof(*response));
+	struct question *question;
+	enum status status = protocol_item(in, request_out);
 
-	if (item == NULL || response == NULL)
-		return err_no_memory(in->reader->err, "the request");
-	request_out->score = (struct score_request){.items = item, .n_items = 1};
-	*item = item_of(in, response);
-	response->place = place_of(field, PLACE_NONE);
-	item->question.prompt.place = response->place;
-	return wire_chat_answered(in->reader, messages, &item->question.prompt, response);
+	if (status != STATUS_OK)
+		return status;
+	question = &request_out->score.items[0].question;
+	status = wire_make_responses(in->reader, 1, question);
+	if (status != STATUS_OK)
+		return status;
+	question->prompt.place = question->responses[0].place = place_of("messages", PLACE_NONE);
+	return wire_chat_answered(in->reader, messages, &question->prompt, &question->responses[0]);
 }
 
 double protocol_number(const struct protocol_request *request, double reward)

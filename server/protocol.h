@@ -105,6 +105,10 @@ typedef enum status protocol_read_text(const struct protocol_reading *in, const 
 enum status protocol_texts(const struct protocol_reading *in, const char *field,
 			   protocol_read_text *read, struct protocol_texts *texts_out);
 
+/** protocol_item(in, request_out): one item, for in->person; prompt and responses are missing yet.
+ */
+enum status protocol_item(const struct protocol_reading *in, struct protocol_request *request_out);
+
 /**
  * protocol_items(in, texts, request_out): an item for each text, which is its one response;
  * the prompt is the empty text, user and context are in->person's.

@@ -43,11 +43,9 @@ static enum status read_documents(const struct protocol_reading *in, const char 
 				      "--max-responses", "a string");
 	if (status != STATUS_OK)
 		return status;
-	question->n_responses = array->n;
-	question->responses =
-	    arena_array(in->reader->arena, array->n, sizeof(*question->responses));
-	if (question->responses == NULL)
-		return err_no_memory(in->reader->err, "the request");
+	status = wire_make_responses(in->reader, array->n, question);
+	if (status != STATUS_OK)
+		return status;
 	node = node_first(array);
 	for (size_t i = 0; i < array->n && status == STATUS_OK; i++) {
 		status = read_document(in, node, field, i, &question->responses[i]);
@@ -102,10 +100,6 @@ static enum status read_question(const struct protocol_reading *in, const char *
 	const struct node *root = in->reader->root;
 	enum status status;
 
-	*item = (struct score_item){
-	    .user = in->person->user,
-	    .question = {.context = in->person->context},
-	};
 	status = reader_name(in->reader, root, "user", 1, &item->user);
 	if (status == STATUS_OK)
 		status = reader_name(in->reader, root, "context", 0, &item->question.context);
@@ -116,21 +110,20 @@ static enum status read_question(const struct protocol_reading *in, const char *
 
 static enum status read_request(const struct protocol_reading *in, struct protocol_request *out)
 {
-	struct score_item *item = arena_array(in->reader->arena, 1, sizeof(*item));
 	const struct node *root = in->reader->root;
 	enum status status;
 
 	if (root->kind != NODE_OBJECT)
 		return reader_wrong_type(in->reader, root, "an object");
-	if (item == NULL)
-		return err_no_memory(in->reader->err, "the request");
-	out->score = (struct score_request){.items = item, .n_items = 1};
-	out->is_bare = reader_find(root, "texts") != NULL;
-	status = read_question(in, out->is_bare ? "texts" : "documents", item);
+	status = protocol_item(in, out);
 	if (status != STATUS_OK)
 		return status;
-	out->ranking =
-	    arena_array(in->reader->arena, item->question.n_responses, sizeof(*out->ranking));
+	out->is_bare = reader_find(root, "texts") != NULL;
+	status = read_question(in, out->is_bare ? "texts" : "documents", &out->score.items[0]);
+	if (status != STATUS_OK)
+		return status;
+	out->ranking = arena_array(in->reader->arena, out->score.items[0].question.n_responses,
+				   sizeof(*out->ranking));
 	if (out->ranking == NULL)
 		return err_no_memory(in->reader->err, "the request");
 	return read_options(in, out);

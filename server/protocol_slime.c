@@ -37,26 +37,31 @@ static enum status read_format(const struct protocol_reading *in, bool *is_bare_
 		      "%.32s, want " FORMAT_SCALAR ", or nothing for an object", in->format);
 }
 
+static enum status read_response(const struct protocol_reading *in, struct question *question)
+{
+	const struct node *node;
+	enum status status = reader_require(in->reader, in->reader->root, "response", &node);
+
+	if (status == STATUS_OK)
+		status = wire_make_responses(in->reader, 1, question);
+	if (status != STATUS_OK)
+		return status;
+	return wire_read_response(in->reader, in->limits, node, place_field(PLACE_NONE, "response"),
+				  &question->responses[0]);
+}
+
 static enum status read_request(const struct protocol_reading *in, struct protocol_request *out)
 {
-	struct score_item *item = arena_array(in->reader->arena, 1, sizeof(*item));
-	struct input *response = arena_array(in->reader->arena, 1, sizeof(*response));
-	const struct node *node;
+	struct score_item *item;
 	enum status status = read_format(in, &out->is_bare);
 
-	if (item == NULL || response == NULL)
-		return err_no_memory(in->reader->err, "the request");
-	out->score = (struct score_request){.items = item, .n_items = 1};
-	*item = (struct score_item){
-	    .user = in->person->user,
-	    .wants_heads = true,
-	    .question = {.context = in->person->context, .responses = response, .n_responses = 1},
-	};
 	if (status == STATUS_OK)
-		status = reader_require(in->reader, in->reader->root, "response", &node);
-	if (status == STATUS_OK)
-		status = wire_read_response(in->reader, in->limits, node,
-					    place_field(PLACE_NONE, "response"), response);
+		status = protocol_item(in, out);
+	if (status != STATUS_OK)
+		return status;
+	item = &out->score.items[0];
+	item->wants_heads = true;
+	status = read_response(in, &item->question);
 	return status == STATUS_OK ? read_prompt(in, &item->question) : status;
 }
 

@@ -40,6 +40,21 @@ static enum status read_kind(const struct reader *reader, const struct wire_limi
 	return STATUS_OK;
 }
 
+enum status wire_make_items(const struct reader *reader, size_t n,
+			    struct score_request *request_out)
+{
+	request_out->n_items = n;
+	request_out->items = arena_array(reader->arena, n, sizeof(*request_out->items));
+	return request_out->items == NULL ? no_memory(reader) : STATUS_OK;
+}
+
+enum status wire_make_responses(const struct reader *reader, size_t n, struct question *question)
+{
+	question->n_responses = n;
+	question->responses = arena_array(reader->arena, n, sizeof(*question->responses));
+	return question->responses == NULL ? no_memory(reader) : STATUS_OK;
+}
+
 enum status wire_read_response(const struct reader *reader, const struct wire_limits *limits,
 			       const struct node *node, struct place place, struct input *out)
 {
@@ -78,13 +93,6 @@ static enum status read_person(const struct reader *reader, const struct wire_li
 	return status;
 }
 
-static enum status make_responses(const struct reader *reader, size_t n, struct question *question)
-{
-	question->n_responses = n;
-	question->responses = arena_array(reader->arena, n, sizeof(*question->responses));
-	return question->responses == NULL ? no_memory(reader) : STATUS_OK;
-}
-
 static enum status read_responses(const struct reader *reader, const struct wire_limits *limits,
 				  const struct node *object, size_t item, struct question *question)
 {
@@ -96,7 +104,7 @@ static enum status read_responses(const struct reader *reader, const struct wire
 		status = reader_array(reader, array, limits->max_responses, "--max-responses",
 				      WANT_INPUT);
 	if (status == STATUS_OK)
-		status = make_responses(reader, array->n, question);
+		status = wire_make_responses(reader, array->n, question);
 	if (status != STATUS_OK)
 		return status;
 	node = node_first(array);
@@ -120,13 +128,6 @@ static enum status read_item(const struct reader *reader, const struct wire_limi
 	return status == STATUS_OK ? wire_fields_item(reader, object, out) : status;
 }
 
-static enum status make_items(const struct reader *reader, size_t n, struct score_request *request)
-{
-	request->n_items = n;
-	request->items = arena_array(reader->arena, n, sizeof(*request->items));
-	return request->items == NULL ? no_memory(reader) : STATUS_OK;
-}
-
 static enum status read_batch(const struct reader *reader, const struct wire_limits *limits,
 			      const struct node *array, struct score_request *out)
 {
@@ -137,7 +138,7 @@ static enum status read_batch(const struct reader *reader, const struct wire_lim
 	if (status == STATUS_OK)
 		status = reader_array(reader, array, limits->max_items, "--max-items", WANT_ITEM);
 	if (status == STATUS_OK)
-		status = make_items(reader, array->n, out);
+		status = wire_make_items(reader, array->n, out);
 	if (status != STATUS_OK)
 		return status;
 	node = node_first(array);
@@ -159,7 +160,7 @@ enum status wire_read_question(const struct reader *reader, const struct wire_li
 		items = node_find(reader->root, "items");
 	if (items != NULL)
 		return read_batch(reader, limits, items, request_out);
-	status = make_items(reader, 1, request_out);
+	status = wire_make_items(reader, 1, request_out);
 	if (status != STATUS_OK)
 		return status;
 	return read_item(reader, limits, reader->root, PLACE_NONE, &request_out->items[0]);
@@ -200,7 +201,7 @@ static enum status read_preference(const struct reader *reader, const struct wir
 	if (status == STATUS_OK)
 		status = count_rejected(reader, limits, rejected, &n);
 	if (status == STATUS_OK)
-		status = make_responses(reader, 1 + n, question);
+		status = wire_make_responses(reader, 1 + n, question);
 	if (status == STATUS_OK)
 		status =
 		    wire_read_response(reader, limits, chosen, place_field(PLACE_NONE, "chosen"),

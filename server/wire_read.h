@@ -34,6 +34,12 @@ enum status wire_read_score(const char *body, size_t len, const struct wire_limi
 enum status wire_read_question(const struct reader *reader, const struct wire_limits *limits,
 			       struct score_request *request_out);
 
+/** wire_make_items(reader, n, request_out), wire_make_responses(reader, n, question): room for n of
+ * them, zeros, in the reader's arena. Error: STATUS_NO_MEMORY. */
+enum status wire_make_items(const struct reader *reader, size_t n,
+			    struct score_request *request_out);
+enum status wire_make_responses(const struct reader *reader, size_t n, struct question *question);
+
 /**
  * wire_read_prompt(reader, limits, object, item, out): the object's "prompt", which may be a text,
  * a vector or messages, or its "messages"; INPUT_ABSENT without either, STATUS_INVALID_VALUE for

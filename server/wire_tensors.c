@@ -8,8 +8,6 @@
 struct source {
 	struct tensor_body body;
 	const struct wire_limits *limits;
-	struct arena *arena;
-	struct err *err;
 };
 
 /* The fields that an object may have, NULL-terminated. */
@@ -19,24 +17,17 @@ static const char *const item_fields[] = {"user",    "context",	    "responses",
 					  "receipt", "personalize", NULL};
 static const char *const feedback_fields[] = {"user", "context", "id", WIRE_FIELDS_STEP, NULL};
 
-static enum status no_memory(const struct source *s)
-{
-	return err_no_memory(s->err, "the request");
-}
-
 /* ---- score ---- */
 
 /* The n rows from first on are the responses. */
 static enum status make_responses(const struct source *s, const struct tensor_rows *rows,
 				  size_t first, size_t n, struct question *question)
 {
-	question->n_responses = n;
-	question->responses = arena_array(s->arena, n, sizeof(*question->responses));
-	if (question->responses == NULL)
-		return no_memory(s);
-	for (size_t i = 0; i < n; i++)
+	enum status status = wire_make_responses(&s->body.reader, n, question);
+
+	for (size_t i = 0; i < n && status == STATUS_OK; i++)
 		question->responses[i] = tensor_body_input(&s->body, rows, first + i);
-	return STATUS_OK;
+	return status;
 }
 
 /* How many of the n_left rows are the item's. */
@@ -89,13 +80,6 @@ static enum status read_item(const struct source *s, const struct node *object,
 	return status;
 }
 
-static enum status make_items(const struct source *s, size_t n, struct score_request *out)
-{
-	out->n_items = n;
-	out->items = arena_array(s->arena, n, sizeof(*out->items));
-	return out->items == NULL ? no_memory(s) : STATUS_OK;
-}
-
 static enum status read_batch(const struct source *s, const struct node *array,
 			      const struct tensor_rows *rows, struct score_request *out)
 {
@@ -109,7 +93,7 @@ static enum status read_batch(const struct source *s, const struct node *array,
 		status =
 		    reader_array(reader, array, s->limits->max_items, "--max-items", "an object");
 	if (status == STATUS_OK)
-		status = make_items(s, array->n, out);
+		status = wire_make_items(&s->body.reader, array->n, out);
 	if (status != STATUS_OK)
 		return status;
 	node = node_first(array);
@@ -129,7 +113,7 @@ static enum status read_single(const struct source *s, const struct tensor_rows 
 	enum status status = reader_object(reader, reader->root, single_fields);
 
 	if (status == STATUS_OK)
-		status = make_items(s, 1, out);
+		status = wire_make_items(&s->body.reader, 1, out);
 	if (status == STATUS_OK)
 		status = read_fields(s, reader->root, &out->items[0]);
 	if (status != STATUS_OK)
@@ -176,7 +160,7 @@ enum status wire_tensors_score(const char *body, size_t len, const struct wire_l
 			       struct err *err)
 {
 	static const char *const names[] = {"prompt", "responses", NULL};
-	struct source s = {.limits = limits, .arena = arena, .err = err};
+	struct source s = {.limits = limits};
 	enum status status = tensor_body_open(&s.body, body, len, names, limits->dim, arena, err);
 
 	*request_out = (struct score_request){0};
@@ -219,11 +203,9 @@ static enum status take_preference(const struct source *s, struct question *ques
 		return tensor_body_wrong_rows(&s->body, &rejected, s->limits->max_responses - 1,
 					      " at most (with chosen the limit of "
 					      "--max-responses)");
-	question->n_responses = 1 + rejected.n;
-	question->responses =
-	    arena_array(s->arena, question->n_responses, sizeof(*question->responses));
-	if (question->responses == NULL)
-		return no_memory(s);
+	status = wire_make_responses(&s->body.reader, 1 + rejected.n, question);
+	if (status != STATUS_OK)
+		return status;
 	question->responses[0] = tensor_body_input(&s->body, &chosen, 0);
 	for (size_t i = 0; i < rejected.n; i++)
 		question->responses[1 + i] = tensor_body_input(&s->body, &rejected, i);
@@ -252,7 +234,7 @@ enum status wire_tensors_feedback(const char *body, size_t len, const struct wir
 				  struct err *err)
 {
 	static const char *const names[] = {"prompt", "chosen", "rejected", NULL};
-	struct source s = {.limits = limits, .arena = arena, .err = err};
+	struct source s = {.limits = limits};
 	enum status status = tensor_body_open(&s.body, body, len, names, limits->dim, arena, err);
 
 	*feedback_out = (struct feedback){.strength = 1};
