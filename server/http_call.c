@@ -44,6 +44,8 @@ enum field {
 	FIELD_QUERY_USER,
 	FIELD_QUERY_CONTEXT,
 	FIELD_QUERY_FORMAT,
+	FIELD_QUERY_LIMIT,
+	FIELD_QUERY_CURSOR,
 	N_FIELDS,
 };
 
@@ -66,6 +68,8 @@ static const struct {
     [FIELD_QUERY_USER] = {NAME("user"), MHD_GET_ARGUMENT_KIND},
     [FIELD_QUERY_CONTEXT] = {NAME("context"), MHD_GET_ARGUMENT_KIND},
     [FIELD_QUERY_FORMAT] = {NAME("format"), MHD_GET_ARGUMENT_KIND},
+    [FIELD_QUERY_LIMIT] = {NAME("limit"), MHD_GET_ARGUMENT_KIND},
+    [FIELD_QUERY_CURSOR] = {NAME("cursor"), MHD_GET_ARGUMENT_KIND},
 };
 
 struct head {
@@ -256,6 +260,8 @@ static void open_exchange(struct call *call, const char *method, const char *pat
 		       .header_context = head->value[FIELD_CONTEXT]},
 	    .format = head->value[FIELD_QUERY_FORMAT],
 	    .idempotency_key = head->value[FIELD_IDEMPOTENCY_KEY],
+	    .page = {.limit = head->value[FIELD_QUERY_LIMIT],
+		     .cursor = head->value[FIELD_QUERY_CURSOR]},
 	};
 
 	api_open(call->server->api, &call->exchange, &exchange_head);

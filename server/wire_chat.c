@@ -104,7 +104,7 @@ enum status wire_chat_answered(const struct reader *reader, const struct node *a
 			       struct input *prompt_out, struct input *response_out)
 {
 	struct chat *chat = &prompt_out->chat;
-	const struct node *last;
+	const struct node *last = NULL;
 	enum status status = read_messages(reader, array, chat, &last);
 
 	if (status != STATUS_OK)

@@ -27,10 +27,9 @@ static const char *const end_fields[] = {"type", "states", "events", NULL};
 
 /* What has been read so far. */
 struct reading {
-	const char *user;    /* who it is to be */
-	struct arena *arena; /* for what stays */
-	struct arena trees;  /* for the line at work */
-	char place[32];	     /* of that line: "/LINE" */
+	const char *user;   /* who it is to be */
+	struct arena trees; /* for the line at work */
+	char place[32];	    /* of that line: "/LINE" */
 	struct reader reader;
 	struct lines lines;
 	size_t state_capacity, event_capacity;
@@ -430,7 +429,7 @@ static enum status read_lines(struct reading *r, char *body, size_t len)
 enum status wire_lines_read(char *body, size_t len, const char *user, struct arena *arena,
 			    struct store_import *import_out, struct err *err)
 {
-	struct reading r = {.user = user, .arena = arena};
+	struct reading r = {.user = user};
 	enum status status;
 
 	*import_out = (struct store_import){.user = user};
