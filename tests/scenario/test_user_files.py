@@ -364,15 +364,15 @@ class Refused(Files):
 class Many(Files):
     N_EVENTS = 3000 if SANITIZED else 30000
 
-    def make_lines(self):
+    def make_lines(self, n_events=N_EVENTS):
         """A user of many events, made of one export."""
         self.give("ada", 1, ("work",))
         head, overall, work, event, end = lines_of(self.export("ada"))
         self.client.delete("/users/ada")
-        events = [event | {"id": f"event {i}"} for i in range(self.N_EVENTS)]
+        events = [event | {"id": f"event {i}"} for i in range(n_events)]
         for state in (overall, work):
-            state["updates"] = self.N_EVENTS
-        return body_of([head, overall, work, *events, end | {"events": self.N_EVENTS}])
+            state["updates"] = n_events
+        return body_of([head, overall, work, *events, end | {"events": n_events}])
 
     def resident(self):
         return read_metrics(self.client)["process_resident_memory_bytes"]
@@ -415,7 +415,8 @@ class Many(Files):
         self.daemon.stop()
         self.daemon.options += ["--grace", "0.1"]
         self.daemon.start()
-        self.take_in("ada", self.make_lines())
+        # more than lies between the daemon and a reader who does not read
+        self.take_in("ada", self.make_lines(30000))
         connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=30)
         try:
             connection.request("GET", "/users/ada/export")
