@@ -5,24 +5,26 @@
  */
 #include "tests/unit/mem_failing.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/mem.h"
 
-static long allocations_left = -1;
+/* other threads of what is tested may allocate, too */
+static atomic_long allocations_left = -1;
 
 void mem_fail_after(long n)
 {
-	allocations_left = n;
+	atomic_store(&allocations_left, n);
 }
 
 static bool fails_now(void)
 {
-	if (allocations_left < 0)
+	if (atomic_load(&allocations_left) < 0)
 		return false;
-	return allocations_left-- == 0;
+	return atomic_fetch_sub(&allocations_left, 1) == 0;
 }
 
 bool mem_mul(size_t a, size_t b, size_t *product_out)
