@@ -40,3 +40,12 @@ const char *place_text(struct place place, char text_out[PLACE_TEXT_MAX])
 		snprintf(text_out + len, PLACE_TEXT_MAX - len, "/%zu", place.index);
 	return text_out;
 }
+
+enum status place_line_fault(size_t line, const char *field, enum status code, const char *text,
+			     struct err *err)
+{
+	char where[PLACE_TEXT_MAX];
+
+	snprintf(where, sizeof(where), "/%zu/%s", line, field);
+	return err_at(err, code, where, "line %zu: %s", line, text);
+}

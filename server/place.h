@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "core/base/err.h"
+
 #define PLACE_NONE     ((size_t)-1)
 #define PLACE_TEXT_MAX 128
 
@@ -20,5 +22,10 @@ struct place place_field(size_t item, const char *field);
 /** place_text(place, text_out): "/items/3/responses/1", "/chosen" or ""; returns text_out.
  * A field too long for it is cut. */
 const char *place_text(struct place place, char text_out[PLACE_TEXT_MAX]);
+
+/** place_line_fault(line, field, code, text, err): "line N: text" at "/N/field", of a body that is
+ * lines of JSON; returns code. */
+enum status place_line_fault(size_t line, const char *field, enum status code, const char *text,
+			     struct err *err);
 
 #endif

@@ -4,10 +4,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <time.h>
 
 #include "core/base/mem.h"
-#include "server/clock.h"
+#include "core/base/monotonic.h"
 #include "server/log.h"
 
 #define US_PER_DAY    86400e6
@@ -59,20 +58,12 @@ static enum status take_step(struct retention *retention, struct store_expire *e
 /* false: it is time to stop. */
 static bool pause_for(struct retention *retention, double seconds)
 {
-	struct timespec until;
+	double until = monotonic_seconds() + seconds;
 	bool stopping;
-	int result = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)seconds;
-	until.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
 	pthread_mutex_lock(&retention->lock);
-	while (!retention->stopping && result != ETIMEDOUT)
-		result = pthread_cond_timedwait(&retention->changed, &retention->lock, &until);
+	while (!retention->stopping && monotonic_seconds() < until)
+		monotonic_wait(&retention->changed, &retention->lock, until);
 	stopping = retention->stopping;
 	pthread_mutex_unlock(&retention->lock);
 	return !stopping;
@@ -120,12 +111,12 @@ static double make_pass(struct retention *retention)
 		retention->options.now_us() - (int64_t)(retention->options.days * US_PER_DAY),
 	    .names = retention->names,
 	};
-	double began = clock_monotonic();
+	double began = monotonic_seconds();
 	struct err err = {0};
 
 	while (!expire.done_out) {
 		struct store_expire before = expire;
-		double step_began = clock_monotonic();
+		double step_began = monotonic_seconds();
 		double seconds;
 
 		if (take_step(retention, &expire, &err) != STATUS_OK) {
@@ -133,12 +124,12 @@ static double make_pass(struct retention *retention)
 			break;
 		}
 		count(retention, &before, &expire);
-		seconds = clock_monotonic() - step_began;
+		seconds = monotonic_seconds() - step_began;
 		if (!expire.done_out &&
 		    !pause_for(retention, seconds > PAUSE_SECONDS ? seconds : PAUSE_SECONDS))
 			return -1;
 	}
-	end_pass(retention, &expire, clock_monotonic() - began, &err);
+	end_pass(retention, &expire, monotonic_seconds() - began, &err);
 	return err.code == STATUS_OK ? PASS_SECONDS : RETRY_SECONDS;
 }
 
@@ -157,17 +148,6 @@ static void free_all(struct retention *retention)
 {
 	mem_free(retention->names);
 	mem_free(retention);
-}
-
-static void init_lock(struct retention *retention)
-{
-	pthread_condattr_t attributes;
-
-	pthread_mutex_init(&retention->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&retention->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
 }
 
 static void destroy_lock(struct retention *retention)
@@ -191,7 +171,8 @@ enum status retention_start(const struct retention_options *options,
 		free_all(retention);
 		return err_no_memory(err, "retention");
 	}
-	init_lock(retention);
+	pthread_mutex_init(&retention->lock, NULL);
+	monotonic_cond_init(&retention->changed);
 	errno = pthread_create(&retention->thread, NULL, run, retention);
 	if (errno != 0) {
 		err_errno(err, STATUS_NO_MEMORY, "the thread of retention");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* service_users.c - what is stored, and of whom. */
-#include <math.h>
 #include <string.h>
 
 #include "core/math/logmath.h"
+#include "core/model/mixture.h"
 #include "server/service.h"
 
 enum status service_read_user(const struct service *service, const char *user, const char *context,
@@ -27,8 +27,7 @@ enum status service_read_user(const struct service *service, const char *user, c
 			return err_no_memory(err, "a user");
 		memcpy(weight, state->log_weight, state->n_heads * sizeof(*weight));
 		log_softmax(weight, state->n_heads);
-		for (size_t k = 0; k < state->n_heads; k++)
-			weight[k] = exp(weight[k]);
+		mixture_weights(weight, state->n_heads, weight);
 		if (!all_finite(weight, state->n_heads))
 			return err_set(err, STATUS_STATE_CORRUPT,
 				       "a stored log-weight is not finite");

@@ -6,7 +6,6 @@
  * fails by itself has written nothing, and whatever fails later fails the
  * transaction.
  */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -139,8 +138,7 @@ static enum status find_learner(struct store_sqlite *s, const struct store_feedb
 static void weigh(const struct state_value *state, const struct store_feedback *f, double *w_out)
 {
 	mixture_log_weights(f->logits, state->log_weight, f->mask, f->n_heads, w_out);
-	for (size_t k = 0; k < f->n_heads; k++)
-		w_out[k] = exp(w_out[k]);
+	mixture_weights(w_out, f->n_heads, w_out);
 }
 
 static enum status answer(const struct state_value *state, struct store_feedback *f,

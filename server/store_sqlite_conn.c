@@ -377,6 +377,22 @@ enum status query_n_heads(const struct query *query, int column, size_t *n_heads
 	return STATUS_OK;
 }
 
+enum status query_user(const struct query *query, int column, char user_out[STORE_MAX_ID + 1],
+		       struct err *err)
+{
+	const unsigned char *user = sqlite3_column_text(query->stmt, column);
+	size_t len = (size_t)sqlite3_column_bytes(query->stmt, column);
+
+	if (user == NULL)
+		return conn_fault(query->conn, err);
+	if (len > STORE_MAX_ID)
+		return err_set(err, STATUS_STATE_CORRUPT,
+			       "state %s: a user of %zu bytes, want at most %d", query->conn->name,
+			       len, STORE_MAX_ID);
+	memcpy(user_out, user, len + 1);
+	return STATUS_OK;
+}
+
 enum status query_doubles(const struct query *query, int column, size_t n, double *out,
 			  struct err *err)
 {

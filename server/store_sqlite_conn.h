@@ -14,6 +14,7 @@
 #include <sqlite3.h>
 
 #include "core/base/err.h"
+#include "server/store.h"
 
 enum conn_role { CONN_WRITER, CONN_READER };
 
@@ -124,6 +125,11 @@ enum status query_run(struct query *query, struct err *err);
  * for one that no model has. */
 enum status query_n_heads(const struct query *query, int column, size_t *n_heads_out,
 			  struct err *err);
+
+/** query_user(query, column, user_out, err): a user's name; STATUS_STATE_CORRUPT for one that is
+ * longer than any. */
+enum status query_user(const struct query *query, int column, char user_out[STORE_MAX_ID + 1],
+		       struct err *err);
 
 /**
  * query_doubles(query, column, n, out, err): the array of n float64 in this

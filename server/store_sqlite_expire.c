@@ -137,13 +137,7 @@ static enum status next_user(struct store_sqlite *s, struct store_expire *e, boo
 	status = query_step(&query, found_out, err);
 	*found_out = *found_out && sqlite3_column_type(query.stmt, 0) != SQLITE_NULL;
 	if (status == STATUS_OK && *found_out) {
-		const char *user = (const char *)sqlite3_column_text(query.stmt, 0);
-		size_t len = (size_t)sqlite3_column_bytes(query.stmt, 0);
-
-		if (user == NULL || len > STORE_MAX_ID)
-			status = conn_fault(&s->writer, err);
-		else
-			memcpy(e->after, user, len + 1);
+		status = query_user(&query, 0, e->after, err);
 		*updated_us_out = sqlite3_column_int64(query.stmt, 1);
 	}
 	query_end(&query);
@@ -233,15 +227,8 @@ static enum status read_leaving(struct store_sqlite *s, struct err *err)
 
 	status = query_step(&query, &found, err);
 	s->batch.leaving[0] = '\0';
-	if (status == STATUS_OK && found) {
-		const char *user = (const char *)sqlite3_column_text(query.stmt, 0);
-		size_t len = (size_t)sqlite3_column_bytes(query.stmt, 0);
-
-		if (user == NULL || len > STORE_MAX_ID)
-			status = conn_fault(&s->writer, err);
-		else
-			memcpy(s->batch.leaving, user, len + 1);
-	}
+	if (status == STATUS_OK && found)
+		status = query_user(&query, 0, s->batch.leaving, err);
 	query_end(&query);
 	return status;
 }

@@ -200,7 +200,6 @@ enum status fold_write(struct store_sqlite *s, size_t n_events, struct err *err)
 		return STATUS_OK;
 	if (n_events < n_keys / FOLD_PER_EVENT) {
 		size_t slice = n_events * FOLD_PER_EVENT;
-
 		size_t least = fold->wanted ? WANTED_SLICE : MIN_SLICE;
 
 		end = s->recent.n_folded + (slice < least ? least : slice);

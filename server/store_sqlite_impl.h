@@ -41,7 +41,7 @@ struct batch {
 
 /*
  * Invariants: 1. cache, readers, n_folds, n_exports, n_replayed, damage and write_failed are for
- * every thread; what is immutable while the store is open, too.
+ *                every thread; what is immutable while the store is open, too.
  *             2. everything else belongs to the one thread in store_apply().
  *             3. a state that differs from its row in states is held in the cache: what the
  *                cache does not have is in the database.

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "server/place.h"
 #include "server/store_sqlite_batch.h"
 
 struct importing {
@@ -25,10 +26,7 @@ struct importing {
 static enum status fault(const struct importing *x, size_t line, const char *field,
 			 enum status code, const char *text)
 {
-	char place[64];
-
-	snprintf(place, sizeof(place), "/%zu/%s", line, field);
-	return err_at(x->err, code, place, "line %zu: %s", line, text);
+	return place_line_fault(line, field, code, text, x->err);
 }
 
 /* ---- does it fit? ---- */

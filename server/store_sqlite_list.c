@@ -21,16 +21,10 @@ struct listing {
 static enum status add_user(const struct query *row, struct listing *listing, struct err *err)
 {
 	struct store_listed *listed = &listing->users[listing->n];
-	const char *user = (const char *)sqlite3_column_text(row->stmt, 0);
-	size_t len = (size_t)sqlite3_column_bytes(row->stmt, 0);
+	enum status status = query_user(row, 0, listed->user, err);
 
-	if (user == NULL)
-		return conn_fault(row->conn, err);
-	if (len > STORE_MAX_ID)
-		return err_set(err, STATUS_STATE_CORRUPT,
-			       "state %s: a user of %zu bytes, want at most %d", row->conn->name,
-			       len, STORE_MAX_ID);
-	memcpy(listed->user, user, len + 1);
+	if (status != STATUS_OK)
+		return status;
 	listed->n_events = (uint64_t)sqlite3_column_int64(row->stmt, 1);
 	listed->updated_us = sqlite3_column_int64(row->stmt, 2);
 	listing->n++;

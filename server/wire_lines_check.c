@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/math/logmath.h"
+#include "server/place.h"
 
 /* logsumexp of log-weights is 0 but for rounding; what is farther from it is no state. */
 #define MAX_DEVIATION 1e-6
@@ -28,10 +29,7 @@ struct check {
 static enum status fault(const struct check *c, size_t line, const char *field, enum status code,
 			 const char *text)
 {
-	char place[64];
-
-	snprintf(place, sizeof(place), "/%zu/%s", line, field);
-	return err_at(c->err, code, place, "line %zu: %s", line, text);
+	return place_line_fault(line, field, code, text, c->err);
 }
 
 static int compare(const char *model_id, const char *context,

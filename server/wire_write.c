@@ -3,22 +3,9 @@
 
 #include <string.h>
 
-#include "server/clock.h"
+#include "server/json_field.h"
 
 #define FACT_PREFIX "train."
-
-/* text is JSON up to the place of the string, such as ",\"id\":" */
-static void add_text(struct buffer *out, const char *before, const char *text)
-{
-	buffer_add_string(out, before);
-	buffer_add_quoted(out, text, strlen(text));
-}
-
-static void add_count(struct buffer *out, const char *before, uint64_t n)
-{
-	buffer_add_string(out, before);
-	buffer_add_uint(out, n);
-}
 
 static void add_numbers(struct buffer *out, const char *before, const double *x, size_t n)
 {
@@ -41,15 +28,15 @@ static void add_item(struct buffer *out, const struct score_item *item)
 		buffer_add_number(out, item->preference);
 	}
 	add_numbers(out, ",\"weights\":", item->weights, item->n_weights);
-	add_count(out, ",\"updates\":", item->updates);
+	json_count(out, ",\"updates\":", item->updates);
 	if (item->receipt != NULL)
-		add_text(out, ",\"receipt\":", item->receipt);
+		json_text(out, ",\"receipt\":", item->receipt);
 }
 
 void wire_write_scores(struct buffer *out, const char *model_id,
 		       const struct score_request *request)
 {
-	add_text(out, "{\"model\":", model_id);
+	json_text(out, "{\"model\":", model_id);
 	buffer_add_string(out, ",");
 	if (!request->is_batch) {
 		add_item(out, &request->items[0]);
@@ -63,17 +50,6 @@ void wire_write_scores(struct buffer *out, const char *model_id,
 		buffer_add_string(out, "}");
 	}
 	buffer_add_string(out, "]}");
-}
-
-/* "" is how the server says "no context"; the wire says null. */
-static void add_context(struct buffer *out, const char *before, const char *context)
-{
-	if (*context != '\0') {
-		add_text(out, before, context);
-		return;
-	}
-	buffer_add_string(out, before);
-	buffer_add_string(out, "null");
 }
 
 /* The step in numbers. A repeat took none now: its weights are the first answer's. */
@@ -90,15 +66,15 @@ static void add_explanation(struct buffer *out, const struct store_feedback *ste
 
 void wire_write_feedback(struct buffer *out, const struct store_feedback *step)
 {
-	add_text(out, "{\"user\":", step->user);
-	add_context(out, ",\"context\":", step->context);
+	json_text(out, "{\"user\":", step->user);
+	json_optional(out, ",\"context\":", step->context);
 	if (step->dry_run) /* nothing has this id */
 		buffer_add_string(out, ",\"id\":null");
 	else
-		add_text(out, ",\"id\":", step->event_id);
-	add_text(out, ",\"model\":", step->model_id_out);
+		json_text(out, ",\"id\":", step->event_id);
+	json_text(out, ",\"model\":", step->model_id_out);
 	add_numbers(out, ",\"weights\":", step->weights_out, step->n_weights_out);
-	add_count(out, ",\"updates\":", step->updates_out);
+	json_count(out, ",\"updates\":", step->updates_out);
 	buffer_add_string(out,
 			  step->duplicate_out ? ",\"duplicate\":true" : ",\"duplicate\":false");
 	if (step->dry_run)
@@ -110,13 +86,10 @@ void wire_write_feedback(struct buffer *out, const struct store_feedback *step)
 
 static void add_state(struct buffer *out, const struct store_state *state, const double *weights)
 {
-	char updated[CLOCK_TEXT_LEN + 1];
-
-	clock_text(state->updated_us, updated);
-	add_context(out, "{\"context\":", state->context);
-	add_text(out, ",\"model\":", state->model_id);
-	add_count(out, ",\"updates\":", state->updates);
-	add_text(out, ",\"updated_at\":", updated);
+	json_optional(out, "{\"context\":", state->context);
+	json_text(out, ",\"model\":", state->model_id);
+	json_count(out, ",\"updates\":", state->updates);
+	json_time(out, ",\"updated_at\":", state->updated_us);
 	add_numbers(out, ",\"weights\":", weights, state->n_heads);
 	add_numbers(out, ",\"log_weights\":", state->log_weight, state->n_heads);
 	buffer_add_string(out, "}");
@@ -124,8 +97,8 @@ static void add_state(struct buffer *out, const struct store_state *state, const
 
 void wire_write_user(struct buffer *out, const struct user_view *view)
 {
-	add_text(out, "{\"user\":", view->user);
-	add_count(out, ",\"events\":", view->stored.n_events);
+	json_text(out, "{\"user\":", view->user);
+	json_count(out, ",\"events\":", view->stored.n_events);
 	buffer_add_string(out, ",\"states\":[");
 	for (size_t i = 0; i < view->stored.n_states; i++) {
 		if (i > 0)
@@ -137,12 +110,9 @@ void wire_write_user(struct buffer *out, const struct user_view *view)
 
 static void add_listed(struct buffer *out, const struct store_listed *listed)
 {
-	char updated[CLOCK_TEXT_LEN + 1];
-
-	clock_text(listed->updated_us, updated);
-	add_text(out, "{\"user\":", listed->user);
-	add_count(out, ",\"events\":", listed->n_events);
-	add_text(out, ",\"updated_at\":", updated);
+	json_text(out, "{\"user\":", listed->user);
+	json_count(out, ",\"events\":", listed->n_events);
+	json_time(out, ",\"updated_at\":", listed->updated_us);
 	buffer_add_string(out, "}");
 }
 
@@ -157,36 +127,36 @@ void wire_write_users(struct buffer *out, const struct user_list *list)
 	if (list->next_cursor == NULL)
 		buffer_add_string(out, "],\"next_cursor\":null");
 	else
-		add_text(out, "],\"next_cursor\":", list->next_cursor);
+		json_text(out, "],\"next_cursor\":", list->next_cursor);
 	buffer_add_string(out, "}");
 }
 
 /* The fields behind the user, with the brace. */
 static void add_deleted(struct buffer *out, const struct store_delete *deleted)
 {
-	add_count(out, ",\"deleted\":{\"states\":", deleted->states_out);
-	add_count(out, ",\"events\":", deleted->events_out);
+	json_count(out, ",\"deleted\":{\"states\":", deleted->states_out);
+	json_count(out, ",\"events\":", deleted->events_out);
 	buffer_add_string(out, "}}");
 }
 
 void wire_write_deleted(struct buffer *out, const struct store_delete *deleted)
 {
-	add_text(out, "{\"user\":", deleted->user);
+	json_text(out, "{\"user\":", deleted->user);
 	add_deleted(out, deleted);
 }
 
 void wire_write_reset(struct buffer *out, const struct store_delete *deleted)
 {
-	add_text(out, "{\"user\":", deleted->user);
-	add_context(out, ",\"context\":", deleted->context == NULL ? "" : deleted->context);
+	json_text(out, "{\"user\":", deleted->user);
+	json_optional(out, ",\"context\":", deleted->context);
 	add_deleted(out, deleted);
 }
 
 void wire_write_imported(struct buffer *out, const struct store_import *import)
 {
-	add_text(out, "{\"user\":", import->user);
-	add_count(out, ",\"imported\":{\"events\":", import->events_out);
-	add_count(out, "},\"duplicates\":", import->duplicates_out);
+	json_text(out, "{\"user\":", import->user);
+	json_count(out, ",\"imported\":{\"events\":", import->events_out);
+	json_count(out, "},\"duplicates\":", import->duplicates_out);
 	buffer_add_string(out, "}");
 }
 
@@ -196,12 +166,12 @@ static void add_heads(struct buffer *out, const struct model *model)
 
 	buffer_add_string(out, ",\"labels\":");
 	for (size_t k = 0; k < model->heads.n_heads; k++)
-		add_text(out, k == 0 ? "[" : ",", model->labels[k]);
+		json_text(out, k == 0 ? "[" : ",", model->labels[k]);
 	buffer_add_string(out, "],\"masked\":[");
 	for (size_t k = 0; k < model->heads.n_heads; k++) {
 		if (!model->mask[k])
 			continue;
-		add_count(out, separator, k);
+		json_count(out, separator, k);
 		separator = ",";
 	}
 	buffer_add_string(out, "]");
@@ -217,8 +187,8 @@ static void add_facts(struct buffer *out, const struct model *model)
 
 		if (strncmp(key, FACT_PREFIX, strlen(FACT_PREFIX)) == 0)
 			key += strlen(FACT_PREFIX);
-		add_text(out, separator, key);
-		add_text(out, ":", model->facts[i].value);
+		json_text(out, separator, key);
+		json_text(out, ":", model->facts[i].value);
 		separator = ",";
 	}
 	buffer_add_string(out, "}");
@@ -226,16 +196,16 @@ static void add_facts(struct buffer *out, const struct model *model)
 
 void wire_write_model(struct buffer *out, const struct model *model)
 {
-	add_text(out, "{\"id\":", model->id);
-	add_text(out, ",\"version\":", MICRO_VERSION);
-	add_text(out, ",\"format\":", MODEL_FORMAT);
-	add_count(out, ",\"n_heads\":", model->heads.n_heads);
-	add_count(out, ",\"dim\":", model->heads.dim);
-	add_text(out, ",\"encoder\":", model->encoder_spec);
-	add_text(out, ",\"router\":{\"kind\":", router_kind_name(model->router.kind));
-	add_count(out, ",\"n_hidden\":", model->router.n_hidden);
-	add_text(out, "},\"templates\":{\"phi\":", model->template_phi);
-	add_text(out, ",\"psi\":", model->template_psi);
+	json_text(out, "{\"id\":", model->id);
+	json_text(out, ",\"version\":", MICRO_VERSION);
+	json_text(out, ",\"format\":", MODEL_FORMAT);
+	json_count(out, ",\"n_heads\":", model->heads.n_heads);
+	json_count(out, ",\"dim\":", model->heads.dim);
+	json_text(out, ",\"encoder\":", model->encoder_spec);
+	json_text(out, ",\"router\":{\"kind\":", router_kind_name(model->router.kind));
+	json_count(out, ",\"n_hidden\":", model->router.n_hidden);
+	json_text(out, "},\"templates\":{\"phi\":", model->template_phi);
+	json_text(out, ",\"psi\":", model->template_psi);
 	buffer_add_string(out, "}");
 	add_heads(out, model);
 	add_facts(out, model);
@@ -244,7 +214,7 @@ void wire_write_model(struct buffer *out, const struct model *model)
 
 void wire_write_not_ready(struct buffer *out, const char *reason)
 {
-	add_text(out, "{\"status\":\"not_ready\",\"reasons\":[", reason);
+	json_text(out, "{\"status\":\"not_ready\",\"reasons\":[", reason);
 	buffer_add_string(out, "]}");
 }
 
@@ -259,12 +229,12 @@ static const char *error_type(enum status code)
 
 void wire_write_error(struct buffer *out, const struct err *err)
 {
-	add_text(out, "{\"error\":{\"message\":", err->msg);
-	add_text(out, ",\"type\":", error_type(err->code));
+	json_text(out, "{\"error\":{\"message\":", err->msg);
+	json_text(out, ",\"type\":", error_type(err->code));
 	if (err->param[0] == '\0')
 		buffer_add_string(out, ",\"param\":null");
 	else
-		add_text(out, ",\"param\":", err->param);
-	add_text(out, ",\"code\":", status_code(err->code));
+		json_text(out, ",\"param\":", err->param);
+	json_text(out, ",\"code\":", status_code(err->code));
 	buffer_add_string(out, "}}");
 }

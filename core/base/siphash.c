@@ -2,7 +2,6 @@
 #include "core/base/siphash.h"
 #include "core/base/siphash_impl.h"
 
-#include <assert.h>
 #include <string.h>
 
 #define LANES	  8
@@ -63,37 +62,21 @@ static inline uint64_t part_of(const struct siphash_text *text, size_t w)
 typedef void hash_fn(const uint64_t *key, const struct siphash_text *texts, size_t n,
 		     uint64_t *hash_out);
 
-static hash_fn *const kinds[] = {
-    [SIPHASH_PORTABLE] = hash_portable,
-    [SIPHASH_AVX2] = hash_avx2,
-    [SIPHASH_AVX512] = hash_avx512,
+static hash_fn *const kernels[] = {
+    [SIMD_PORTABLE] = hash_portable,
+    [SIMD_AVX2] = hash_avx2,
+    [SIMD_AVX512] = hash_avx512,
 };
 
-bool siphash_kind_runs(enum siphash_kind kind)
-{
-	assert((unsigned)kind < N_SIPHASH_KINDS);
-#if defined(__x86_64__)
-	if (kind == SIPHASH_AVX2)
-		return __builtin_cpu_supports("avx2");
-	if (kind == SIPHASH_AVX512)
-		return __builtin_cpu_supports("avx512f");
-#endif
-	return kinds[kind] != NULL;
-}
-
-void siphash_many_by(enum siphash_kind kind, const void *key, const struct siphash_text *texts,
-		     size_t n, uint64_t *hash_out)
+void siphash_many_by(enum simd simd, const void *key, const struct siphash_text *texts, size_t n,
+		     uint64_t *hash_out)
 {
 	const uint64_t words[2] = {load_word(key), load_word((const char *)key + WORD)};
 
-	kinds[kind](words, texts, n, hash_out);
+	kernels[simd](words, texts, n, hash_out);
 }
 
 void siphash_many(const void *key, const struct siphash_text *texts, size_t n, uint64_t *hash_out)
 {
-	enum siphash_kind kind = N_SIPHASH_KINDS - 1;
-
-	while (kind > SIPHASH_PORTABLE && !siphash_kind_runs(kind))
-		kind--;
-	siphash_many_by(kind, key, texts, n, hash_out);
+	siphash_many_by(simd_best(), key, texts, n, hash_out);
 }

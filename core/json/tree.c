@@ -3,19 +3,18 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/base/mem.h"
 #include "core/json/decimal.h"
 #include "core/json/field_set.h"
 #include "core/json/quoted.h"
+#include "core/json/syntax_fault.h"
 
 #define CHUNK_FIRST   64   /* nodes */
 #define CHUNK_MAX     1024 /* nodes */
 #define SCRATCH_FIRST 4096 /* numbers */
 #define FEW_FIELDS    16   /* names that are compared one by one */
-#define WHERE_MAX     64   /* bytes of "line L, column C" */
 
 /* An object with more than FEW_FIELDS fields that is still open. */
 struct large_object {
@@ -46,55 +45,22 @@ struct parser {
 
 /* ---- faults ---- */
 
-/* Lines are counted by '\n', columns in characters. */
-static void find_place(const struct parser *parser, const char *at, char text_out[WHERE_MAX])
+/* parser->err says what; at is where. */
+static enum status locate(const struct parser *parser, const char *at)
 {
-	size_t line = 1, column = 0;
-
-	/* a text that ends too early is at fault at its last character */
-	if (at >= parser->end)
-		at = parser->end - 1;
-	for (const char *p = parser->text; p <= at; p++) {
-		if (p > parser->text && p[-1] == '\n') {
-			line++;
-			column = 0;
-		}
-		column += ((unsigned char)*p & 0xc0) != 0x80;
-	}
-	snprintf(text_out, WHERE_MAX, "line %zu, column %zu", line, column == 0 ? 1 : column);
+	return syntax_locate(parser->text, parser->end, at, parser->err);
 }
 
 static enum status fault(const struct parser *parser, const char *at, const char *text)
 {
-	char where[WHERE_MAX];
-
-	find_place(parser, at, where);
-	return err_set(parser->err, STATUS_MALFORMED, "%s: %s", where, text);
+	err_set(parser->err, STATUS_MALFORMED, "%s", text);
+	return locate(parser, at);
 }
 
 /* What stands at p is not what must be there. */
 static enum status unexpected(const struct parser *parser, const char *want)
 {
-	unsigned char c = (unsigned char)*parser->p;
-	char where[WHERE_MAX];
-
-	find_place(parser, parser->p, where);
-	if (parser->p == parser->end)
-		return err_set(parser->err, STATUS_MALFORMED, "%s: the text ends here, want %s",
-			       where, want);
-	if (c <= ' ' || c >= 0x7f)
-		return err_set(parser->err, STATUS_MALFORMED, "%s: got the byte 0x%02x, want %s",
-			       where, c, want);
-	return err_set(parser->err, STATUS_MALFORMED, "%s: got '%c', want %s", where, c, want);
-}
-
-static enum status too_deep(const struct parser *parser)
-{
-	char where[WHERE_MAX];
-
-	find_place(parser, parser->p, where);
-	return err_set(parser->err, STATUS_MALFORMED, "%s: nested too deep, want at most %d levels",
-		       where, TREE_DEPTH_MAX);
+	return syntax_unexpected(parser->text, parser->end, parser->p, want, parser->err);
 }
 
 static enum status no_memory(const struct parser *parser)
@@ -344,12 +310,10 @@ static bool is_among_few(const struct node *object, const struct node *name)
 
 static enum status duplicate(const struct parser *parser, const char *at, const struct node *name)
 {
-	char where[WHERE_MAX];
-
-	find_place(parser, at, where);
-	return err_set(parser->err, STATUS_MALFORMED,
-		       "%s: duplicate field \"%.*s\", want each name once in an object", where,
-		       (int)(name->n < 64 ? name->n : 64), name->bytes);
+	err_set(parser->err, STATUS_MALFORMED,
+		"duplicate field \"%.*s\", want each name once in an object",
+		(int)(name->n < 64 ? name->n : 64), name->bytes);
+	return locate(parser, at);
 }
 
 /* Is the name the first of its kind in the innermost object? */
@@ -441,8 +405,11 @@ static enum status read_value(struct parser *parser, bool *whole_out)
 
 	*whole_out = true;
 	skip_space(parser);
-	if (parser->depth == TREE_DEPTH_MAX)
-		return too_deep(parser);
+	if (parser->depth == TREE_DEPTH_MAX) {
+		err_set(parser->err, STATUS_MALFORMED, "nested too deep, want at most %d levels",
+			TREE_DEPTH_MAX);
+		return locate(parser, parser->p);
+	}
 	switch (*parser->p) {
 	case '{':
 		return open_container(parser, NODE_OBJECT, whole_out);

@@ -2,7 +2,6 @@
 #include "core/math/sparse.h"
 #include "core/math/sparse_impl.h"
 
-#include <assert.h>
 #include <string.h>
 
 #define LANES 16
@@ -45,39 +44,23 @@ struct matrix {
 
 typedef void times_fn(const struct sparse *x, const struct matrix *a, float *out);
 
-static times_fn *const kinds[] = {
-    [SPARSE_PORTABLE] = times_portable,
-    [SPARSE_AVX2] = times_avx2,
-    [SPARSE_AVX512] = times_avx512,
+static times_fn *const kernels[] = {
+    [SIMD_PORTABLE] = times_portable,
+    [SIMD_AVX2] = times_avx2,
+    [SIMD_AVX512] = times_avx512,
 };
 
-bool sparse_kind_runs(enum sparse_kind kind)
-{
-	assert((unsigned)kind < N_SPARSE_KINDS);
-#if defined(__x86_64__)
-	if (kind == SPARSE_AVX2)
-		return __builtin_cpu_supports("avx2");
-	if (kind == SPARSE_AVX512)
-		return __builtin_cpu_supports("avx512f");
-#endif
-	return kinds[kind] != NULL;
-}
-
-void sparse_times_by(enum sparse_kind kind, const uint32_t *index, const float *value, size_t n,
+void sparse_times_by(enum simd simd, const uint32_t *index, const float *value, size_t n,
 		     const float *a, size_t dim, size_t n_out, float *out)
 {
 	const struct sparse x = {index, value, n};
 	const struct matrix matrix = {a, dim, n_out};
 
-	kinds[kind](&x, &matrix, out);
+	kernels[simd](&x, &matrix, out);
 }
 
 void sparse_times(const uint32_t *index, const float *value, size_t n, const float *a, size_t dim,
 		  size_t n_out, float *out)
 {
-	enum sparse_kind kind = N_SPARSE_KINDS - 1;
-
-	while (kind > SPARSE_PORTABLE && !sparse_kind_runs(kind))
-		kind--;
-	sparse_times_by(kind, index, value, n, a, dim, n_out, out);
+	sparse_times_by(simd_best(), index, value, n, a, dim, n_out, out);
 }

@@ -19,7 +19,8 @@ void mixture_log_weights(const float *logits, const double *bias, const bool *ma
 			 double *log_weight_out);
 
 /**
- * mixture_weights(log_weight, n_heads, weight_out): weight_out [n_heads] = exp(log_weight).
+ * mixture_weights(log_weight, n_heads, weight_out): weight_out [n_heads] = exp(log_weight),
+ * in its place if they are the same.
  */
 void mixture_weights(const double *log_weight, size_t n_heads, double *weight_out);
 

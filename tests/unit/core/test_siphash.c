@@ -50,23 +50,24 @@ static uint64_t reference(const struct siphash_text *text)
 	return hash;
 }
 
-static void check(enum siphash_kind kind, size_t n)
+static void check(enum simd simd, size_t n)
 {
 	uint64_t hash[MAX_TEXT + 1];
 
 	hash[n] = 42;
-	siphash_many_by(kind, key, texts, n, hash);
+	siphash_many_by(simd, key, texts, n, hash);
 	for (size_t i = 0; i < n; i++)
 		ck_assert_msg(hash[i] == reference(&texts[i]),
-			      "kind %d, text %zu of %zu, %zu bytes", (int)kind, i, n, texts[i].len);
+			      "instructions %d, text %zu of %zu, %zu bytes", (int)simd, i, n,
+			      texts[i].len);
 	ck_assert_uint_eq(hash[n], 42);
 }
 
 /* Lengths beside each other, empty ones too; texts anywhere. */
 START_TEST(each_kind_agrees_with_libsodium)
 {
-	for (enum siphash_kind kind = SIPHASH_PORTABLE; kind < N_SIPHASH_KINDS; kind++) {
-		if (!siphash_kind_runs(kind))
+	for (enum simd simd = SIMD_PORTABLE; simd < N_SIMD; simd++) {
+		if (!simd_runs(simd))
 			continue;
 		for (size_t n = 0; n <= MAX_TEXT; n++) {
 			for (size_t most = 1; most <= MAX_LEN; most += 1 + most / 2) {
@@ -74,7 +75,7 @@ START_TEST(each_kind_agrees_with_libsodium)
 					texts[i] =
 					    (struct siphash_text){bytes + rng_below(&rng, N_BYTES),
 								  (size_t)rng_below(&rng, most)};
-				check(kind, n);
+				check(simd, n);
 			}
 		}
 	}
@@ -100,7 +101,7 @@ END_TEST
 
 START_TEST(portable_kind_always_runs)
 {
-	ck_assert(siphash_kind_runs(SIPHASH_PORTABLE));
+	ck_assert(simd_runs(SIMD_PORTABLE));
 }
 END_TEST
 

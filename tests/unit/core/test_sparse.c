@@ -46,15 +46,15 @@ static void by_definition(size_t n, size_t n_out, float *out)
 	}
 }
 
-static void check(enum sparse_kind kind, size_t n, size_t n_out)
+static void check(enum simd simd, size_t n, size_t n_out)
 {
 	float got[MOST_OUT + 1], want[MOST_OUT];
 
 	got[n_out] = 42;
-	sparse_times_by(kind, index_of, value, n, a, DIM, n_out, got);
+	sparse_times_by(simd, index_of, value, n, a, DIM, n_out, got);
 	by_definition(n, n_out, want);
-	ck_assert_msg(memcmp(got, want, n_out * sizeof(*got)) == 0, "kind %d, %zu outputs",
-		      (int)kind, n_out);
+	ck_assert_msg(memcmp(got, want, n_out * sizeof(*got)) == 0, "instructions %d, %zu outputs",
+		      (int)simd, n_out);
 	ck_assert_float_eq(got[n_out], 42);
 }
 
@@ -63,9 +63,9 @@ START_TEST(each_kind_is_the_definition_to_the_last_bit)
 	rng_init(&rng, 3);
 	for (size_t n_out = 1; n_out <= MOST_OUT; n_out += 1 + n_out / 9) {
 		set_up(n_out);
-		for (enum sparse_kind kind = SPARSE_PORTABLE; kind < N_SPARSE_KINDS; kind++) {
-			if (sparse_kind_runs(kind))
-				check(kind, choose_rows(), n_out);
+		for (enum simd simd = SIMD_PORTABLE; simd < N_SIMD; simd++) {
+			if (simd_runs(simd))
+				check(simd, choose_rows(), n_out);
 		}
 		mem_free(a);
 	}
@@ -105,7 +105,7 @@ END_TEST
 
 START_TEST(portable_kind_always_runs)
 {
-	ck_assert(sparse_kind_runs(SPARSE_PORTABLE));
+	ck_assert(simd_runs(SIMD_PORTABLE));
 }
 END_TEST
 
