@@ -4,25 +4,46 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include <utlist.h>
+
 #include "core/base/mem.h"
 
+struct worker {
+	struct workers *workers;
+	pthread_t thread;
+	pthread_cond_t wakeup; /* called is set, or stopping */
+	bool called;	       /* to look for a job; the workers' lock guards it */
+	struct worker *next;   /* among workers->idle */
+};
+
 struct workers {
-	pthread_t *threads; /* [n_threads] */
-	size_t n_threads;
-	pthread_mutex_t lock;  /* guards all below */
-	pthread_cond_t wakeup; /* a job was queued, or stopping is set */
+	struct worker *worker; /* [n_workers] */
+	size_t n_workers;
+	pthread_mutex_t lock; /* guards all below */
+	struct worker *idle;  /* the one used last is first: its memory is still in the caches */
 	struct workers_job *first, *last;
 	struct workers_stats stats;
 	bool stopping;
 };
 
-/* The oldest job; NULL: stopping, none left. */
-static struct workers_job *take_job(struct workers *workers)
+static void wait_for_call(struct worker *worker)
 {
+	struct workers *workers = worker->workers;
+
+	worker->called = false;
+	LL_PREPEND(workers->idle, worker);
+	while (!worker->called && !workers->stopping)
+		pthread_cond_wait(&worker->wakeup, &workers->lock);
+}
+
+/* The oldest job; NULL: stopping, none left. */
+static struct workers_job *take_job(struct worker *worker)
+{
+	struct workers *workers = worker->workers;
 	struct workers_job *job;
 
 	while (workers->first == NULL && !workers->stopping)
-		pthread_cond_wait(&workers->wakeup, &workers->lock);
+		wait_for_call(worker);
 	job = workers->first;
 	if (job == NULL)
 		return NULL;
@@ -34,11 +55,12 @@ static struct workers_job *take_job(struct workers *workers)
 
 static void *work(void *context)
 {
-	struct workers *workers = context;
+	struct worker *worker = context;
+	struct workers *workers = worker->workers;
 	struct workers_job *job;
 
 	pthread_mutex_lock(&workers->lock);
-	while ((job = take_job(workers)) != NULL) {
+	while ((job = take_job(worker)) != NULL) {
 		pthread_mutex_unlock(&workers->lock);
 		job->run(job->context);
 		pthread_mutex_lock(&workers->lock);
@@ -46,6 +68,16 @@ static void *work(void *context)
 	}
 	pthread_mutex_unlock(&workers->lock);
 	return NULL;
+}
+
+static bool start(struct workers *workers, struct worker *worker)
+{
+	worker->workers = workers;
+	pthread_cond_init(&worker->wakeup, NULL);
+	if (pthread_create(&worker->thread, NULL, work, worker) == 0)
+		return true;
+	pthread_cond_destroy(&worker->wakeup);
+	return false;
 }
 
 enum status workers_start(size_t n_threads, size_t capacity, struct workers **workers_out,
@@ -58,14 +90,11 @@ enum status workers_start(size_t n_threads, size_t capacity, struct workers **wo
 		return err_no_memory(err, "the workers");
 	workers->stats.capacity = capacity;
 	pthread_mutex_init(&workers->lock, NULL);
-	pthread_cond_init(&workers->wakeup, NULL);
-	workers->threads = mem_array(n_threads, sizeof(*workers->threads));
-	while (workers->threads != NULL && workers->n_threads < n_threads) {
-		if (pthread_create(&workers->threads[workers->n_threads], NULL, work, workers) != 0)
-			break;
-		workers->n_threads++;
-	}
-	if (workers->threads == NULL || workers->n_threads < n_threads) {
+	workers->worker = mem_array(n_threads, sizeof(*workers->worker));
+	while (workers->worker != NULL && workers->n_workers < n_threads &&
+	       start(workers, &workers->worker[workers->n_workers]))
+		workers->n_workers++;
+	if (workers->worker == NULL || workers->n_workers < n_threads) {
 		workers_stop(workers);
 		return err_no_memory(err, "the workers");
 	}
@@ -73,11 +102,34 @@ enum status workers_start(size_t n_threads, size_t capacity, struct workers **wo
 	return STATUS_OK;
 }
 
+static void append_job(struct workers *workers, struct workers_job *job)
+{
+	job->next = NULL;
+	if (workers->first == NULL)
+		workers->first = job;
+	else
+		workers->last->next = job;
+	workers->last = job;
+	workers->stats.queued++;
+}
+
+/* The worker that is to do one more job; NULL: all are at work, and look for more after it. */
+static struct worker *call_idle(struct workers *workers)
+{
+	struct worker *worker = workers->idle;
+
+	if (worker == NULL)
+		return NULL;
+	LL_DELETE(workers->idle, worker);
+	worker->called = true;
+	return worker;
+}
+
 enum status workers_submit(struct workers *workers, struct workers_job *job, struct err *err)
 {
+	struct worker *called = NULL;
 	enum status status = STATUS_OK;
 
-	job->next = NULL;
 	pthread_mutex_lock(&workers->lock);
 	if (workers->stats.queued == workers->stats.capacity) {
 		status = err_set(err, STATUS_OVERLOADED,
@@ -85,15 +137,13 @@ enum status workers_submit(struct workers *workers, struct workers_job *job, str
 				 "again later",
 				 workers->stats.capacity);
 	} else {
-		if (workers->first == NULL)
-			workers->first = job;
-		else
-			workers->last->next = job;
-		workers->last = job;
-		workers->stats.queued++;
-		pthread_cond_signal(&workers->wakeup);
+		append_job(workers, job);
+		called = call_idle(workers);
 	}
 	pthread_mutex_unlock(&workers->lock);
+	/* not under the lock, which is what it wants first when it wakes */
+	if (called != NULL)
+		pthread_cond_signal(&called->wakeup);
 	return status;
 }
 
@@ -113,12 +163,14 @@ void workers_stop(struct workers *workers)
 		return;
 	pthread_mutex_lock(&workers->lock);
 	workers->stopping = true;
-	pthread_cond_broadcast(&workers->wakeup);
+	for (size_t i = 0; i < workers->n_workers; i++)
+		pthread_cond_signal(&workers->worker[i].wakeup);
 	pthread_mutex_unlock(&workers->lock);
-	for (size_t i = 0; i < workers->n_threads; i++)
-		pthread_join(workers->threads[i], NULL);
-	pthread_cond_destroy(&workers->wakeup);
+	for (size_t i = 0; i < workers->n_workers; i++) {
+		pthread_join(workers->worker[i].thread, NULL);
+		pthread_cond_destroy(&workers->worker[i].wakeup);
+	}
 	pthread_mutex_destroy(&workers->lock);
-	mem_free(workers->threads);
+	mem_free(workers->worker);
 	mem_free(workers);
 }
