@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/encode/embedding_api.h"
+#include "core/json/quoted.h"
 
 #define ESCAPE_MAX 6 /* bytes of \u00XX */
 
@@ -26,11 +27,6 @@ static void put_string(struct writer *w, const char *string)
 	put(w, string, strlen(string));
 }
 
-static bool is_plain(unsigned char c)
-{
-	return c >= ' ' && c != '"' && c != '\\';
-}
-
 static void put_escape(struct writer *w, unsigned char c)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -45,17 +41,16 @@ static void put_escape(struct writer *w, unsigned char c)
 
 static void put_quoted(struct writer *w, struct text text)
 {
-	const char *at = text.bytes, *end = text.len == 0 ? at : at + text.len;
+	size_t i = 0;
 
 	put_string(w, "\"");
-	while (at < end) {
-		const char *begin = at;
+	while (i < text.len) {
+		size_t n = quoted_plain(text.bytes + i, text.len - i);
 
-		while (at < end && is_plain((unsigned char)*at))
-			at++;
-		put(w, begin, (size_t)(at - begin));
-		if (at < end)
-			put_escape(w, (unsigned char)*at++);
+		put(w, text.bytes + i, n);
+		i += n;
+		if (i < text.len)
+			put_escape(w, (unsigned char)text.bytes[i++]);
 	}
 	put_string(w, "\"");
 }

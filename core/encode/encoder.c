@@ -12,6 +12,7 @@
 #include "core/encode/encoder_spec.h"
 #include "core/encode/fingerprint.h"
 
+#define ASCII_BLOCK	64 /* bytes looked at together */
 #define CONNECT_TIMEOUT 5.0
 #define TIMEOUT		120.0
 #define N_RETRIES	8
@@ -145,10 +146,27 @@ void encoder_cancel(struct encoder *encoder)
 		remote_cancel(encoder_http_remote(encoder));
 }
 
+/* A loop without exits, so that compilers make vectors of it. */
+static bool is_ascii_block(const char *bytes)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < ASCII_BLOCK; i++)
+		all |= (unsigned char)bytes[i];
+	return all < 0x80;
+}
+
+/* As most texts are ASCII, at least to begin with, libunistring is asked from there on. */
 static enum status check_text(struct text text, struct err *err)
 {
-	const uint8_t *bad = u8_check((const uint8_t *)text.bytes, text.len);
+	const uint8_t *bad;
+	size_t n_ascii = 0;
 
+	while (text.len - n_ascii >= ASCII_BLOCK && is_ascii_block(text.bytes + n_ascii))
+		n_ascii += ASCII_BLOCK;
+	if (n_ascii == text.len)
+		return STATUS_OK;
+	bad = u8_check((const uint8_t *)text.bytes + n_ascii, text.len - n_ascii);
 	if (bad == NULL)
 		return STATUS_OK;
 	return err_set(err, STATUS_MALFORMED, "the text is not valid UTF-8 at byte %td",

@@ -246,6 +246,32 @@ size_t quoted_decode(const struct quoted *quoted, char *out)
 	return (size_t)(to - out);
 }
 
+static bool wants_escape(unsigned char c)
+{
+	return (c < 0x20) | (c == '"') | (c == '\\');
+}
+
+/* A loop without exits, as above. */
+static bool is_block_without_escapes(const char *p)
+{
+	unsigned char others = 0;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		others |= wants_escape((unsigned char)p[i]);
+	return others == 0;
+}
+
+size_t quoted_plain(const char *bytes, size_t n)
+{
+	size_t i = 0;
+
+	while (n - i >= BLOCK && is_block_without_escapes(bytes + i))
+		i += BLOCK;
+	while (i < n && !wants_escape((unsigned char)bytes[i]))
+		i++;
+	return i;
+}
+
 const char *quoted_fault_text(enum quoted_fault fault)
 {
 	switch (fault) {

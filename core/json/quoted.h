@@ -34,6 +34,10 @@ enum quoted_fault quoted_scan(const char *text, const char *end, struct quoted *
  * how many bytes. It has passed quoted_scan(). */
 size_t quoted_decode(const struct quoted *quoted, char *out);
 
+/** quoted_plain(bytes, n): how many of them, from the first, may stand in a string as they are: no
+ * quote, no backslash, no control character. What is not ASCII may; UTF-8 is not checked. */
+size_t quoted_plain(const char *bytes, size_t n);
+
 /** quoted_fault_text(fault): what is wrong, and what would be right. */
 const char *quoted_fault_text(enum quoted_fault fault);
 
