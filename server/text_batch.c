@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/base/mem.h"
 #include "core/encode/template.h"
 #include "server/distinct.h"
 
@@ -10,7 +11,7 @@ struct batch {
 	const struct served_model *served;
 	struct arena *arena;
 	struct distinct distinct; /* texts, each of which is sent once */
-	struct text *texts;	  /* [distinct.n] */
+	struct text *texts;	  /* [distinct.n]; freed when they are encoded */
 	size_t n_inputs;
 	struct input **inputs; /* [n_inputs] */
 	size_t *which;	       /* [n_inputs]: number of the input's text */
@@ -46,15 +47,21 @@ static enum status add_text(struct batch *batch, const char *template,
 
 	if (status != STATUS_OK)
 		return status;
-	if (arena_adopt(batch->arena, (char *)text.bytes) == NULL)
-		return err_no_memory(err, "a text");
 	number = distinct_add(&batch->distinct, &(struct content){.part = {{text.bytes, text.len}}},
 			      &is_new);
 	if (is_new)
 		batch->texts[number] = text;
+	else
+		mem_free((char *)text.bytes);
 	batch->which[batch->n_inputs] = number;
 	batch->inputs[batch->n_inputs++] = input;
 	return STATUS_OK;
+}
+
+static void free_texts(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->distinct.n; i++)
+		mem_free((char *)batch->texts[i].bytes);
 }
 
 static enum status add_question(struct batch *batch, struct question *question, struct err *err)
@@ -121,5 +128,8 @@ enum status text_batch_encode(const struct served_model *served, struct question
 	status = distinct_init(&batch.distinct, n, arena, err);
 	for (size_t i = 0; i < n_questions && status == STATUS_OK; i++)
 		status = add_question(&batch, questions[i], err);
-	return status == STATUS_OK ? encode(&batch, err) : status;
+	if (status == STATUS_OK)
+		status = encode(&batch, err);
+	free_texts(&batch);
+	return status;
 }

@@ -15,7 +15,7 @@
 #define FIRST_BODY    ((size_t)16 << 10) /* bytes that a reply begins with */
 #define MIN_TIMEOUT   1			 /* ms: libcurl takes 0 for never */
 #define MAX_BEARER    4096
-#define USER_AGENT    "micro/" MICRO_VERSION
+#define USER_AGENT    "User-Agent: micro/" MICRO_VERSION /* as an option it is formatted twice */
 #define CONTENT_TYPE  "Content-Type: application/json"
 #define ACCEPT	      "Accept: application/json"
 #define NO_EXPECT     "Expect:" /* or bodies of a megabyte wait a second for a 100 */
@@ -24,6 +24,7 @@
 /* A connection, once it is made. */
 struct line {
 	CURL *curl;
+	CURLU *url; /* parsed once, not for each request */
 	bool was_connected;
 	char fault[CURL_ERROR_SIZE];
 	struct http_reply *reply; /* of the request under way */
@@ -143,7 +144,7 @@ static enum status make_headers(struct http_pool *pool, const char *bearer, stru
 {
 	char header[sizeof(BEARER_PREFIX) + MAX_BEARER];
 	bool good = add_header(pool, CONTENT_TYPE) && add_header(pool, ACCEPT) &&
-		    add_header(pool, NO_EXPECT);
+		    add_header(pool, USER_AGENT) && add_header(pool, NO_EXPECT);
 
 	if (bearer != NULL) {
 		if (strlen(bearer) > MAX_BEARER || strpbrk(bearer, "\r\n") != NULL)
@@ -163,10 +164,12 @@ static bool set_up(struct http_pool *pool, struct line *line,
 	CURL *curl = curl_easy_init();
 
 	line->curl = curl;
-	return curl != NULL && curl_easy_setopt(curl, CURLOPT_URL, options->url) == CURLE_OK &&
+	line->url = curl_url();
+	return curl != NULL && line->url != NULL &&
+	       curl_url_set(line->url, CURLUPART_URL, options->url, 0) == CURLUE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_CURLU, line->url) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, PROTOCOLS) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_HTTPHEADER, pool->headers) == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_USERAGENT, USER_AGENT) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_POST, 1L) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ==
 		   CURLE_OK &&
@@ -229,8 +232,10 @@ void http_pool_close(struct http_pool *pool)
 {
 	if (pool == NULL)
 		return;
-	for (size_t i = 0; i < pool->n_lines; i++)
+	for (size_t i = 0; i < pool->n_lines; i++) {
 		curl_easy_cleanup(pool->lines[i].curl);
+		curl_url_cleanup(pool->lines[i].url);
+	}
 	curl_slist_free_all(pool->headers);
 	pthread_cond_destroy(&pool->freed);
 	pthread_mutex_destroy(&pool->lock);

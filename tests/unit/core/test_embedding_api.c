@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/mem.h"
@@ -234,6 +235,23 @@ START_TEST(request_has_the_texts_and_the_fields)
 }
 END_TEST
 
+/* A long text's escapes, one at every place of the blocks that are looked at together. */
+START_TEST(request_escapes_at_every_place)
+{
+	char bytes[150], want[sizeof(bytes) + 64];
+
+	for (size_t at = 0; at < sizeof(bytes); at++) {
+		const struct text text = {bytes, sizeof(bytes)};
+
+		memset(bytes, 'x', sizeof(bytes));
+		bytes[at] = '"';
+		snprintf(want, sizeof(want), "{\"inputs\":[\"%.*s\\%.*s\"]}", (int)at, bytes,
+			 (int)(sizeof(bytes) - at), bytes + at);
+		assert_request(EMBEDDING_API_TEI, "", &text, 1, want);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("embedding api");
@@ -245,6 +263,7 @@ int main(void)
 	tcase_add_test(tcase, read_bounds_the_depth);
 	tcase_add_test(tcase, complaint_finds_the_message_of_every_kind_of_server);
 	tcase_add_test(tcase, request_has_the_texts_and_the_fields);
+	tcase_add_test(tcase, request_escapes_at_every_place);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -368,6 +368,25 @@ START_TEST(encode_refuses_invalid_utf8_at_its_offset)
 }
 END_TEST
 
+/* The longest ASCII beginning is looked at by other means than the rest. */
+START_TEST(encode_refuses_invalid_utf8_wherever_it_stands)
+{
+	char bytes[200];
+
+	for (size_t at = 0; at < sizeof(bytes); at++) {
+		const struct text text = {bytes, sizeof(bytes)};
+		char want[100];
+		struct err err;
+
+		memset(bytes, 'x', sizeof(bytes));
+		bytes[at] = '\x80';
+		snprintf(want, sizeof(want), "the text is not valid UTF-8 at byte %zu", at);
+		ck_assert_int_eq(encoder_encode(encoder, &text, 1, &rows, &err), STATUS_MALFORMED);
+		ck_assert_str_eq(err.msg, want);
+	}
+}
+END_TEST
+
 #define N_THREADS 4
 #define N_REPEATS 200
 
@@ -478,6 +497,7 @@ int main(void)
 	tcase_add_test(hash, hash_is_its_definition_to_the_last_bit);
 	tcase_add_test(hash, hash_row_does_not_depend_on_the_other_texts);
 	tcase_add_test(hash, encode_refuses_invalid_utf8_at_its_offset);
+	tcase_add_test(hash, encode_refuses_invalid_utf8_wherever_it_stands);
 	tcase_add_test(hash, encode_may_run_in_many_threads);
 	tcase_add_test(hash, fingerprint_is_always_the_same_unit_vector);
 	suite_add_tcase(suite, hash);

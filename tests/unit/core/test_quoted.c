@@ -85,6 +85,29 @@ START_TEST(utf8_is_what_rfc_3629_says)
 }
 END_TEST
 
+/* The first that wants an escape, wherever it stands in a block of characters. */
+START_TEST(plain_ends_where_an_escape_is_wanted)
+{
+	static const char specials[] = {'\0', '\x01', '\x1f', '"', '\\'};
+	static const char plain[] = {' ', '!', '#', '[', ']', '\x7f', '\x80', '\xff'};
+	char text[200] = {0};
+
+	for (size_t len = 0; len <= sizeof(text); len++) {
+		for (size_t i = 0; i < len; i++)
+			text[i] = plain[i % sizeof(plain)];
+		ck_assert_uint_eq(quoted_plain(text, len), len);
+		for (size_t at = 0; at < len; at++) {
+			char before = text[at];
+
+			text[at] = specials[(at + len) % sizeof(specials)];
+			ck_assert_msg(quoted_plain(text, len) == at, "%zu of %zu: got %zu", at, len,
+				      quoted_plain(text, len));
+			text[at] = before;
+		}
+	}
+}
+END_TEST
+
 START_TEST(faults_are_named_at_their_place)
 {
 	static const struct {
@@ -132,6 +155,7 @@ int main(void)
 	tcase_add_test(tcase, escapes_are_decoded);
 	tcase_add_test(tcase, special_characters_are_seen_at_every_place);
 	tcase_add_test(tcase, utf8_is_what_rfc_3629_says);
+	tcase_add_test(tcase, plain_ends_where_an_escape_is_wanted);
 	tcase_add_test(tcase, faults_are_named_at_their_place);
 	tcase_set_timeout(tcase, 250);
 	suite_add_tcase(suite, tcase);

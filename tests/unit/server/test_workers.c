@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
@@ -101,6 +102,40 @@ START_TEST(as_many_run_at_once_as_there_are_threads)
 }
 END_TEST
 
+static void note_thread(void *context)
+{
+	*(pthread_t *)context = pthread_self();
+	count(NULL);
+}
+
+/* Its memory is in the caches, and the others sleep. */
+START_TEST(who_worked_last_works_next)
+{
+	struct workers_job jobs[4];
+	pthread_t before, now;
+
+	start(4, 10);
+	for (size_t i = 0; i < LENGTH(jobs); i++) {
+		jobs[i] = (struct workers_job){.run = wait_at_gate};
+		ck_assert_int_eq(workers_submit(workers, &jobs[i], NULL), STATUS_OK);
+	}
+	wait_for_busy(4);
+	atomic_store(&gate, true);
+	wait_for_busy(0);
+	for (int i = 0; i < 20; i++) {
+		struct workers_job job = {.run = note_thread, .context = &now};
+
+		ck_assert_int_eq(workers_submit(workers, &job, NULL), STATUS_OK);
+		while (atomic_load(&n_run) != 4 + i + 1)
+			nap();
+		wait_for_busy(0);
+		ck_assert(i == 0 || pthread_equal(now, before));
+		before = now;
+	}
+	workers_stop(workers);
+}
+END_TEST
+
 START_TEST(nothing_is_allowed)
 {
 	struct workers_stats stats;
@@ -122,6 +157,7 @@ int main(void)
 	tcase_add_test(tcase, every_job_is_run_once);
 	tcase_add_test(tcase, full_queue_refuses_and_says_so);
 	tcase_add_test(tcase, as_many_run_at_once_as_there_are_threads);
+	tcase_add_test(tcase, who_worked_last_works_next);
 	tcase_add_test(tcase, nothing_is_allowed);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
