@@ -73,14 +73,11 @@ static inline float drop(float x, float tiny)
  * m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2
  * x <- x - lr (m_hat / (sqrt(v_hat) + eps) + decay x)
  */
-void adamw_update(struct adamw *opt, struct adamw_rates rates, size_t begin, size_t n,
-		  const float *grad, float *params)
+static inline __attribute__((always_inline)) void
+update(struct adamw_rates rates, size_t n, const float *restrict g, float *restrict mean,
+       float *restrict variance, float *restrict x)
 {
 	float b1 = rates.beta1, b2 = rates.beta2;
-	float *restrict mean = opt->mean + begin;
-	float *restrict variance = opt->variance + begin;
-	const float *restrict g = grad;
-	float *restrict x = params + begin;
 
 	for (size_t i = 0; i < n; i++) {
 		float gi = drop(g[i], TINY_GRADIENT);
@@ -91,6 +88,29 @@ void adamw_update(struct adamw *opt, struct adamw_rates rates, size_t begin, siz
 		variance[i] = v;
 		x[i] = rates.keep * x[i] - rates.step * m / (sqrtf(v) + rates.epsilon);
 	}
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void update_avx2(struct adamw_rates rates, size_t n,
+							const float *g, float *mean,
+							float *variance, float *x)
+{
+	update(rates, n, g, mean, variance, x);
+}
+#endif
+
+void adamw_update(struct adamw *opt, struct adamw_rates rates, size_t begin, size_t n,
+		  const float *grad, float *params)
+{
+	float *mean = opt->mean + begin, *variance = opt->variance + begin, *x = params + begin;
+
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2")) {
+		update_avx2(rates, n, grad, mean, variance, x);
+		return;
+	}
+#endif
+	update(rates, n, grad, mean, variance, x);
 }
 
 void adamw_step(struct adamw *opt, double learning_rate, float *grad, float *params)
