@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/base/dtype.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define F32_INFINITY  0x7f800000u
 #define F16_INFINITY  0x7c00u
 #define BF16_INFINITY 0x7f80u
+
+#define PIECE 256 /* numbers that are subtracted together */
 
 static const struct {
 	const char *name;
@@ -114,6 +117,20 @@ void dtype_to_floats(enum dtype dtype, const void *bytes, size_t n, float *out)
 	for (size_t i = 0; i < n && dtype == DTYPE_BF16; i++) {
 		memcpy(&half, at + i * sizeof(half), sizeof(half));
 		out[i] = float_of_bf16(half);
+	}
+}
+
+void dtype_subtract(enum dtype dtype, const void *bytes, size_t n, float *x)
+{
+	const unsigned char *at = bytes;
+	float piece[PIECE];
+
+	assert(dtype_is_float(dtype));
+	for (size_t done = 0, m; done < n; done += m) {
+		m = n - done < PIECE ? n - done : PIECE;
+		dtype_to_floats(dtype, at + done * dtypes[dtype].size, m, piece);
+		for (size_t i = 0; i < m; i++)
+			x[done + i] -= piece[i];
 	}
 }
 

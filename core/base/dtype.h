@@ -23,6 +23,9 @@ size_t dtype_size(enum dtype dtype);
  */
 void dtype_to_floats(enum dtype dtype, const void *bytes, size_t n, float *out);
 
+/** dtype_subtract(dtype, bytes, n, x): x [n] -= n numbers of a float dtype; otherwise the same. */
+void dtype_subtract(enum dtype dtype, const void *bytes, size_t n, float *x);
+
 /**
  * dtype_from_floats(dtype, x, n, bytes_out, bad_out): n finite numbers as a float dtype,
  * rounded to nearest, ties to even. False, with the first in bad_out, if one is too large

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/base/base64.h"
@@ -13,7 +14,8 @@
 #include "core/encode/template.h"
 #include "core/model/safetensors.h"
 
-#define COPY_BLOCK 65536
+#define COPY_BLOCK   65536
+#define MEMORY_PARTS 8 /* of which one may be mapped at a time */
 
 static const char *const required_keys[] = {
     FEATURES_KEY_FORMAT, FEATURES_KEY_ENCODER, FEATURES_KEY_FINGERPRINT,
@@ -197,6 +199,21 @@ static enum status check_shape(const struct reading *r, struct err *err)
 
 /* ---- the dataset ---- */
 
+/*
+ * What may stay mapped of each of the two that are. The pages are those of the system's cache,
+ * which takes them back when it needs them; where addresses are limited there is no room.
+ */
+static size_t room_to_map(void)
+{
+	long n_pages = sysconf(_SC_PHYS_PAGES);
+	struct rlimit addresses;
+
+	if (n_pages < 0 || getrlimit(RLIMIT_AS, &addresses) != 0 ||
+	    addresses.rlim_cur != RLIM_INFINITY)
+		return 0;
+	return (size_t)n_pages / MEMORY_PARTS * (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static enum status map_rows(struct reading *r, const struct tensor *const *tensors,
 			    size_t n_tensors, struct features *features, struct err *err)
 {
@@ -216,7 +233,8 @@ static enum status map_rows(struct reading *r, const struct tensor *const *tenso
 		};
 		n_rows += parts[p].n_rows;
 	}
-	status = mapped_rows_open(r->path, tensors[0]->dtype, dim, parts, n_tensors, &mapped, err);
+	status = mapped_rows_open(r->path, tensors[0]->dtype, dim, parts, n_tensors, room_to_map(),
+				  &mapped, err);
 	if (status == STATUS_OK)
 		features_map(features, dim, n_rows, mapped);
 	return status;

@@ -160,6 +160,23 @@ enum status features_gather(const struct features *f, const uint32_t *rows, size
 	return STATUS_OK;
 }
 
+enum status features_differences(const struct features *f, const uint32_t *rows, size_t n,
+				 float *out, struct err *err)
+{
+	assert(features_is_dense(f));
+	if (f->mapped != NULL)
+		return mapped_rows_differences(f->mapped, rows, n, out, err);
+	for (size_t i = 0; i < n; i++) {
+		float *restrict x = out + i * f->dim;
+		const float *restrict b = f->value + rows[2 * i + 1] * f->dim;
+
+		feature_row_copy(features_row(f, rows[2 * i]), x);
+		for (size_t j = 0; j < f->dim; j++)
+			x[j] -= b[j];
+	}
+	return STATUS_OK;
+}
+
 struct feature_row feature_row_dense(const float *x, size_t dim)
 {
 	return (struct feature_row){.dim = dim, .n_values = dim, .value = x};

@@ -85,6 +85,13 @@ bool features_is_dense(const struct features *f);
 enum status features_gather(const struct features *f, const uint32_t *rows, size_t n, float *out,
 			    struct err *err);
 
+/**
+ * features_differences(f, rows, n, out, err): out [n, dim] = row rows[2i] - row rows[2i + 1],
+ * i < n, of a dense f; otherwise as features_gather().
+ */
+enum status features_differences(const struct features *f, const uint32_t *rows, size_t n,
+				 float *out, struct err *err);
+
 /** feature_row_dense(x, dim): a view of a dense vector. */
 struct feature_row feature_row_dense(const float *x, size_t dim);
 

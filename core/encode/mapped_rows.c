@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/mman.h>
@@ -20,6 +21,10 @@
  * of ours, which costs more than all else that a block needs.
  */
 #define GENERATION 16
+
+#define TAKE	   32  /* rows taken at once */
+#define PIECE	   256 /* numbers of a row that go through the cache together */
+#define CACHE_LINE 64
 
 /* Where a block is mapped. */
 struct slot {
@@ -42,15 +47,25 @@ struct mapped_rows {
 	size_t first_block[MAPPED_ROWS_MAX_PARTS + 1]; /* of each part, then their number */
 	unsigned char *memory;			       /* [n_slots * slot_bytes] */
 	size_t n_slots, slot_bytes;
-	pthread_mutex_t lock; /* guards what follows */
-	struct slot slots[MAPPED_ROWS_MAX_PARTS * MAPPED_ROWS_WINDOW];
-	uint8_t *slot_of;	/* [number of blocks] */
+	pthread_mutex_t lock;	/* guards what follows */
+	struct slot *slots;	/* [n_slots] */
+	uint32_t *slot_of;	/* [number of blocks] */
 	size_t next;		/* slot that is filled next */
 	bool is_emptying;	/* its generation is being unmapped */
 	pthread_cond_t changed; /* a slot is mapped, or has lost its last reader */
 };
 
-_Static_assert(MAPPED_ROWS_MAX_PARTS *MAPPED_ROWS_WINDOW <= UINT8_MAX, "slot_of holds a slot");
+/* A row, and its first byte while a thread reads it. */
+struct place {
+	size_t part, row, block;
+	const unsigned char *bytes;
+};
+
+/* Rows whose blocks stay as they are. */
+struct taken {
+	size_t n;
+	struct place places[TAKE];
+};
 
 static size_t page_size(void)
 {
@@ -58,10 +73,13 @@ static size_t page_size(void)
 }
 
 /* Parts, their blocks, and how many slots of which size are worth it. */
-static void set_parts(struct mapped_rows *rows, const struct mapped_part *parts, size_t n_parts)
+static void set_parts(struct mapped_rows *rows, const struct mapped_part *parts, size_t n_parts,
+		      size_t room)
 {
 	size_t page = page_size();
 
+	/* a block begins and ends anywhere in a page */
+	rows->slot_bytes = (rows->block_rows * rows->row_bytes / page + 2) * page;
 	rows->n_parts = n_parts;
 	for (size_t p = 0; p < n_parts; p++) {
 		size_t n_blocks = (parts[p].n_rows + rows->block_rows - 1) / rows->block_rows;
@@ -70,8 +88,8 @@ static void set_parts(struct mapped_rows *rows, const struct mapped_part *parts,
 		rows->first_block[p + 1] = rows->first_block[p] + n_blocks;
 		rows->n_slots += n_blocks < MAPPED_ROWS_WINDOW ? n_blocks : MAPPED_ROWS_WINDOW;
 	}
-	/* a block begins and ends anywhere in a page */
-	rows->slot_bytes = (rows->block_rows * rows->row_bytes / page + 2) * page;
+	if (rows->first_block[n_parts] <= room / rows->slot_bytes)
+		rows->n_slots = rows->first_block[n_parts];
 }
 
 static void *set_aside(void *at, size_t len, int fixed)
@@ -99,7 +117,9 @@ static enum status make_slots(struct mapped_rows *rows, struct err *err)
 	void *memory;
 
 	rows->slot_of = mem_array(rows->first_block[rows->n_parts], sizeof(*rows->slot_of));
-	if (rows->slot_of == NULL || !mem_mul(rows->n_slots, rows->slot_bytes, &len))
+	rows->slots = mem_array(rows->n_slots, sizeof(*rows->slots));
+	if (rows->slot_of == NULL || rows->slots == NULL ||
+	    !mem_mul(rows->n_slots, rows->slot_bytes, &len))
 		return err_no_memory(err, "mapped rows");
 	if (len == 0)
 		return STATUS_OK;
@@ -111,7 +131,7 @@ static enum status make_slots(struct mapped_rows *rows, struct err *err)
 }
 
 enum status mapped_rows_open(const char *path, enum dtype dtype, size_t dim,
-			     const struct mapped_part *parts, size_t n_parts,
+			     const struct mapped_part *parts, size_t n_parts, size_t room,
 			     struct mapped_rows **rows_out, struct err *err)
 {
 	struct mapped_rows *rows = mem_array(1, sizeof(*rows));
@@ -128,7 +148,7 @@ enum status mapped_rows_open(const char *path, enum dtype dtype, size_t dim,
 		rows->block_rows = 1;
 	make_lock(&rows->lock);
 	pthread_cond_init(&rows->changed, NULL);
-	set_parts(rows, parts, n_parts);
+	set_parts(rows, parts, n_parts, room);
 	rows->fd = open(path, O_RDONLY | O_CLOEXEC);
 	status = rows->fd < 0 ? err_errno(err, STATUS_IO, "open") : make_slots(rows, err);
 	if (status != STATUS_OK) {
@@ -149,6 +169,7 @@ void mapped_rows_close(struct mapped_rows *rows)
 	pthread_mutex_destroy(&rows->lock);
 	if (rows->fd >= 0)
 		close(rows->fd);
+	mem_free(rows->slots);
 	mem_free(rows->slot_of);
 	mem_free(rows);
 }
@@ -163,21 +184,6 @@ static void byte_range(const struct mapped_rows *rows, const struct mapped_part 
 	*len_out = n_rows * rows->row_bytes;
 }
 
-/* Touching a page behind the end of the file would end the process. */
-static enum status check_length(const struct mapped_rows *rows, const struct mapped_part *part,
-				uint64_t end, struct err *err)
-{
-	struct stat info;
-
-	if (fstat(rows->fd, &info) != 0)
-		return err_errno(err, STATUS_IO, "stat");
-	if ((uint64_t)info.st_size < end)
-		return err_set(err, STATUS_IO,
-			       "%s: the file has become shorter while it was read: %lld bytes",
-			       part->name, (long long)info.st_size);
-	return STATUS_OK;
-}
-
 /* Map a block at an empty slot; bytes_out: where its first row is. */
 static enum status map_block(const struct mapped_rows *rows, size_t s,
 			     const struct mapped_part *part, size_t block_in_part,
@@ -186,12 +192,8 @@ static enum status map_block(const struct mapped_rows *rows, size_t s,
 	uint64_t page = page_size(), offset, begin;
 	unsigned char *map = rows->memory + s * rows->slot_bytes;
 	size_t len;
-	enum status status;
 
 	byte_range(rows, part, block_in_part * rows->block_rows, rows->block_rows, &offset, &len);
-	status = check_length(rows, part, offset + len, err);
-	if (status != STATUS_OK)
-		return status;
 	begin = offset / page * page;
 	len += (size_t)(offset - begin);
 	if (mmap(map, len, PROT_READ, MAP_SHARED | MAP_FIXED, rows->fd, (off_t)begin) == MAP_FAILED)
@@ -256,7 +258,7 @@ static enum status fill_slot(struct mapped_rows *rows, const struct mapped_part 
 	rows->is_emptying = empties;
 	rows->next = (s + 1) % rows->n_slots;
 	rows->slots[s] = (struct slot){.block = block, .readers = 1};
-	rows->slot_of[block] = (uint8_t)(s + 1);
+	rows->slot_of[block] = (uint32_t)(s + 1);
 	pthread_mutex_unlock(&rows->lock);
 	if (empties)
 		status = unmap_generation(rows, s, err);
@@ -280,71 +282,218 @@ static bool must_wait(const struct mapped_rows *rows)
 	return rows->is_emptying || (rows->next % GENERATION == 0 && has_readers(rows, rows->next));
 }
 
-static enum status take(struct mapped_rows *rows, size_t p, size_t row, struct slot **slot_out,
-			struct err *err)
+/* Where a row is: part, row of the part, block of all. */
+static struct place locate(const struct mapped_rows *rows, size_t row)
 {
-	size_t block_in_part = row / rows->block_rows;
-	size_t block = rows->first_block[p] + block_in_part;
-	enum status status = STATUS_OK;
+	struct place place = {.row = row};
 
-	pthread_mutex_lock(&rows->lock);
-	while (rows->slot_of[block] == NO_SLOT
-		   ? must_wait(rows)
-		   : rows->slots[rows->slot_of[block] - 1].bytes == NULL)
+	while (place.row >= rows->parts[place.part].n_rows)
+		place.row -= rows->parts[place.part++].n_rows;
+	place.block = rows->first_block[place.part] + place.row / rows->block_rows;
+	return place;
+}
+
+/* Where the first byte after a row is in the file. */
+static uint64_t row_end(const struct mapped_rows *rows, const struct place *place)
+{
+	uint64_t offset;
+	size_t len;
+
+	byte_range(rows, &rows->parts[place->part], place->row, 1, &offset, &len);
+	return offset + len;
+}
+
+/*
+ * Where the first of the rows index [n] are, n_out of them, all within the file as it is now:
+ * touching a page behind its end would end the process.
+ */
+static enum status locate_some(const struct mapped_rows *rows, const uint32_t *index, size_t n,
+			       struct place *places, size_t *n_out, struct err *err)
+{
+	struct stat info;
+
+	assert(n > 0);
+	if (fstat(rows->fd, &info) != 0)
+		return err_errno(err, STATUS_IO, "stat");
+	for (*n_out = 0; *n_out < n && *n_out < TAKE; (*n_out)++) {
+		struct place *place = &places[*n_out];
+
+		*place = locate(rows, index[*n_out]);
+		if (row_end(rows, place) <= (uint64_t)info.st_size)
+			continue;
+		if (*n_out > 0)
+			break;
+		return err_set(err, STATUS_IO,
+			       "%s: the file has become shorter while it was read: %lld bytes",
+			       rows->parts[place->part].name, (long long)info.st_size);
+	}
+	return STATUS_OK;
+}
+
+static struct slot *slot_of(struct mapped_rows *rows, size_t block)
+{
+	return rows->slot_of[block] == NO_SLOT ? NULL : &rows->slots[rows->slot_of[block] - 1];
+}
+
+/* The lock is held. Waits for the block of a place, or maps it; the caller is its reader. */
+static enum status await_block(struct mapped_rows *rows, const struct place *place, struct err *err)
+{
+	struct slot *slot;
+
+	while ((slot = slot_of(rows, place->block)) == NULL ? must_wait(rows) : slot->bytes == NULL)
 		pthread_cond_wait(&rows->changed, &rows->lock);
-	if (rows->slot_of[block] == NO_SLOT)
-		status = fill_slot(rows, &rows->parts[p], block_in_part, block, err);
-	else
-		rows->slots[rows->slot_of[block] - 1].readers++;
-	if (status == STATUS_OK)
-		*slot_out = &rows->slots[rows->slot_of[block] - 1];
+	if (slot == NULL)
+		return fill_slot(rows, &rows->parts[place->part], place->row / rows->block_rows,
+				 place->block, err);
+	slot->readers++;
+	return STATUS_OK;
+}
+
+/*
+ * Take the first of the rows index [n], n >= 1, and those after it whose blocks are mapped
+ * already: a thread that waits has nothing that others could be waiting for.
+ */
+static enum status take(struct mapped_rows *rows, const uint32_t *index, size_t n,
+			struct taken *taken, struct err *err)
+{
+	size_t n_within;
+	enum status status = locate_some(rows, index, n, taken->places, &n_within, err);
+
+	if (status != STATUS_OK)
+		return status;
+	pthread_mutex_lock(&rows->lock);
+	status = await_block(rows, &taken->places[0], err);
+	taken->n = 0;
+	while (status == STATUS_OK && taken->n < n_within) {
+		struct place *place = &taken->places[taken->n];
+		struct slot *slot = slot_of(rows, place->block);
+
+		if (slot == NULL || slot->bytes == NULL)
+			break;
+		slot->readers += taken->n > 0;
+		place->bytes = slot->bytes + place->row % rows->block_rows * rows->row_bytes;
+		taken->n++;
+	}
 	pthread_mutex_unlock(&rows->lock);
 	return status;
 }
 
-static void release(struct mapped_rows *rows, struct slot *slot)
+static void release(struct mapped_rows *rows, const struct taken *taken)
 {
+	bool is_last = false;
+
 	pthread_mutex_lock(&rows->lock);
-	if (--slot->readers == 0)
+	for (size_t i = 0; i < taken->n; i++)
+		is_last |= --slot_of(rows, taken->places[i].block)->readers == 0;
+	if (is_last)
 		pthread_cond_broadcast(&rows->changed);
 	pthread_mutex_unlock(&rows->lock);
 }
 
-static enum status read_row(struct mapped_rows *rows, size_t row, float *out, struct err *err)
+/* out [dim] = a row, or less that row; next: a row that will be read after it, or NULL */
+static bool read_row(const struct mapped_rows *rows, const unsigned char *row, bool subtract,
+		     const unsigned char *next, float *out)
 {
-	struct slot *slot;
-	enum status status;
-	size_t p = 0, bad;
+	size_t number = dtype_size(rows->dtype), n, bad;
+	bool is_finite = true;
 
-	while (row >= rows->parts[p].n_rows)
-		row -= rows->parts[p++].n_rows;
-	status = take(rows, p, row, &slot, err);
-	if (status != STATUS_OK)
-		return status;
-	dtype_to_floats(rows->dtype, slot->bytes + row % rows->block_rows * rows->row_bytes,
-			rows->dim, out);
-	release(rows, slot);
-	if (all_finite_f(out, rows->dim, &bad))
-		return STATUS_OK;
-	return err_set(err, STATUS_NOT_FINITE, "%s: pair %zu: number %zu is not finite",
-		       rows->parts[p].name, row + 1, bad);
+	for (size_t j = 0; j < rows->dim; j += n) {
+		n = rows->dim - j < PIECE ? rows->dim - j : PIECE;
+		for (size_t line = 0; next != NULL && line < n * number; line += CACHE_LINE)
+			__builtin_prefetch(next + j * number + line);
+		if (subtract)
+			dtype_subtract(rows->dtype, row + j * number, n, out + j);
+		else
+			dtype_to_floats(rows->dtype, row + j * number, n, out + j);
+		is_finite &= all_finite_f(out + j, n, &bad);
+	}
+	return is_finite;
+}
+
+/* Error if one of the row's numbers is not finite. */
+static enum status check_row(const struct mapped_rows *rows, const struct place *place,
+			     struct err *err)
+{
+	size_t number = dtype_size(rows->dtype);
+
+	for (size_t j = 0; j < rows->dim; j++) {
+		float x;
+
+		dtype_to_floats(rows->dtype, place->bytes + j * number, 1, &x);
+		if (!isfinite(x))
+			return err_set(err, STATUS_NOT_FINITE,
+				       "%s: pair %zu: number %zu is not finite",
+				       rows->parts[place->part].name, place->row + 1, j);
+	}
+	return STATUS_OK;
+}
+
+/*
+ * Rows first, first + 1, ... of a gathering, which have been taken. every: how many of them one
+ * row of out is made of.
+ */
+static enum status read_taken(const struct mapped_rows *rows, const struct taken *taken,
+			      size_t first, size_t every, float *out, struct err *err)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; i < taken->n && status == STATUS_OK; i++) {
+		const struct place *place = &taken->places[i];
+		const unsigned char *next = i + 1 < taken->n ? place[1].bytes : NULL;
+		size_t at = first + i;
+
+		if (!read_row(rows, place->bytes, at % every != 0, next,
+			      out + at / every * rows->dim))
+			status = check_row(rows, place, err);
+	}
+	return status;
+}
+
+static enum status gather(struct mapped_rows *rows, const uint32_t *index, size_t n, size_t every,
+			  float *out, struct err *err)
+{
+	enum status status = STATUS_OK;
+	struct taken taken;
+
+	for (size_t i = 0; i < n && status == STATUS_OK; i += taken.n) {
+		status = take(rows, index + i, n - i, &taken, err);
+		if (status != STATUS_OK)
+			break;
+		status = read_taken(rows, &taken, i, every, out, err);
+		release(rows, &taken);
+	}
+	return status;
 }
 
 enum status mapped_rows_gather(struct mapped_rows *rows, const uint32_t *index, size_t n,
 			       float *out, struct err *err)
 {
-	enum status status = STATUS_OK;
-
-	for (size_t i = 0; i < n && status == STATUS_OK; i++)
-		status = read_row(rows, index[i], out + i * rows->dim, err);
-	return status;
+	return gather(rows, index, n, 1, out, err);
 }
 
-void mapped_rows_expect(const struct mapped_rows *rows, size_t part, size_t begin, size_t n_rows)
+enum status mapped_rows_differences(struct mapped_rows *rows, const uint32_t *index, size_t n,
+				    float *out, struct err *err)
+{
+	return gather(rows, index, 2 * n, 2, out, err);
+}
+
+static bool is_mapped(struct mapped_rows *rows, size_t part, size_t row)
+{
+	bool is;
+
+	pthread_mutex_lock(&rows->lock);
+	is = slot_of(rows, rows->first_block[part] + row / rows->block_rows) != NULL;
+	pthread_mutex_unlock(&rows->lock);
+	return is;
+}
+
+void mapped_rows_expect(struct mapped_rows *rows, size_t part, size_t begin, size_t n_rows)
 {
 	uint64_t offset;
 	size_t len;
 
+	if (is_mapped(rows, part, begin))
+		return;
 	byte_range(rows, &rows->parts[part], begin, n_rows, &offset, &len);
 	(void)posix_fadvise(rows->fd, (off_t)offset, (off_t)len, POSIX_FADV_WILLNEED);
 }

@@ -290,7 +290,9 @@ static void write_notes(FILE *out)
 	      "  + static, panel, lore: 8 K a user; lore: 4 K a pair\n"
 	      "  + drm: 8 (K + 10) (D + 3 (K + 10)) + 256 D\n"
 	      "  + 300 a name + 16 a byte of a name\n"
-	      "  + window of 103 MB + 17 MB + 34 MB T\n",
+	      "  + window + 17 MB + 34 MB T\n"
+	      "where the window is the file's vectors, if responses and prompts each take less\n"
+	      "than an eighth of memory, and 103 MB otherwise or under a limit of addresses\n",
 	      out);
 }
 

@@ -7,17 +7,18 @@
 #include "core/base/mem.h"
 #include "core/math/linalg.h"
 
-/* pairs of one task where tasks are parts of the batch */
-#define PART 16
+/* pairs of one task where tasks are parts of the batch, and where they are shards of a part too */
+#define PART	   16
+#define SHARD_PART 128
 
-static size_t n_parts(size_t n)
+static size_t n_parts(size_t n, size_t size)
 {
-	return (n + PART - 1) / PART;
+	return (n + size - 1) / size;
 }
 
-static size_t part_size(size_t n, size_t part)
+static size_t part_size(size_t n, size_t size, size_t part)
 {
-	return n - part * PART < PART ? n - part * PART : PART;
+	return n - part * size < size ? n - part * size : size;
 }
 
 /* Length of the first layer's weights, where the small parameters begin. */
@@ -33,18 +34,17 @@ enum status batch_init(struct batch *batch, struct err *err)
 	size_t n_first = router_first_n_out(router);
 	enum status status;
 
-	batch->n_grad = LAYER_SHARD * (n_first > n_heads ? n_first : n_heads);
+	batch->n_grad = LAYER_SLICE * (n_first > n_heads ? n_first : n_heads);
 	batch->phi_rows = mem_array(batch->capacity, 2 * sizeof(*batch->phi_rows));
 	batch->psi_rows = mem_array(batch->capacity, sizeof(*batch->psi_rows));
 	batch->logits = mem_array(batch->capacity, n_heads * sizeof(float));
 	batch->dlogits = mem_array(batch->capacity, n_heads * sizeof(float));
 	batch->weight2_t = mem_array(n_heads, router->n_hidden * sizeof(float));
 	batch->tail_grad = mem_array(router->n_params - first_n_weights(router), sizeof(float));
-	batch->responses = mem_array(pool_n_threads(batch->pool), 2 * router->dim * sizeof(float));
 	batch->grad = mem_array(pool_n_threads(batch->pool), batch->n_grad * sizeof(float));
 	if (batch->phi_rows == NULL || batch->psi_rows == NULL || batch->logits == NULL ||
 	    batch->dlogits == NULL || batch->weight2_t == NULL || batch->tail_grad == NULL ||
-	    batch->responses == NULL || batch->grad == NULL)
+	    batch->grad == NULL)
 		return err_no_memory(err, "a batch");
 	status = layer_init(&batch->heads, &batch->dataset->phi, batch->model->heads.weight,
 			    n_heads, batch->capacity, err);
@@ -64,7 +64,6 @@ void batch_free(struct batch *batch)
 	mem_free(batch->dlogits);
 	mem_free(batch->weight2_t);
 	mem_free(batch->tail_grad);
-	mem_free(batch->responses);
 	mem_free(batch->grad);
 	*batch = (struct batch){0};
 }
@@ -72,26 +71,29 @@ void batch_free(struct batch *batch)
 static enum status gather_part(void *context, size_t part, size_t thread, struct err *err)
 {
 	struct batch *batch = context;
-	size_t begin = part * PART, n = part_size(batch->n, part);
-	float *responses = batch->responses + thread * 2 * batch->model->router.dim;
-	enum status status;
+	size_t begin = part * PART, n = part_size(batch->n, PART, part);
+	enum status status =
+	    layer_gather_differences(&batch->heads, begin, batch->phi_rows + 2 * begin, n, err);
 
-	status = layer_gather_differences(&batch->heads, begin, batch->phi_rows + 2 * begin, n,
-					  responses, err);
+	(void)thread;
 	if (status == STATUS_OK && batch->first.n_out > 0)
 		status = layer_gather(&batch->first, begin, batch->psi_rows + begin, n, err);
 	return status;
 }
 
-static enum status forward_shard(void *context, size_t shard, size_t thread, struct err *err)
+/* Shard by shard: its weights are in the cache while the parts of the batch go by. */
+static enum status forward_shard(void *context, size_t task, size_t thread, struct err *err)
 {
 	struct batch *batch = context;
+	size_t n_tasks = n_parts(batch->n, SHARD_PART);
+	size_t shard = task / n_tasks, part = task % n_tasks;
+	size_t begin = part * SHARD_PART, n = part_size(batch->n, SHARD_PART, part);
 
 	(void)thread;
 	(void)err;
-	layer_forward(&batch->heads, batch->n, shard);
+	layer_forward(&batch->heads, begin, n, shard);
 	if (batch->first.n_out > 0)
-		layer_forward(&batch->first, batch->n, shard);
+		layer_forward(&batch->first, begin, n, shard);
 	return STATUS_OK;
 }
 
@@ -99,7 +101,7 @@ static enum status forward_shard(void *context, size_t shard, size_t thread, str
 static enum status finish_part(void *context, size_t part, size_t thread, struct err *err)
 {
 	struct batch *batch = context;
-	size_t begin = part * PART, n = part_size(batch->n, part);
+	size_t begin = part * PART, n = part_size(batch->n, PART, part);
 
 	(void)err;
 	layer_sum(&batch->heads, begin, n);
@@ -125,12 +127,13 @@ enum status batch_forward(struct batch *batch, const uint32_t *pairs, size_t n, 
 		batch->phi_rows[2 * i + 1] = data->rejected[pairs[i]];
 		batch->psi_rows[i] = data->prompt[pairs[i]];
 	}
-	status = pool_run(batch->pool, n_parts(n), gather_part, batch, err);
+	status = pool_run(batch->pool, n_parts(n, PART), gather_part, batch, err);
 	if (status == STATUS_OK)
 		status =
-		    pool_run(batch->pool, layer_n_shards(data->phi.dim), forward_shard, batch, err);
+		    pool_run(batch->pool, layer_n_shards(data->phi.dim) * n_parts(n, SHARD_PART),
+			     forward_shard, batch, err);
 	if (status == STATUS_OK)
-		status = pool_run(batch->pool, n_parts(n), finish_part, batch, err);
+		status = pool_run(batch->pool, n_parts(n, PART), finish_part, batch, err);
 	return status;
 }
 
@@ -186,15 +189,15 @@ static void step_tail(struct batch *batch)
 		     grad, router->params);
 }
 
-static enum status step_shard(void *context, size_t shard, size_t thread, struct err *err)
+static enum status step_slice(void *context, size_t slice, size_t thread, struct err *err)
 {
 	struct batch *batch = context;
 	float *grad = batch->grad + thread * batch->n_grad;
 
 	(void)err;
-	layer_backward(&batch->heads, batch->n, shard, batch->heads_rates, batch->heads_opt, grad);
+	layer_backward(&batch->heads, batch->n, slice, batch->heads_rates, batch->heads_opt, grad);
 	if (batch->first.n_out > 0)
-		layer_backward(&batch->first, batch->n, shard, batch->router_rates,
+		layer_backward(&batch->first, batch->n, slice, batch->router_rates,
 			       batch->router_opt, grad);
 	return STATUS_OK;
 }
@@ -204,5 +207,5 @@ void batch_step(struct batch *batch, double learning_rate)
 	batch->heads_rates = adamw_begin(batch->heads_opt, learning_rate);
 	batch->router_rates = adamw_begin(batch->router_opt, learning_rate);
 	step_tail(batch);
-	pool_run(batch->pool, layer_n_shards(batch->dataset->phi.dim), step_shard, batch, NULL);
+	pool_run(batch->pool, layer_n_slices(batch->dataset->phi.dim), step_slice, batch, NULL);
 }

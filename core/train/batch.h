@@ -44,8 +44,7 @@ struct batch {
 	float *dlogits;	    /* [capacity, n_heads] */
 	float *weight2_t;   /* mlp: [n_heads, n_hidden] */
 	float *tail_grad;   /* [n_params - first layer]: of the router's small parameters */
-	float *responses;   /* [n_threads, 2 * dim]: of one pair, per thread */
-	float *grad;	    /* [n_threads, n_grad]: of one shard, per thread */
+	float *grad;	    /* [n_threads, n_grad]: of one slice, per thread */
 	size_t n_grad;
 	struct adamw_rates heads_rates, router_rates; /* of the step at hand */
 };

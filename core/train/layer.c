@@ -41,11 +41,17 @@ size_t layer_n_shards(size_t dim)
 	return (dim + LAYER_SHARD - 1) / LAYER_SHARD;
 }
 
-static size_t shard_width(const struct layer *layer, size_t shard)
+size_t layer_n_slices(size_t dim)
 {
-	size_t rest = layer->features->dim - shard * LAYER_SHARD;
+	return (dim + LAYER_SLICE - 1) / LAYER_SLICE;
+}
 
-	return rest < LAYER_SHARD ? rest : LAYER_SHARD;
+/* Of the features from first on, those of one piece. */
+static size_t piece_width(const struct layer *layer, size_t first, size_t piece)
+{
+	size_t rest = layer->features->dim - first;
+
+	return rest < piece ? rest : piece;
 }
 
 static float *partial_of(const struct layer *layer, size_t shard)
@@ -62,29 +68,20 @@ enum status layer_gather(struct layer *layer, size_t begin, const uint32_t *rows
 }
 
 enum status layer_gather_differences(struct layer *layer, size_t begin, const uint32_t *rows,
-				     size_t n, float *pair, struct err *err)
+				     size_t n, struct err *err)
 {
-	size_t dim = layer->features->dim;
-	enum status status = STATUS_OK;
-
 	assert(begin + n <= layer->capacity);
-	for (size_t i = 0; i < n && status == STATUS_OK; i++) {
-		float *restrict x = layer->x + (begin + i) * dim;
-		const float *restrict a = pair, *restrict b = pair + dim;
-
-		status = features_gather(layer->features, rows + 2 * i, 2, pair, err);
-		for (size_t j = 0; j < dim; j++)
-			x[j] = a[j] - b[j];
-	}
-	return status;
+	return features_differences(layer->features, rows, n,
+				    layer->x + begin * layer->features->dim, err);
 }
 
-void layer_forward(struct layer *layer, size_t n, size_t shard)
+void layer_forward(struct layer *layer, size_t begin, size_t n, size_t shard)
 {
-	size_t first = shard * LAYER_SHARD;
+	size_t dim = layer->features->dim, first = shard * LAYER_SHARD;
 
-	linalg_matmul(layer->x + first, layer->features->dim, n, shard_width(layer, shard),
-		      layer->weight + first * layer->n_out, layer->n_out, partial_of(layer, shard));
+	linalg_matmul(layer->x + begin * dim + first, dim, n,
+		      piece_width(layer, first, LAYER_SHARD), layer->weight + first * layer->n_out,
+		      layer->n_out, partial_of(layer, shard) + begin * layer->n_out);
 }
 
 void layer_sum(struct layer *layer, size_t begin, size_t n)
@@ -101,11 +98,11 @@ void layer_sum(struct layer *layer, size_t begin, size_t n)
 	}
 }
 
-void layer_backward(struct layer *layer, size_t n, size_t shard, struct adamw_rates rates,
+void layer_backward(struct layer *layer, size_t n, size_t slice, struct adamw_rates rates,
 		    struct adamw *opt, float *grad)
 {
-	size_t first = shard * LAYER_SHARD;
-	size_t width = shard_width(layer, shard);
+	size_t first = slice * LAYER_SLICE;
+	size_t width = piece_width(layer, first, LAYER_SLICE);
 
 	linalg_matmul_transposed(layer->x + first, layer->features->dim, n, width, layer->dout,
 				 layer->n_out, grad);

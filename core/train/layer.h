@@ -16,8 +16,9 @@
 #include "core/encode/features.h"
 #include "core/train/adamw.h"
 
-/* Features of a shard. */
+/* Features of a shard, and of a slice, the unit of work going back: it gives the same bits. */
 #define LAYER_SHARD 384
+#define LAYER_SLICE 256
 
 struct layer {
 	const struct features *features; /* what rows are read from */
@@ -49,24 +50,27 @@ enum status layer_gather(struct layer *layer, size_t begin, const uint32_t *rows
 			 struct err *err);
 
 /**
- * layer_gather_differences(layer, begin, rows, n, pair, err): x from row begin on = row
- * rows[2i] - row rows[2i + 1], i < n; pair [2 * dim] is scratch.
+ * layer_gather_differences(layer, begin, rows, n, err): x from row begin on = row rows[2i] -
+ * row rows[2i + 1], i < n.
  */
 enum status layer_gather_differences(struct layer *layer, size_t begin, const uint32_t *rows,
-				     size_t n, float *pair, struct err *err);
+				     size_t n, struct err *err);
 
-/** layer_forward(layer, n, shard): the shard's partial products of the first n rows of x. */
-void layer_forward(struct layer *layer, size_t n, size_t shard);
+/** layer_forward(layer, begin, n, shard): the shard's partial products of n rows from begin on. */
+void layer_forward(struct layer *layer, size_t begin, size_t n, size_t shard);
 
 /** layer_sum(layer, begin, n): out of n rows from begin on, from all shards' products. */
 void layer_sum(struct layer *layer, size_t begin, size_t n);
 
+/** layer_n_slices(dim): slices that dim features make. */
+size_t layer_n_slices(size_t dim);
+
 /**
- * layer_backward(layer, n, shard, rates, opt, grad): the gradient x^T dout of the
- * shard's weights over n rows, into grad [LAYER_SHARD, n_out], and their AdamW step.
+ * layer_backward(layer, n, slice, rates, opt, grad): the gradient x^T dout of the
+ * slice's weights over n rows, into grad [LAYER_SLICE, n_out], and their AdamW step.
  * weight begins the block of parameters that opt is for.
  */
-void layer_backward(struct layer *layer, size_t n, size_t shard, struct adamw_rates rates,
+void layer_backward(struct layer *layer, size_t n, size_t slice, struct adamw_rates rates,
 		    struct adamw *opt, float *grad);
 
 #endif

@@ -126,6 +126,27 @@ START_TEST(unaligned_numbers_are_read)
 }
 END_TEST
 
+START_TEST(subtracts_what_it_would_read)
+{
+	enum { N = 600 };
+	const enum dtype dtypes[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
+	unsigned char bytes[1 + 4 * N];
+	float numbers[N], read[N], x[N];
+	size_t bad;
+
+	for (size_t i = 0; i < N; i++)
+		numbers[i] = (float)i / 7 - 30;
+	for (size_t t = 0; t < 3; t++) {
+		ck_assert(dtype_from_floats(dtypes[t], numbers, N, bytes + 1, &bad));
+		dtype_to_floats(dtypes[t], bytes + 1, N, read);
+		memcpy(x, numbers, sizeof(x));
+		dtype_subtract(dtypes[t], bytes + 1, N, x);
+		for (size_t i = 0; i < N; i++)
+			ck_assert(x[i] == numbers[i] - read[i]);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("dtype");
@@ -138,6 +159,7 @@ int main(void)
 			    LENGTH(limits));
 	tcase_add_test(tcase, names_and_sizes);
 	tcase_add_test(tcase, unaligned_numbers_are_read);
+	tcase_add_test(tcase, subtracts_what_it_would_read);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -142,7 +142,7 @@ START_TEST(free_leaves_an_empty_matrix_for_more)
 }
 END_TEST
 
-/* ---- features_is_dense, features_gather ---- */
+/* ---- features_is_dense, features_gather, features_differences ---- */
 
 START_TEST(gather_copies_rows_in_the_order_asked_for)
 {
@@ -166,6 +166,29 @@ START_TEST(gather_copies_rows_in_the_order_asked_for)
 		}
 		features_free(&f);
 	}
+}
+END_TEST
+
+START_TEST(differences_are_those_of_rows_side_by_side)
+{
+	static const uint32_t rows[] = {2, 0, 1, 2};
+	float x[DIM] = {0}, out[2 * DIM];
+	struct features f;
+
+	features_init(&f, DIM, false);
+	for (size_t i = 0; i < 3; i++) {
+		x[i] = (float)(i + 1);
+		ck_assert(features_append(&f, feature_row_dense(x, DIM), NULL) == STATUS_OK);
+	}
+	ck_assert(features_differences(&f, rows, 2, out, NULL) == STATUS_OK);
+	for (size_t i = 0; i < 2; i++) {
+		const float *a = features_row(&f, rows[2 * i]).value;
+		const float *b = features_row(&f, rows[2 * i + 1]).value;
+
+		for (size_t j = 0; j < DIM; j++)
+			ck_assert(out[i * DIM + j] == a[j] - b[j]);
+	}
+	features_free(&f);
 }
 END_TEST
 
@@ -242,6 +265,7 @@ int main(void)
 	tcase_add_test(append, append_rejects_non_finite_numbers_and_changes_nothing);
 	tcase_add_test(append, free_leaves_an_empty_matrix_for_more);
 	tcase_add_test(append, gather_copies_rows_in_the_order_asked_for);
+	tcase_add_test(append, differences_are_those_of_rows_side_by_side);
 	tcase_add_test(algebra, times_is_the_sum_over_features);
 	tcase_add_test(algebra, times_of_an_empty_row_is_zero);
 	tcase_add_test(algebra, add_outer_adds_the_same_for_dense_and_sparse);

@@ -11,10 +11,12 @@
 #include "tests/unit/unit.h"
 
 /* Rows of 4 KiB: 128 a block, so that the parts have more blocks than are mapped. */
-#define DIM    1024
-#define ROWS_A ((size_t)128 * (MAPPED_ROWS_WINDOW + 40) + 5)
-#define ROWS_B ((size_t)128 * MAPPED_ROWS_WINDOW + 1)
-#define OFFSET 12 /* of the first part: in the middle of a page */
+#define DIM	   1024
+#define ROWS_A	   ((size_t)128 * (MAPPED_ROWS_WINDOW + 40) + 5)
+#define ROWS_B	   ((size_t)128 * MAPPED_ROWS_WINDOW + 1)
+#define FEW_ROWS   500
+#define FEW_ROWS_A ((size_t)300)
+#define OFFSET	   12 /* of the first part: in the middle of a page */
 
 static struct mapped_rows *rows;
 
@@ -24,7 +26,7 @@ static float value_of(size_t i, size_t j)
 	return (float)((i * 31 + j) % 65521);
 }
 
-static const char *write_rows(void)
+static const char *write_rows(size_t n_rows)
 {
 	const char *path = folder_path("rows");
 	FILE *file = fopen(path, "wb");
@@ -32,7 +34,7 @@ static const char *write_rows(void)
 
 	ck_assert_ptr_nonnull(file);
 	fwrite("header bytes", 1, OFFSET, file);
-	for (size_t i = 0; i < ROWS_A + ROWS_B; i++) {
+	for (size_t i = 0; i < n_rows; i++) {
 		for (size_t j = 0; j < DIM; j++)
 			row[j] = value_of(i, j);
 		ck_assert_uint_eq(fwrite(row, sizeof(row), 1, file), 1);
@@ -41,12 +43,25 @@ static const char *write_rows(void)
 	return path;
 }
 
-static void open_rows(const char *path)
+/* room: in which all may stay mapped */
+static void open_rows(const char *path, size_t room)
 {
 	struct mapped_part parts[] = {{"chosen", OFFSET, ROWS_A},
 				      {"rejected", OFFSET + ROWS_A * DIM * 4, ROWS_B}};
 
-	ck_assert_int_eq(mapped_rows_open(path, DTYPE_F32, DIM, parts, 2, &rows, NULL), STATUS_OK);
+	ck_assert_int_eq(mapped_rows_open(path, DTYPE_F32, DIM, parts, 2, room, &rows, NULL),
+			 STATUS_OK);
+}
+
+/* Parts of some blocks, which all stay mapped. */
+static void open_few(const char *path)
+{
+	struct mapped_part parts[] = {
+	    {"chosen", OFFSET, FEW_ROWS_A},
+	    {"rejected", OFFSET + FEW_ROWS_A * DIM * 4, FEW_ROWS - FEW_ROWS_A}};
+
+	ck_assert_int_eq(mapped_rows_open(path, DTYPE_F32, DIM, parts, 2, SIZE_MAX, &rows, NULL),
+			 STATUS_OK);
 }
 
 static void assert_row(uint32_t i)
@@ -80,8 +95,8 @@ START_TEST(all_rows_of_both_parts_come_out_and_few_are_mapped)
 {
 	char path[600];
 
-	snprintf(path, sizeof(path), "%s", write_rows());
-	open_rows(path);
+	snprintf(path, sizeof(path), "%s", write_rows(ROWS_A + ROWS_B));
+	open_rows(path, 0);
 	ck_assert_uint_eq(mapped_rows_block(rows), 128);
 	for (uint32_t i = 0; i < ROWS_A + ROWS_B; i += 61)
 		assert_row(i);
@@ -94,6 +109,46 @@ START_TEST(all_rows_of_both_parts_come_out_and_few_are_mapped)
 	mapped_rows_expect(rows, 1, ROWS_B - 3, 1000);
 	mapped_rows_close(rows);
 	ck_assert_uint_eq(mapped_bytes(path), 0);
+}
+END_TEST
+
+START_TEST(all_rows_stay_mapped_where_there_is_room)
+{
+	char path[600];
+	size_t n_bytes = (ROWS_A + ROWS_B) * DIM * sizeof(float);
+
+	snprintf(path, sizeof(path), "%s", write_rows(ROWS_A + ROWS_B));
+	open_rows(path, 2 * n_bytes);
+	for (uint32_t i = 0; i < ROWS_A + ROWS_B; i += 61)
+		assert_row(i);
+	ck_assert_uint_ge(mapped_bytes(path), n_bytes);
+	ck_assert_uint_le(mapped_bytes(path), mapped_rows_window(rows));
+	mapped_rows_close(rows);
+	ck_assert_uint_eq(mapped_bytes(path), 0);
+
+	open_rows(path, n_bytes);
+	ck_assert_uint_lt(mapped_rows_window(rows), n_bytes);
+	mapped_rows_close(rows);
+}
+END_TEST
+
+START_TEST(differences_are_those_of_rows_anywhere)
+{
+	enum { N = 300 };
+	uint32_t index[2 * N];
+	float *out = mem_array(N * DIM, sizeof(*out));
+
+	open_few(write_rows(FEW_ROWS));
+	for (uint32_t i = 0; i < 2 * N; i++)
+		index[i] = i * 7919 % FEW_ROWS;
+	ck_assert_int_eq(mapped_rows_differences(rows, index, N, out, NULL), STATUS_OK);
+	for (size_t i = 0; i < N; i++) {
+		for (size_t j = 0; j < DIM; j++)
+			ck_assert(out[i * DIM + j] ==
+				  value_of(index[2 * i], j) - value_of(index[2 * i + 1], j));
+	}
+	mapped_rows_close(rows);
+	mem_free(out);
 }
 END_TEST
 
@@ -117,7 +172,7 @@ START_TEST(threads_gather_at_once)
 	pthread_t threads[4];
 	uint32_t begin[4];
 
-	open_rows(write_rows());
+	open_rows(write_rows(ROWS_A + ROWS_B), 0);
 	for (uint32_t t = 0; t < 4; t++) {
 		begin[t] = 3001 * t;
 		ck_assert_int_eq(pthread_create(&threads[t], NULL, gather_some, &begin[t]), 0);
@@ -141,11 +196,46 @@ START_TEST(what_is_not_finite_is_named_when_it_is_met)
 	float out[8];
 	struct err err;
 
-	ck_assert_int_eq(mapped_rows_open(path, DTYPE_F32, 2, parts, 2, &rows, NULL), STATUS_OK);
+	ck_assert_int_eq(mapped_rows_open(path, DTYPE_F32, 2, parts, 2, 0, &rows, NULL), STATUS_OK);
 	ck_assert_int_eq(mapped_rows_gather(rows, index, 3, out, &err), STATUS_OK);
 	ck_assert_mem_eq(out, numbers, 3 * sizeof(float));
 	ck_assert_int_eq(mapped_rows_gather(rows, index, 4, out, &err), STATUS_NOT_FINITE);
 	ck_assert_str_eq(err.msg, "rejected: pair 2: number 1 is not finite");
+	ck_assert_int_eq(mapped_rows_differences(rows, index, 2, out, &err), STATUS_NOT_FINITE);
+	ck_assert_str_eq(err.msg, "rejected: pair 2: number 1 is not finite");
+	mapped_rows_close(rows);
+}
+END_TEST
+
+START_TEST(a_difference_that_overflows_is_no_fault_of_the_file)
+{
+	const float numbers[] = {3e38f, 1, -3e38f, 2};
+	struct mapped_part part = {"chosen", 0, 2};
+	const uint32_t index[] = {0, 1};
+	float out[2];
+
+	ck_assert_int_eq(mapped_rows_open(folder_write("rows", numbers, sizeof(numbers)), DTYPE_F32,
+					  2, &part, 1, 0, &rows, NULL),
+			 STATUS_OK);
+	ck_assert_int_eq(mapped_rows_differences(rows, index, 1, out, NULL), STATUS_OK);
+	ck_assert(isinf(out[0]) && out[1] == -1);
+	mapped_rows_close(rows);
+}
+END_TEST
+
+START_TEST(halves_are_subtracted_as_floats)
+{
+	/* 1, 2048 and 0.5, 1 as float16 */
+	const uint16_t numbers[] = {0x3c00, 0x6800, 0x3800, 0x3c00};
+	struct mapped_part part = {"chosen", 0, 2};
+	const uint32_t index[] = {0, 1};
+	float out[2];
+
+	ck_assert_int_eq(mapped_rows_open(folder_write("rows", numbers, sizeof(numbers)), DTYPE_F16,
+					  2, &part, 1, 0, &rows, NULL),
+			 STATUS_OK);
+	ck_assert_int_eq(mapped_rows_differences(rows, index, 1, out, NULL), STATUS_OK);
+	ck_assert(out[0] == 0.5f && out[1] == 2047);
 	mapped_rows_close(rows);
 }
 END_TEST
@@ -157,10 +247,29 @@ START_TEST(a_file_that_shrinks_is_an_error_and_no_crash)
 	float out[DIM];
 	struct err err;
 
-	snprintf(path, sizeof(path), "%s", write_rows());
-	open_rows(path);
+	snprintf(path, sizeof(path), "%s", write_rows(ROWS_A + ROWS_B));
+	open_rows(path, 0);
 	ck_assert_int_eq(truncate(path, OFFSET + ROWS_A * DIM * 4), 0);
 	ck_assert_int_eq(mapped_rows_gather(rows, &i, 1, out, &err), STATUS_IO);
+	ck_assert_msg(strstr(err.msg, "rejected: the file has become shorter") == err.msg, "%s",
+		      err.msg);
+	mapped_rows_close(rows);
+}
+END_TEST
+
+START_TEST(a_file_that_shrinks_under_what_is_mapped_is_an_error_too)
+{
+	char path[600];
+	const uint32_t index[] = {0, FEW_ROWS_A - 1, FEW_ROWS_A};
+	float out[3 * DIM];
+	struct err err;
+
+	snprintf(path, sizeof(path), "%s", write_rows(FEW_ROWS));
+	open_few(path);
+	ck_assert_int_eq(mapped_rows_gather(rows, index, 3, out, &err), STATUS_OK);
+	ck_assert_int_eq(truncate(path, OFFSET + FEW_ROWS_A * DIM * 4), 0);
+	ck_assert_int_eq(mapped_rows_gather(rows, index, 2, out, &err), STATUS_OK);
+	ck_assert_int_eq(mapped_rows_gather(rows, index, 3, out, &err), STATUS_IO);
 	ck_assert_msg(strstr(err.msg, "rejected: the file has become shorter") == err.msg, "%s",
 		      err.msg);
 	mapped_rows_close(rows);
@@ -177,7 +286,7 @@ START_TEST(a_row_longer_than_a_block_is_a_block)
 
 	numbers[2 * dim - 1] = 5;
 	ck_assert_int_eq(mapped_rows_open(folder_write("rows", numbers, 8 * dim), DTYPE_F32, dim,
-					  &part, 1, &rows, NULL),
+					  &part, 1, 0, &rows, NULL),
 			 STATUS_OK);
 	ck_assert_uint_eq(mapped_rows_block(rows), 1);
 	ck_assert_int_eq(mapped_rows_gather(rows, &second, 1, out, NULL), STATUS_OK);
@@ -195,9 +304,14 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, folder_make, folder_remove);
 	tcase_add_test(tcase, all_rows_of_both_parts_come_out_and_few_are_mapped);
+	tcase_add_test(tcase, all_rows_stay_mapped_where_there_is_room);
+	tcase_add_test(tcase, differences_are_those_of_rows_anywhere);
 	tcase_add_test(tcase, threads_gather_at_once);
 	tcase_add_test(tcase, what_is_not_finite_is_named_when_it_is_met);
+	tcase_add_test(tcase, a_difference_that_overflows_is_no_fault_of_the_file);
+	tcase_add_test(tcase, halves_are_subtracted_as_floats);
 	tcase_add_test(tcase, a_file_that_shrinks_is_an_error_and_no_crash);
+	tcase_add_test(tcase, a_file_that_shrinks_under_what_is_mapped_is_an_error_too);
 	tcase_add_test(tcase, a_row_longer_than_a_block_is_a_block);
 	tcase_set_timeout(tcase, 120);
 	suite_add_tcase(suite, tcase);
