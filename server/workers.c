@@ -4,8 +4,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include <utlist.h>
-
 #include "core/base/mem.h"
 
 struct worker {
@@ -31,7 +29,8 @@ static void wait_for_call(struct worker *worker)
 	struct workers *workers = worker->workers;
 
 	worker->called = false;
-	LL_PREPEND(workers->idle, worker);
+	worker->next = workers->idle;
+	workers->idle = worker;
 	while (!worker->called && !workers->stopping)
 		pthread_cond_wait(&worker->wakeup, &workers->lock);
 }
@@ -120,7 +119,7 @@ static struct worker *call_idle(struct workers *workers)
 
 	if (worker == NULL)
 		return NULL;
-	LL_DELETE(workers->idle, worker);
+	workers->idle = worker->next;
 	worker->called = true;
 	return worker;
 }
