@@ -81,7 +81,8 @@ def show(what, result):
         "ok_p50_ms", "ok_p99_ms", "refused_p50_ms", "refused_p99_ms") if name in result)
     print(f"{what}: goodput {result['goodput']:.0f}/s; {result['ok']} answered, "
           f"{result['refused']} refused, {result['broken']} broken, {result['timed_out']} timed "
-          f"out; {times}, behind {result['behind_ms']:.0f}", flush=True)
+          f"out, {result['unsent']} not sent because all connections waited; {times}, behind "
+          f"{result['behind_ms']:.0f}", flush=True)
 
 
 def measure(options, folder):
