@@ -20,6 +20,13 @@ static atomic_size_t *counter_of(struct clients *clients, const struct client *c
 	return client->phase == CLIENT_ENDED ? &clients->n_ended : NULL;
 }
 
+static void note_idlest(struct clients *clients)
+{
+	if (clients->idle != NULL)
+		atomic_store_explicit(&clients->idlest_since, clients->idle->since,
+				      memory_order_relaxed);
+}
+
 /* As the newest of its list. */
 static void append(struct clients *clients, struct client *client)
 {
@@ -29,6 +36,7 @@ static void append(struct clients *clients, struct client *client)
 	DL_APPEND(*list, client);
 	if (counter != NULL)
 		atomic_fetch_add(counter, 1);
+	note_idlest(clients);
 }
 
 static void take_out(struct clients *clients, struct client *client)
@@ -39,6 +47,7 @@ static void take_out(struct clients *clients, struct client *client)
 	DL_DELETE(*list, client);
 	if (counter != NULL)
 		atomic_fetch_sub(counter, 1);
+	note_idlest(clients);
 }
 
 void clients_add(struct clients *clients, struct client *client, int fd, double now)
@@ -63,9 +72,11 @@ void clients_enter(struct clients *clients, struct client *client, enum client_p
 	append(clients, client);
 }
 
-size_t clients_count_idle(struct clients *clients)
+size_t clients_count_idle(struct clients *clients, double before)
 {
-	return atomic_load(&clients->n_idle);
+	size_t n = atomic_load(&clients->n_idle);
+
+	return atomic_load(&clients->idlest_since) < before ? n : 0;
 }
 
 size_t clients_count_ended(struct clients *clients)

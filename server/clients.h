@@ -37,6 +37,7 @@ struct clients {
 	struct client *idle;
 	struct client *busy; /* all other phases */
 	atomic_size_t n_idle, n_ended;
+	_Atomic double idlest_since; /* when the first of idle became so, if there is one */
 };
 
 /* How long a phase may last, in seconds. */
@@ -55,8 +56,11 @@ void clients_remove(struct clients *clients, struct client *client);
 void clients_enter(struct clients *clients, struct client *client, enum client_phase phase,
 		   double now);
 
-/** clients_count_idle, clients_count_ended(clients): how many are in this phase. Any thread. */
-size_t clients_count_idle(struct clients *clients);
+/** clients_count_idle(clients, before): how many are idle, if any of them is since before that
+ * moment; else 0. Any thread. */
+size_t clients_count_idle(struct clients *clients, double before);
+
+/** clients_count_ended(clients): how many are ended, and not removed yet. Any thread. */
 size_t clients_count_ended(struct clients *clients);
 
 /**

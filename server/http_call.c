@@ -21,11 +21,13 @@ struct call {
 	struct http_server *server;
 	struct http_loop *loop;
 	struct MHD_Connection *connection;
-	uint64_t n_announced; /* bytes of the body, by Content-Length */
-	uint64_t n_received;  /* bytes of the body, kept or not */
-	uint64_t n_pending;   /* taken from server->pending */
-	bool submitted;	      /* to the writer: the next step is api_end() */
-	bool last;	      /* of its connection, which is closed after the answer */
+	uint64_t n_announced;	/* bytes of the body, by Content-Length */
+	uint64_t n_received;	/* bytes of the body, kept or not */
+	struct applicant place; /* for the body, in server->pending */
+	bool expects;		/* an answer before it sends its body */
+	bool waits;		/* for room for its body: MHD calls with the headers once more */
+	bool submitted;		/* to the writer: the next step is api_end() */
+	bool last;		/* of its connection, which is closed after the answer */
 	struct writer_job job;
 	struct workers_job work;
 };
@@ -176,15 +178,15 @@ static void refuse_length(struct call *call)
 	api_refuse(call->server->api, exchange);
 }
 
-/* n_bytes in all of this body. Refused before they come, or as soon as they are too many. */
+/* n_bytes in all of this body. Refused when they are too many. */
 static void reserve(struct call *call, uint64_t n_bytes)
 {
 	struct exchange *exchange = &call->exchange;
 
-	if (n_bytes <= call->n_pending)
+	if (n_bytes <= call->place.n_taken)
 		return;
-	if (budget_take(&call->server->pending, n_bytes - call->n_pending)) {
-		call->n_pending = n_bytes;
+	if (budget_take(&call->server->pending, n_bytes - call->place.n_taken)) {
+		call->place.n_taken = n_bytes;
 		return;
 	}
 	buffer_free(&exchange->body);
@@ -197,8 +199,8 @@ static void reserve(struct call *call, uint64_t n_bytes)
 
 static void release(struct call *call)
 {
-	budget_give_back(&call->server->pending, call->n_pending);
-	call->n_pending = 0;
+	budget_give_back(&call->server->pending, call->place.n_taken);
+	call->place.n_taken = 0;
 }
 
 static bool is_endless(const struct call *call, uint64_t n_bytes)
@@ -223,26 +225,33 @@ static void check_lengths(struct call *call, const struct head *head)
 	api_refuse(call->server->api, exchange);
 }
 
-/* What can be told from the headers; an answer right away only where no body follows,
- * would follow too long or has no clear end. */
+/* After the headers; an answer right away only where no body follows, would follow too long or
+ * has no clear end. */
+static enum MHD_Result begin_body(struct call *call)
+{
+	if (call->exchange.http_status == 0)
+		reserve(call, call->n_announced);
+	if (call->exchange.http_status != 0 &&
+	    (call->last || call->expects || is_endless(call, call->n_announced)))
+		return respond(call);
+	return MHD_YES;
+}
+
+/* What can be told from the headers. */
 static enum MHD_Result check_head(struct call *call, const struct head *head)
 {
 	const char *length = head->value[FIELD_CONTENT_LENGTH];
 	struct exchange *exchange = &call->exchange;
-	uint64_t n_bytes = length == NULL ? 0 : strtoull(length, NULL, 10);
 
-	call->n_announced = n_bytes;
+	call->n_announced = length == NULL ? 0 : strtoull(length, NULL, 10);
+	call->expects = head->value[FIELD_EXPECT] != NULL;
 	check_lengths(call, head);
-	if (exchange->http_status == 0 && n_bytes > call->server->api->max_body)
+	if (exchange->http_status == 0 && call->n_announced > call->server->api->max_body)
 		refuse_length(call);
-	if (exchange->http_status == 0)
-		reserve(call, n_bytes);
-	/* cppcheck-suppress duplicateCondition ; reserve() may have refused it */
-	if (exchange->http_status == 0)
-		return MHD_YES;
-	if (call->last || head->value[FIELD_EXPECT] != NULL || is_endless(call, n_bytes))
-		return respond(call);
-	return MHD_YES;
+	call->waits =
+	    exchange->http_status == 0 &&
+	    !http_loop_admit(call->loop, call->connection, &call->place, call->n_announced);
+	return call->waits ? MHD_YES : begin_body(call);
 }
 
 static void open_exchange(struct call *call, const char *method, const char *path,
@@ -291,6 +300,7 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 	struct exchange *exchange = &call->exchange;
 	struct api *api = call->server->api;
 
+	admission_move(&call->place);
 	call->n_received += n;
 	if (exchange->http_status != 0)
 		return is_endless(call, call->n_received) ? MHD_NO : MHD_YES;
@@ -419,8 +429,16 @@ enum MHD_Result http_call_handle(void *lane, struct MHD_Connection *connection, 
 	(void)version;
 	if (call == NULL)
 		return open_call(lane, connection, method, url, call_slot);
-	if (n == 0)
-		return answer(call);
+	if (call->waits) {
+		call->waits = false;
+		return begin_body(call);
+	}
+	if (n == 0) {
+		enum MHD_Result result = answer(call);
+
+		http_loop_forget(call->loop, &call->place);
+		return result;
+	}
 	*upload_data_size = 0;
 	return take_body(call, upload_data, n);
 }
@@ -435,6 +453,7 @@ void http_call_completed(void *context, struct MHD_Connection *connection, void 
 	if (call == NULL)
 		return;
 	http_loop_enter(call->loop, connection, CLIENT_IDLE);
+	http_loop_forget(call->loop, &call->place);
 	release(call);
 	api_close(call->server->api, &call->exchange);
 	mem_free(call);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,6 +22,7 @@
 
 #define MAX_EVENTS    64  /* looked at in one turn; the others come in the next */
 #define CHECK_SECONDS 1.0 /* between two looks for slow clients */
+#define ADMIT_MS      5	  /* between two looks whether more may be pending, while bodies wait */
 
 /* A connection, of which the kernel tells once that its client has ended. */
 struct guest {
@@ -48,7 +50,9 @@ struct http_loop {
 	struct guest *ended; /* what they sent is not read to its end yet */
 	struct clients clients;
 	struct client_limits limits;
-	double now, checked; /* of this turn; of the last look for slow clients */
+	struct admission admission;
+	double now, checked;	   /* of this turn; of the last look for slow clients */
+	_Atomic double read_until; /* what had come by then was read; all has while it sleeps */
 	atomic_size_t n_to_shed;
 	atomic_size_t n_open;	 /* connections of the daemon, after its last run */
 	atomic_size_t n_arrived; /* and those that it may not know yet */
@@ -65,8 +69,8 @@ static int watch(struct http_loop *loop, int fd, uint32_t events, void *source)
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-enum status http_loop_open(const struct client_limits *limits, struct metrics *metrics,
-			   struct http_loop **loop_out, struct err *err)
+enum status http_loop_open(const struct client_limits *limits, struct budget *pending,
+			   struct metrics *metrics, struct http_loop **loop_out, struct err *err)
 {
 	struct http_loop *loop = mem_array(1, sizeof(*loop));
 
@@ -74,6 +78,7 @@ enum status http_loop_open(const struct client_limits *limits, struct metrics *m
 	if (loop == NULL)
 		return err_no_memory(err, "the HTTP server");
 	loop->limits = *limits;
+	loop->admission.budget = pending;
 	loop->metrics = metrics;
 	pthread_mutex_init(&loop->lock, NULL);
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -248,7 +253,7 @@ void http_loop_count(void *context, struct lane_counts *counts_out)
 {
 	struct http_loop *loop = context;
 	size_t n_to_shed = atomic_load(&loop->n_to_shed);
-	size_t n_idle = clients_count_idle(&loop->clients);
+	size_t n_idle = clients_count_idle(&loop->clients, atomic_load(&loop->read_until));
 	size_t n_going = n_to_shed < n_idle ? n_to_shed : n_idle;
 
 	*counts_out = (struct lane_counts){
@@ -277,6 +282,33 @@ static void shed(struct http_loop *loop)
 			    clients_end_idlest(&loop->clients, n, loop->now));
 }
 
+bool http_loop_admit(struct http_loop *loop, struct MHD_Connection *connection,
+		     struct applicant *applicant, uint64_t n_bytes)
+{
+	applicant->owner = connection;
+	if (admission_ask(&loop->admission, applicant, n_bytes, loop->now))
+		return true;
+	http_loop_enter(loop, connection, CLIENT_WAITING);
+	MHD_suspend_connection(connection);
+	return false;
+}
+
+void http_loop_forget(struct http_loop *loop, struct applicant *applicant)
+{
+	admission_leave(&loop->admission, applicant);
+}
+
+static void admit_waiting(struct http_loop *loop, double now)
+{
+	struct applicant *applicant;
+
+	admission_end_round(&loop->admission);
+	while ((applicant = admission_next(&loop->admission, now)) != NULL) {
+		http_loop_enter(loop, applicant->owner, CLIENT_SENDING);
+		MHD_resume_connection(applicant->owner);
+	}
+}
+
 static void end_slow(struct http_loop *loop)
 {
 	if (loop->now < loop->checked + CHECK_SECONDS)
@@ -302,6 +334,8 @@ static int timeout_of(const struct http_loop *loop)
 	int most = atomic_load(&loop->n_open) == 0 ? -1 : (int)(CHECK_SECONDS * 1e3);
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	if (loop->admission.waiting != NULL)
+		most = ADMIT_MS;
 	if (MHD_get_timeout(loop->daemon, &ms) != MHD_YES)
 		return most;
 	return ms > (MHD_UNSIGNED_LONG_LONG)most ? most : (int)ms;
@@ -329,15 +363,20 @@ static void *drive(void *context)
 	while (!atomic_load(&loop->stopping)) {
 		size_t n_added;
 
+		atomic_store(&loop->read_until, HUGE_VAL);
 		wait_for_events(loop);
+		atomic_store(&loop->read_until, loop->now);
 		loop->now = clock_monotonic();
 		n_added = add_arrivals(loop);
 		MHD_run(loop->daemon);
 		count_open(loop, n_added);
 		look_at_ended(loop);
+		admit_waiting(loop, loop->now);
 		shed(loop);
 		end_slow(loop);
 	}
+	/* no connection may sleep when the daemon is stopped */
+	admit_waiting(loop, HUGE_VAL);
 	return NULL;
 }
 

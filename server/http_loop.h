@@ -17,6 +17,7 @@
 
 #include "core/base/err.h"
 #include "server/acceptor.h"
+#include "server/admission.h"
 #include "server/clients.h"
 #include "server/metrics.h"
 
@@ -25,10 +26,10 @@
 
 struct http_loop; /* opaque */
 
-/** http_loop_open(limits, metrics, loop_out, err): a loop without a daemon; http_loop_close()
- * releases it. metrics outlives it. */
-enum status http_loop_open(const struct client_limits *limits, struct metrics *metrics,
-			   struct http_loop **loop_out, struct err *err);
+/** http_loop_open(limits, pending, metrics, loop_out, err): a loop without a daemon;
+ * http_loop_close() releases it. pending, for bytes of bodies, and metrics outlive it. */
+enum status http_loop_open(const struct client_limits *limits, struct budget *pending,
+			   struct metrics *metrics, struct http_loop **loop_out, struct err *err);
 
 /** http_loop_note(context, connection, slot, what): the daemon's MHD_OPTION_NOTIFY_CONNECTION, with
  * the loop as its context. */
@@ -58,6 +59,18 @@ void http_loop_shed(void *context);
  * that takes too long. From the daemon's callbacks. */
 void http_loop_enter(struct http_loop *loop, struct MHD_Connection *connection,
 		     enum client_phase phase);
+
+/**
+ * http_loop_admit(loop, connection, applicant, n_bytes): a body of so many bytes is about to come.
+ * true: they were taken from the budget; false: the connection sleeps until they are, or for so
+ * long that it is told no. From the daemon's call with the headers, which comes again after that.
+ */
+bool http_loop_admit(struct http_loop *loop, struct MHD_Connection *connection,
+		     struct applicant *applicant, uint64_t n_bytes);
+
+/** http_loop_forget(loop, applicant): the body was dealt with, or will not come; what it took is
+ * the caller's to give back. From the daemon's callbacks. */
+void http_loop_forget(struct http_loop *loop, struct applicant *applicant);
 
 /** http_loop_wake(loop): a connection was resumed: look at it now. Any thread. */
 void http_loop_wake(struct http_loop *loop);

@@ -78,7 +78,8 @@ static enum status start_lane(const struct httpd_options *options, struct http_l
 	    .idle = options->idle_timeout + options->request_timeout,
 	    .busy = options->request_timeout,
 	};
-	enum status status = http_loop_open(&limits, &lane->server->api->metrics, &lane->loop, err);
+	enum status status = http_loop_open(&limits, &lane->server->pending,
+					    &lane->server->api->metrics, &lane->loop, err);
 	struct MHD_Daemon *daemon;
 
 	if (status != STATUS_OK)
@@ -108,6 +109,7 @@ static enum status start_accepting(const struct httpd_options *options, struct h
 	const struct acceptor_options accepting = {
 	    .listen_fd = options->listen_fd,
 	    .max_connections = options->max_connections,
+	    .n_places = options->n_places,
 	    .n_lanes = httpd->n_lanes,
 	    .encrypted = options->tls != NULL,
 	    .random_bytes = httpd->server.api->service.random_bytes,

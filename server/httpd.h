@@ -21,6 +21,7 @@ struct httpd_options {
 	int listen_fd; /* from listener_open() */
 	unsigned n_threads;
 	unsigned max_connections;
+	unsigned n_places;	  /* for connections past that, until they are told */
 	uint64_t max_pending;	  /* bytes of bodies at once */
 	unsigned idle_timeout;	  /* seconds */
 	unsigned request_timeout; /* seconds that a client may take to send or to read */

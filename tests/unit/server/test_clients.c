@@ -26,6 +26,8 @@ static void set_up(void)
 	}
 }
 
+#define LATER 1e6 /* seconds */
+
 static void tear_down(void)
 {
 	for (int i = 0; i < N; i++) {
@@ -33,7 +35,7 @@ static void tear_down(void)
 		close(client[i].fd);
 		close(other_end[i]);
 	}
-	ck_assert_uint_eq(clients_count_idle(&clients), 0);
+	ck_assert_uint_eq(clients_count_idle(&clients, LATER), 0);
 	ck_assert_ptr_null(clients.idle);
 	ck_assert_ptr_null(clients.busy);
 }
@@ -57,12 +59,15 @@ static unsigned ended(void)
 
 START_TEST(those_without_a_request_are_counted)
 {
-	ck_assert_uint_eq(clients_count_idle(&clients), N);
+	ck_assert_uint_eq(clients_count_idle(&clients, LATER), N);
 	clients_enter(&clients, &client[1], CLIENT_SENDING, 5);
 	clients_enter(&clients, &client[2], CLIENT_WAITING, 5);
-	ck_assert_uint_eq(clients_count_idle(&clients), N - 2);
+	ck_assert_uint_eq(clients_count_idle(&clients, LATER), N - 2);
 	clients_enter(&clients, &client[1], CLIENT_IDLE, 6);
-	ck_assert_uint_eq(clients_count_idle(&clients), N - 1);
+	ck_assert_uint_eq(clients_count_idle(&clients, LATER), N - 1);
+	/* the first of them has been there since 0 */
+	ck_assert_uint_eq(clients_count_idle(&clients, 0.5), N - 1);
+	ck_assert_uint_eq(clients_count_idle(&clients, 0), 0);
 }
 END_TEST
 
@@ -72,7 +77,7 @@ START_TEST(who_is_idle_for_longest_is_ended_first)
 	clients_enter(&clients, &client[0], CLIENT_IDLE, 6);
 	ck_assert_uint_eq(clients_end_idlest(&clients, 2, 7), 2);
 	ck_assert_uint_eq(ended(), 1u << 1 | 1u << 2);
-	ck_assert_uint_eq(clients_count_idle(&clients), 2);
+	ck_assert_uint_eq(clients_count_idle(&clients, LATER), 2);
 	ck_assert_uint_eq(clients_end_idlest(&clients, N, 7), 2);
 	ck_assert_uint_eq(clients_end_idlest(&clients, N, 7), 0);
 	ck_assert_uint_eq(ended(), (1u << N) - 1);
