@@ -2,6 +2,7 @@
 #include "server/process.h"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,9 @@
 #include <unistd.h>
 
 #include "server/clock.h"
+
+#define KEPT_BYTES   (16 << 20) /* free at the end of a heap */
+#define MAPPED_BYTES (4 << 20)	/* and more at once come from the system, and go back to it */
 
 static double process_start_time;
 
@@ -24,6 +28,13 @@ enum status process_restrict(struct err *err)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return err_errno(err, STATUS_INTERNAL, "give up new privileges");
 	return STATUS_OK;
+}
+
+void process_keep_memory(void)
+{
+	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+	/* setting one ends the adjustment of the other */
+	mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 }
 
 uint64_t process_allow_files(uint64_t n)

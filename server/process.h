@@ -26,6 +26,10 @@ enum status process_restrict(struct err *err);
  * goes; how many there may be. */
 uint64_t process_allow_files(uint64_t n);
 
+/** process_keep_memory(): let free memory stay with the process up to a bound, where the system
+ * would have to give it back page by page for the next request. Before the first thread. */
+void process_keep_memory(void);
+
 /** process_usage(usage_out): what cannot be read is 0. */
 void process_usage(struct process_usage *usage_out);
 
