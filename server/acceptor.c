@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/mem.h"
@@ -13,19 +15,22 @@
 #include "server/clock.h"
 #include "server/log.h"
 
-#define MAX_EVENTS     64
-#define ACCEPT_AT_ONCE 64  /* before those are looked at who are in already */
-#define TICK_MS	       100 /* while something has to be looked at again */
-#define HOPE_TICK_MS   2   /* while somebody waits for somebody to leave, */
-#define HOPE_SECONDS   0.5 /* which is so long at most */
+#define MAX_EVENTS     256
+#define ACCEPT_AT_ONCE 1024 /* before those are looked at who are in already */
+#define TICK_MS	       100  /* while something has to be looked at again */
+#define HOPE_TICK_MS   2    /* while somebody waits for somebody to leave, */
+#define HOPE_SECONDS   0.5  /* which is so long at most */
+#define GATHER_MS      1    /* who asks in vain is answered together with others */
+#define NICENESS       9    /* to say no must not keep others from answering */
 #define N_SPARES       16
 #define PAUSE_SECONDS  0.1 /* until another file may be opened */
 #define MARGIN_SHARE   8   /* a limit is near when this part of it is left, */
 #define MARGIN_MAX     64  /* or so many connections */
 #define REPORT_SECONDS 1   /* at most one line in the log */
 
-/* Events' data; the slots of the anteroom are below. */
-enum { SOURCE_LISTEN = ANTEROOM_SIZE, SOURCE_WAKEUP };
+/* Events' data; all below are slots of the anteroom. */
+#define SOURCE_LISTEN UINT64_MAX
+#define SOURCE_WAKEUP (UINT64_MAX - 1)
 
 struct acceptor {
 	int listen_fd, epoll, wakeup;
@@ -36,6 +41,7 @@ struct acceptor {
 	struct acceptor_lane *lanes; /* [n_lanes] */
 	double paused_until; /* not even the spare helps: listen_fd is not watched; 0: it is */
 	struct anteroom anteroom;
+	double ticked;	 /* when what takes long was last looked for */
 	double reported; /* when refusals were last logged */
 	pthread_t thread;
 };
@@ -120,7 +126,7 @@ static void decide(struct acceptor *acceptor, size_t slot, double now)
 		give(decision.lane, &client);
 		return;
 	}
-	if (room->slots[slot].ask.is_coming)
+	if (!room->slots[slot].ask.has_head)
 		return;
 	if (decision.is_hopeful)
 		anteroom_put_off(room, slot, now + HOPE_SECONDS);
@@ -137,19 +143,26 @@ static void welcome(struct acceptor *acceptor, struct waiting *client, double no
 		give(decision.lane, client);
 		return;
 	}
-	slot = anteroom_add(&acceptor->anteroom, client);
+	slot = anteroom_add(&acceptor->anteroom, client, now);
 	/* under load the request has mostly come while its client waited to be accepted */
-	if (anteroom_look(&acceptor->anteroom, slot))
+	if (anteroom_look(&acceptor->anteroom, slot, now))
 		decide(acceptor, slot, now);
 }
 
+/* As many as there is room for; the others go on waiting, or nobody leaves any more. */
 static void decide_again(struct acceptor *acceptor, double now)
 {
 	struct anteroom *room = &acceptor->anteroom;
+	struct decision decision = look_for_room(acceptor);
 
-	for (size_t slot = 0; slot < ANTEROOM_SIZE && room->n_asking > 0; slot++) {
-		if (room->slots[slot].fd >= 0 && room->slots[slot].asks)
-			decide(acceptor, slot, now);
+	if (decision.lane == NULL && decision.is_hopeful)
+		return;
+	for (size_t slot = 0; slot < room->n_slots && room->n_asking > 0; slot++) {
+		if (!room->slots[slot].asks)
+			continue;
+		decide(acceptor, slot, now);
+		if (room->slots[slot].asks)
+			return;
 	}
 }
 
@@ -176,7 +189,7 @@ static void pause_accepting(struct acceptor *acceptor, double now)
  */
 static void run_out_of_files(struct acceptor *acceptor, double now)
 {
-	struct waiting client = {.why = CONNECTION_REFUSED_FILES, .until = now + ANTEROOM_SECONDS};
+	struct waiting client = {.why = CONNECTION_REFUSED_FILES};
 
 	look_for_room(acceptor);
 	do {
@@ -185,7 +198,7 @@ static void run_out_of_files(struct acceptor *acceptor, double now)
 		client.fd = accept4(acceptor->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	} while (client.fd < 0 && errno != EAGAIN && acceptor->n_spares > 0);
 	if (client.fd >= 0)
-		anteroom_add(&acceptor->anteroom, &client);
+		anteroom_add(&acceptor->anteroom, &client, now);
 	else if (errno != EAGAIN)
 		pause_accepting(acceptor, now);
 }
@@ -198,8 +211,7 @@ static bool is_exhaustion(int error)
 static void accept_some(struct acceptor *acceptor, double now)
 {
 	for (int i = 0; i < ACCEPT_AT_ONCE && acceptor->paused_until == 0; i++) {
-		struct waiting client = {.len = sizeof(client.address),
-					 .until = now + ANTEROOM_SECONDS};
+		struct waiting client = {.len = sizeof(client.address)};
 
 		client.fd = accept4(acceptor->listen_fd, (struct sockaddr *)&client.address,
 				    &client.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -221,21 +233,55 @@ static void resume_accepting(struct acceptor *acceptor, double now)
 		acceptor->paused_until = 0;
 }
 
-/* Milliseconds until something has to be looked at again without an event; -1: there is nothing. */
-static int tick(struct acceptor *acceptor)
+/* What does not come with an event. */
+static void tick(struct acceptor *acceptor, double now)
 {
-	double now = clock_monotonic();
-	bool any = anteroom_expire(&acceptor->anteroom, now);
-
 	open_spares(acceptor);
-	if (acceptor->paused_until > 0)
-		resume_accepting(acceptor, now);
 	if (acceptor->anteroom.n_asking > 0)
 		decide_again(acceptor, now);
+	if (now < acceptor->ticked + TICK_MS * 1e-3)
+		return;
+	acceptor->ticked = now;
+	anteroom_expire(&acceptor->anteroom, now);
+	if (acceptor->paused_until > 0)
+		resume_accepting(acceptor, now);
 	report(acceptor, now);
-	if (acceptor->anteroom.n_asking > 0)
+}
+
+/* Milliseconds until something has to be looked at again without an event; -1: there is nothing. */
+static int timeout_of(const struct acceptor *acceptor)
+{
+	const struct anteroom *room = &acceptor->anteroom;
+
+	if (room->n_asking > 0)
 		return HOPE_TICK_MS;
-	return any || acceptor->paused_until > 0 || acceptor->anteroom.n_refused > 0 ? TICK_MS : -1;
+	return room->n_free < room->n_slots || room->n_refused > 0 || acceptor->paused_until > 0 ||
+		       acceptor->n_spares < N_SPARES
+		   ? TICK_MS
+		   : -1;
+}
+
+static void gather(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = GATHER_MS * 1000000}, NULL);
+}
+
+/* false: to be stopped */
+static bool look_at(struct acceptor *acceptor, uint64_t source, double now)
+{
+	if (source == SOURCE_WAKEUP)
+		return false;
+	if (source == SOURCE_LISTEN)
+		accept_some(acceptor, now);
+	else if (anteroom_look(&acceptor->anteroom, (size_t)source, now))
+		decide(acceptor, (size_t)source, now);
+	return true;
+}
+
+/* Of this thread alone, on Linux; without it all is well, too. */
+static void be_nice(void)
+{
+	(void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICENESS);
 }
 
 static void *run(void *context)
@@ -243,19 +289,19 @@ static void *run(void *context)
 	struct acceptor *acceptor = context;
 	struct epoll_event events[MAX_EVENTS];
 
+	be_nice();
 	for (;;) {
-		int n = epoll_wait(acceptor->epoll, events, MAX_EVENTS, tick(acceptor));
+		int n = epoll_wait(acceptor->epoll, events, MAX_EVENTS, timeout_of(acceptor));
+		double now = clock_monotonic();
+		size_t n_refused = acceptor->anteroom.n_refused;
 
 		for (int i = 0; i < n; i++) {
-			uint64_t source = events[i].data.u64;
-
-			if (source == SOURCE_WAKEUP)
+			if (!look_at(acceptor, events[i].data.u64, now))
 				return NULL;
-			if (source == SOURCE_LISTEN)
-				accept_some(acceptor, clock_monotonic());
-			else if (anteroom_look(&acceptor->anteroom, (size_t)source))
-				decide(acceptor, (size_t)source, clock_monotonic());
 		}
+		if (acceptor->anteroom.n_refused > n_refused)
+			gather();
+		tick(acceptor, now);
 	}
 }
 
@@ -280,7 +326,7 @@ static void acceptor_free(struct acceptor *acceptor)
 /* What can fail, after the struct is whole. */
 static enum status start(struct acceptor *acceptor, struct err *err)
 {
-	if (acceptor->lanes == NULL)
+	if (acceptor->lanes == NULL || acceptor->anteroom.n_slots == 0)
 		return err_no_memory(err, "the HTTP server");
 	if (acceptor->epoll < 0 || acceptor->wakeup < 0 ||
 	    watch(acceptor, acceptor->listen_fd, SOURCE_LISTEN) != 0 ||
@@ -314,10 +360,13 @@ enum status acceptor_start(const struct acceptor_options *options,
 	    .margin = margin < MARGIN_MAX ? margin : MARGIN_MAX,
 	    .n_lanes = options->n_lanes,
 	    .lanes = mem_array(options->n_lanes, sizeof(*lanes)),
-
 	};
-	anteroom_init(&acceptor->anteroom, acceptor->epoll, options->encrypted,
-		      options->random_bytes, options->metrics);
+	if (anteroom_open(&acceptor->anteroom, options->n_places, err) == STATUS_OK) {
+		acceptor->anteroom.epoll = acceptor->epoll;
+		acceptor->anteroom.encrypted = options->encrypted;
+		acceptor->anteroom.random_bytes = options->random_bytes;
+		acceptor->anteroom.metrics = options->metrics;
+	}
 	if (acceptor->lanes != NULL)
 		memcpy(acceptor->lanes, lanes, options->n_lanes * sizeof(*lanes));
 	status = start(acceptor, err);

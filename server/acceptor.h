@@ -39,6 +39,7 @@ struct acceptor_lane {
 struct acceptor_options {
 	int listen_fd;		/* not blocking */
 	size_t max_connections; /* of all lanes together */
+	size_t n_places;	/* for those past the limit, until they are told; at least 1 */
 	size_t n_lanes;
 	bool encrypted; /* nothing can be told to a client that is refused */
 	random_bytes_fn *random_bytes;

@@ -2,34 +2,43 @@
 #include "server/anteroom.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "core/base/mem.h"
 
 #define REFUSAL                                                                                    \
 	"{\"error\":{\"message\":\"all connections are in use: try again later\","                 \
 	"\"type\":\"overloaded_error\",\"param\":null,\"code\":\"overloaded\"}}"
-#define ALIVE	  "{\"status\":\"ok\"}"
-#define AT_ONCE	  (1u << 20)  /* bytes thrown away by one call */
-#define HEAD_SIZE 1024	      /* of a request that is looked at */
-#define WAIT_FOR  (64u << 10) /* bytes of a body: it fits into a socket's buffer */
+#define ALIVE	      "{\"status\":\"ok\"}"
+#define AT_ONCE	      (1u << 20) /* bytes thrown away by one call */
+#define HEAD_SIZE     1024	 /* of a request that is looked at */
+#define WAIT_FOR      (1u << 20) /* bytes of a body that may come before the answer */
+#define CROWDED_SHARE 4	 /* when less than this part is free, nobody stays after the answer */
+#define N_CANDIDATES  16 /* of whom one has to go */
 
-void anteroom_init(struct anteroom *room, int epoll, bool encrypted, random_bytes_fn *random_bytes,
-		   struct metrics *metrics)
+enum status anteroom_open(struct anteroom *room, size_t n_slots, struct err *err)
 {
 	*room = (struct anteroom){
-	    .epoll = epoll,
-	    .encrypted = encrypted,
-	    .random_bytes = random_bytes,
-	    .metrics = metrics,
+	    .slots = mem_array(n_slots, sizeof(*room->slots)),
+	    .free = mem_array(n_slots, sizeof(*room->free)),
 	};
-	for (size_t i = 0; i < ANTEROOM_SIZE; i++)
+	if (room->slots == NULL || room->free == NULL) {
+		anteroom_close(room);
+		return err_no_memory(err, "the HTTP server");
+	}
+	room->n_slots = n_slots;
+	for (size_t i = n_slots; i-- > 0;) {
 		room->slots[i].fd = -1;
+		room->free[room->n_free++] = i;
+	}
+	return STATUS_OK;
 }
 
 static void answer(const struct anteroom *room, const struct waiting *to, const char *status,
@@ -46,8 +55,6 @@ static void answer(const struct anteroom *room, const struct waiting *to, const 
 		       to->ask.may_stay ? "" : "Connection: close\r\n", body);
 	/* an empty buffer takes it as a whole */
 	(void)send(to->fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (!to->ask.may_stay)
-		shutdown(to->fd, SHUT_WR);
 }
 
 /* Counted first, so that who is told finds it counted. Who is told no is still alive, and must
@@ -64,28 +71,45 @@ static void reply(struct anteroom *room, const struct waiting *to)
 		answer(room, to, "503 Service Unavailable\r\nRetry-After: 1", REFUSAL);
 }
 
-/* A header's value in a head that ends at end; NULL: none. */
-static const char *value_of(const char *head, const char *end, const char *name)
+/* What a line says of name, which ends with a colon; NULL: it is of something else. */
+static const char *value_in(const char *line, const char *name)
 {
-	const char *found = strcasestr(head, name);
+	size_t len = strlen(name);
 
-	return found == NULL || found >= end ? NULL : found + strlen(name);
+	return strncasecmp(line, name, len) == 0 ? line + len + strspn(line + len, " \t") : NULL;
 }
 
-/* Of a head with its end. */
-static void measure(const char *head, const char *end, size_t n_unread, struct ask *ask)
+static bool is_http_1_1(const char *head, const char *second_line)
 {
-	const char *length = value_of(head, end, "\r\nContent-Length:");
-	const char *connection = value_of(head, end, "\r\nConnection:");
-	const char *version = value_of(head, end, " HTTP/1.1\r\n");
-	unsigned long long n_body = length == NULL ? 0 : strtoull(length, NULL, 10);
+	static const char version[] = " HTTP/1.1\r\n";
+	const ptrdiff_t len = sizeof(version) - 1;
 
-	if (n_body > WAIT_FOR || value_of(head, end, "\r\nTransfer-Encoding:") != NULL)
-		return; /* so long, or who knows how long: not to be waited for */
+	return second_line - head > len && memcmp(second_line - len, version, (size_t)len) == 0;
+}
+
+/* What the lines of a head with its end at end say of the request. */
+static void measure(const char *head, const char *end, struct ask *ask)
+{
+	const char *line = strchr(head, '\n') + 1;
+	bool closes = !is_http_1_1(head, line);
+	bool has_length = true;
+	unsigned long long n_body = 0;
+
+	for (; line < end; line = strchr(line, '\n') + 1) {
+		const char *length = value_in(line, "Content-Length:");
+		const char *connection = value_in(line, "Connection:");
+
+		if (length != NULL)
+			n_body = strtoull(length, NULL, 10);
+		closes |= connection != NULL && strncasecmp(connection, "close", 5) == 0;
+		has_length &= value_in(line, "Transfer-Encoding:") == NULL &&
+			      value_in(line, "Expect:") == NULL;
+	}
+	/* so long, or who knows how long, or not before an answer: not to be waited for */
+	if (n_body > WAIT_FOR || !has_length)
+		return;
 	ask->n_bytes = (size_t)(end + 4 - head) + (size_t)n_body;
-	ask->is_coming = n_unread < ask->n_bytes;
-	ask->may_stay =
-	    version != NULL && (connection == NULL || strncasecmp(connection, " close", 6) != 0);
+	ask->may_stay = !closes;
 }
 
 /* false: the connection is at its end. */
@@ -95,17 +119,16 @@ static bool look_at(int fd, struct ask *ask_out)
 	char head[HEAD_SIZE];
 	ssize_t n = recv(fd, head, sizeof(head) - 1, MSG_PEEK | MSG_DONTWAIT);
 	const char *end;
-	int n_unread = 0;
 
-	*ask_out = (struct ask){.has_begun = n > 0, .is_coming = n < HEAD_SIZE - 1};
+	*ask_out = (struct ask){.has_begun = n > 0, .has_head = n == HEAD_SIZE - 1};
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
 	head[n] = '\0';
 	end = strstr(head, "\r\n\r\n");
-	if (end == NULL || ioctl(fd, FIONREAD, &n_unread) != 0)
+	if (end == NULL)
 		return true;
-	ask_out->is_coming = false;
-	measure(head, end, (size_t)n_unread, ask_out);
+	ask_out->has_head = true;
+	measure(head, end, ask_out);
 	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++)
 		ask_out->is_probe |= strncmp(head, probes[i], strlen(probes[i])) == 0;
 	return true;
@@ -117,18 +140,24 @@ static ssize_t throw_away(int fd, size_t n)
 	return recv(fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT);
 }
 
+static void leave(struct anteroom *room, size_t slot)
+{
+	if (room->slots[slot].asks)
+		room->n_asking--;
+	room->slots[slot] = (struct waiting){.fd = -1};
+	room->free[room->n_free++] = slot;
+}
+
 static void end_stay(struct anteroom *room, size_t slot)
 {
 	struct waiting *waiting = &room->slots[slot];
 
 	if (waiting->fd < 0)
 		return;
-	if (waiting->asks)
-		room->n_asking--;
 	if (waiting->is_leaving)
 		throw_away(waiting->fd, AT_ONCE);
 	close(waiting->fd);
-	*waiting = (struct waiting){.fd = -1};
+	leave(room, slot);
 }
 
 /* Each change is told once; with EPOLL_CTL_MOD, what is there already is told again. */
@@ -151,33 +180,64 @@ void anteroom_put_off(struct anteroom *room, size_t slot, double until)
 	room->n_asking++;
 }
 
-/* Whoever asks for something small may ask again on the same connection: that costs both sides
- * less than a new one. */
-void anteroom_send_away(struct anteroom *room, size_t slot, double now)
+/* Who is told may stay to ask again: that costs both sides less than a new connection. */
+static void tell(struct anteroom *room, size_t slot, double now)
 {
 	struct waiting *waiting = &room->slots[slot];
-	bool is_whole = waiting->ask.n_bytes > 0 && !waiting->ask.is_coming;
+	bool is_whole = waiting->ask.n_bytes > 0 && waiting->n_left == 0;
 
-	if (waiting->asks)
-		room->n_asking--;
-	waiting->asks = false;
+	waiting->ask.may_stay &= is_whole && !room->encrypted &&
+				 waiting->why == CONNECTION_REFUSED_LIMIT &&
+				 room->n_free > room->n_slots / CROWDED_SHARE;
 	waiting->until = now + ANTEROOM_SECONDS;
-	waiting->ask.may_stay &=
-	    is_whole && !room->encrypted && waiting->why == CONNECTION_REFUSED_LIMIT;
+	waiting->n_left = 0;
 	reply(room, waiting);
 	waiting->was_told = true;
-	if (is_whole)
-		throw_away(waiting->fd, waiting->ask.n_bytes);
 	if (waiting->ask.may_stay) {
 		waiting->ask = (struct ask){0};
 		watch(room, slot, EPOLL_CTL_MOD);
 		return;
 	}
-	waiting->is_leaving = true;
-	if (is_whole || room->encrypted)
+	if (is_whole || room->encrypted) {
 		end_stay(room, slot);
+		return;
+	}
+	waiting->is_leaving = true;
+	shutdown(waiting->fd, SHUT_WR);
+	watch(room, slot, EPOLL_CTL_MOD);
+}
+
+/* What there is of the request, and with its last byte comes the answer. */
+static void swallow(struct anteroom *room, size_t slot, double now)
+{
+	struct waiting *waiting = &room->slots[slot];
+	ssize_t n;
+
+	do {
+		n = throw_away(waiting->fd, waiting->n_left);
+		if (n > 0)
+			waiting->n_left -= (size_t)n;
+	} while (n > 0 && waiting->n_left > 0);
+	if (waiting->n_left == 0)
+		tell(room, slot, now);
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		end_stay(room, slot);
+}
+
+void anteroom_send_away(struct anteroom *room, size_t slot, double now)
+{
+	struct waiting *waiting = &room->slots[slot];
+
+	if (waiting->asks)
+		room->n_asking--;
+	waiting->asks = false;
+	waiting->was_told = false;
+	waiting->until = now + ANTEROOM_SECONDS;
+	waiting->n_left = room->encrypted ? 0 : waiting->ask.n_bytes;
+	if (waiting->n_left > 0)
+		swallow(room, slot, now);
 	else
-		watch(room, slot, EPOLL_CTL_MOD);
+		tell(room, slot, now);
 }
 
 /* At once, as far as that goes. */
@@ -185,35 +245,59 @@ static void cut_off(struct anteroom *room, size_t slot)
 {
 	struct waiting *waiting = &room->slots[slot];
 
-	waiting->ask.may_stay = false;
-	if (waiting->fd >= 0 && !waiting->was_told)
-		anteroom_send_away(room, slot, 0);
+	waiting->ask = (struct ask){0};
+	if (!waiting->was_told)
+		tell(room, slot, 0);
 	end_stay(room, slot);
 }
 
-size_t anteroom_add(struct anteroom *room, const struct waiting *client)
+/* Not who is in the middle of asking, if there is anybody else soon. */
+static size_t choose_victim(struct anteroom *room)
 {
 	size_t slot = room->next;
 
-	room->next = (slot + 1) % ANTEROOM_SIZE;
-	cut_off(room, slot);
+	for (int i = 0; i < N_CANDIDATES; i++) {
+		const struct waiting *waiting = &room->slots[slot];
+
+		if (waiting->n_left == 0 && !waiting->asks)
+			break;
+		slot = (slot + 1) % room->n_slots;
+	}
+	room->next = (slot + 1) % room->n_slots;
+	return slot;
+}
+
+size_t anteroom_add(struct anteroom *room, const struct waiting *client, double now)
+{
+	size_t slot;
+
+	if (room->n_free == 0)
+		cut_off(room, choose_victim(room));
+	slot = room->free[--room->n_free];
 	room->slots[slot] = *client;
+	room->slots[slot].until = now + ANTEROOM_SECONDS;
 	watch(room, slot, EPOLL_CTL_ADD);
 	return slot;
 }
 
-bool anteroom_look(struct anteroom *room, size_t slot)
+bool anteroom_look(struct anteroom *room, size_t slot, double now)
 {
 	struct waiting *waiting = &room->slots[slot];
 	ssize_t n;
 
 	if (waiting->fd < 0)
 		return false;
-	if (!waiting->is_leaving) {
-		if (look_at(waiting->fd, &waiting->ask))
-			return waiting->ask.has_begun;
-		end_stay(room, slot);
+	if (waiting->n_left > 0) {
+		swallow(room, slot, now);
 		return false;
+	}
+	if (!waiting->is_leaving) {
+		if (!look_at(waiting->fd, &waiting->ask)) {
+			end_stay(room, slot);
+			return false;
+		}
+		waiting->was_told &= !waiting->ask.has_begun;
+		return waiting->ask.has_begun;
 	}
 	do
 		n = throw_away(waiting->fd, AT_ONCE);
@@ -227,34 +311,41 @@ struct waiting anteroom_let_in(struct anteroom *room, size_t slot)
 {
 	struct waiting waiting = room->slots[slot];
 
-	if (waiting.asks)
-		room->n_asking--;
 	epoll_ctl(room->epoll, EPOLL_CTL_DEL, waiting.fd, NULL);
-	room->slots[slot] = (struct waiting){.fd = -1};
+	leave(room, slot);
 	return waiting;
+}
+
+/* Of somebody whose time is over. */
+static void expire(struct anteroom *room, size_t slot, double now)
+{
+	struct waiting *waiting = &room->slots[slot];
+
+	if (waiting->n_left > 0) {
+		tell(room, slot, now);
+	} else if (!waiting->was_told) {
+		anteroom_send_away(room, slot, now);
+	} else if (waiting->is_leaving || !look_at(waiting->fd, &waiting->ask) ||
+		   !waiting->ask.has_begun) {
+		/* nothing is said unasked after an answer: it would be taken for the next one */
+		end_stay(room, slot);
+	}
 }
 
 bool anteroom_expire(struct anteroom *room, double now)
 {
-	bool any = false;
-
-	for (size_t i = 0; i < ANTEROOM_SIZE; i++) {
-		struct waiting *waiting = &room->slots[i];
-
-		if (waiting->fd < 0)
-			continue;
-		/* nothing is said unasked after an answer: it would be taken for the next one */
-		if (waiting->until <= now && waiting->was_told)
-			end_stay(room, i);
-		else if (waiting->until <= now)
-			anteroom_send_away(room, i, now);
-		any = any || waiting->fd >= 0;
+	for (size_t i = 0; i < room->n_slots && room->n_free < room->n_slots; i++) {
+		if (room->slots[i].fd >= 0 && room->slots[i].until <= now)
+			expire(room, i, now);
 	}
-	return any;
+	return room->n_free < room->n_slots;
 }
 
 void anteroom_close(struct anteroom *room)
 {
-	for (size_t i = 0; i < ANTEROOM_SIZE; i++)
+	for (size_t i = 0; i < room->n_slots; i++)
 		end_stay(room, i);
+	mem_free(room->slots);
+	mem_free(room->free);
+	*room = (struct anteroom){.n_slots = 0};
 }

@@ -5,7 +5,6 @@
 
 #include "core/base/atomic_file.h"
 #include "core/math/linalg.h"
-#include "server/anteroom.h"
 #include "server/api.h"
 #include "server/clock.h"
 #include "server/command.h"
@@ -20,10 +19,12 @@
 
 #define ENCODER_MAX_FAILURES 5 /* calls in a row until its server counts as down */
 
-/* Files that may be open besides connections: in all, with those of clients past the limit
- * (anteroom.h); and of each thread, with its connection to the database */
-#define FILES_OF_DAEMON (ANTEROOM_SIZE + 128)
+/* Files that may be open besides connections: in all; of each thread, with its connection to the
+ * database; and of clients past the limit, until they are told. */
+#define FILES_OF_DAEMON 128
 #define FILES_OF_THREAD 8
+#define PLACES_MAX	8192
+#define PLACES_MIN	512
 
 /* What is opened in this order and closed in the other. */
 struct microd {
@@ -122,40 +123,48 @@ static void set_up_api(struct microd *d)
 	d->api.access_log = d->config.access_log;
 }
 
-/* As many as --max-connections says, or as the system lets us have open besides all else. */
-static unsigned allow_connections(const struct config *config)
+/* Connections as many as --max-connections says, or as the system lets us have open besides all
+ * else; what it allows beyond that goes to places for those who are refused. */
+static void allow_connections(const struct config *config, struct httpd_options *options_out)
 {
 	uint64_t others = FILES_OF_DAEMON + FILES_OF_THREAD * (uint64_t)config->threads;
 	uint64_t wanted = (uint64_t)config->max_connections + others;
-	uint64_t files = process_allow_files(wanted);
-	uint64_t least = others + (uint64_t)config->threads;
+	uint64_t files = process_allow_files(wanted + PLACES_MAX);
+	uint64_t least = others + PLACES_MIN + (uint64_t)config->threads;
 	struct log_line line;
 
-	if (files >= wanted)
-		return (unsigned)config->max_connections;
-	files = files > least ? files - others : (uint64_t)config->threads;
+	options_out->max_connections = (unsigned)config->max_connections;
+	options_out->n_places = PLACES_MIN;
+	if (files >= wanted + PLACES_MIN) {
+		files -= wanted;
+		options_out->n_places = (unsigned)(files < PLACES_MAX ? files : PLACES_MAX);
+		return;
+	}
+	files = files > least ? files - others - PLACES_MIN : (uint64_t)config->threads;
+	options_out->max_connections = (unsigned)files;
 	log_begin(&line, LOG_WARN, "few_files");
-	log_int(&line, "wanted", (int64_t)wanted);
+	log_int(&line, "wanted", (int64_t)(wanted + PLACES_MIN));
 	log_int(&line, "max_connections", (int64_t)files);
 	log_text(&line, "message",
 		 "not enough files may be open (ulimit -n) for --max-connections");
 	log_end(&line);
-	return (unsigned)files;
 }
 
 static enum status start_httpd(struct microd *d, struct err *err)
 {
 	struct httpd_options options = {
 	    .n_threads = (unsigned)d->config.threads,
-	    .max_connections = allow_connections(&d->config),
 	    .max_pending = (uint64_t)d->config.max_pending,
 	    .idle_timeout = (unsigned)d->config.idle_timeout,
 	    .request_timeout = (unsigned)d->config.request_timeout,
 	    .connection_memory = (size_t)d->config.connection_memory,
 	    .tls = d->api.tls,
 	};
-	enum status status = listener_open(d->config.listen, (uint16_t)d->config.port,
-					   &options.listen_fd, &d->port, err);
+	enum status status;
+
+	allow_connections(&d->config, &options);
+	status = listener_open(d->config.listen, (uint16_t)d->config.port, &options.listen_fd,
+			       &d->port, err);
 
 	return status == STATUS_OK ? httpd_start(&options, &d->api, &d->httpd, err) : status;
 }
@@ -367,6 +376,7 @@ int serve_run(int argc, char **argv)
 		return show(action);
 	log_open((enum log_level)d.config.log_level, STDERR_FILENO);
 	linalg_set_threads(1);
+	process_keep_memory();
 	if (start(&d, &err) == STATUS_OK) {
 		log_listening(&d);
 		serve(&d);

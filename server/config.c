@@ -112,15 +112,15 @@ static const struct option_spec options[] = {
      .max = 1024 * 1024 * MiB,
      .default_text = "64M",
      .value_name = "SIZE",
-     .help = "Most bytes of request bodies at once; more are refused with 503, but for "
-	     "one alone.",
+     .help = "Most bytes of request bodies at once, but for one alone; more wait, and are "
+	     "refused with 503 after a second.",
      .offset = AT(max_pending)},
     {.name = "connection-memory",
      .env = "MICROD_CONNECTION_MEMORY",
      .type = OPTION_SIZE,
      .min = 4096,
      .max = 16 * MiB,
-     .default_text = "32K",
+     .default_text = "16K",
      .value_name = "SIZE",
      .help = "Memory for the headers of one connection.",
      .offset = AT(connection_memory)},

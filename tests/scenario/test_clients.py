@@ -7,6 +7,7 @@ import os
 import resource
 import socket
 import sqlite3
+import threading
 import time
 
 import models
@@ -164,6 +165,44 @@ class TooMuch(Clients):
         waiting.sendall(b"}")
         self.assertIn(b" 200 ", waiting.recv(65536))
         self.assertEqual(self.daemon.client.post("/score", large).status, 200)
+
+    def test_body_past_max_pending_waits_for_room(self):
+        self.start_daemon("--max-pending", "4096")
+        large = {"items": [score_body(self.rng, "ada")] * 200}
+        answers = []
+        # a machine may be too slow for one try
+        for _ in range(10):
+            first = self.hold(self.request(body=large)[:-1], large)
+            thread = threading.Thread(target=lambda: answers.append(
+                self.daemon.new_client().post("/score", large)))
+            thread.start()
+            time.sleep(0.1)
+            self.assertTrue(thread.is_alive() or answers[-1].status == 503)
+            first.sendall(b"}")
+            self.assertIn(b" 200 ", first.recv(65536))
+            thread.join()
+            if answers[-1].status == 200:
+                return
+        self.fail(f"nothing that waited was answered: {answers[-1]}")
+
+    def test_who_waits_for_a_word_before_the_body_is_told_no(self):
+        self.start_daemon("--max-pending", "4096")
+        large = {"items": [score_body(self.rng, "ada")] * 200}
+        self.hold(self.request(body=large)[:-1], large)
+        connection = self.connect()
+        connection.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+                           b"Expect: 100-continue\r\n\r\n")
+        self.assertTrue(connection.recv(65536).startswith(b"HTTP/1.1 503 "))
+
+    def test_long_bodies_that_do_not_come_hold_up_nobody(self):
+        self.start_daemon()
+        head = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"
+        stalled = [self.connect() for _ in range(40)]
+        for connection in stalled:
+            connection.sendall(head + b" ")
+        large = {"items": [score_body(self.rng, "ada")] * 1000}
+        for _ in range(4):
+            self.assertEqual(self.daemon.new_client().post("/score", large).status, 200)
 
     def test_chunked_bodies_are_counted_as_they_come(self):
         self.start_daemon("--max-pending", "4096")

@@ -300,7 +300,7 @@ class Help(Scenario):
         "model": None, "state": "micro.db", "listen": "127.0.0.1", "port": "8080",
         "port-file": None, "threads": "2", "max-body": "64M", "max-items": "4096",
         "max-responses": "1024", "max-connections": "1024", "max-pending": "64M",
-        "request-timeout": "60", "connection-memory": "32K",
+        "request-timeout": "60", "connection-memory": "16K",
         "idle-timeout": "60", "tau": "1", "drift": "0", "max-strength": "10", "queue": "1024",
         "max-batch": "512", "busy-timeout": "5000", "grace": "10", "keep-inputs": None,
         "no-state-check": None, "log-level": "info",

@@ -18,7 +18,7 @@
 
 #define PATIENCE 10 /* seconds */
 
-enum { N_LANES = 2, MAX_CONNECTIONS = 16 };
+enum { N_LANES = 2, MAX_CONNECTIONS = 16, N_PLACES = 512 };
 
 /* A thread that only counts. */
 struct lane {
@@ -66,6 +66,7 @@ static void start(bool encrypted)
 {
 	struct acceptor_options options = {
 	    .max_connections = MAX_CONNECTIONS,
+	    .n_places = N_PLACES,
 	    .n_lanes = N_LANES,
 	    .encrypted = encrypted,
 	    .random_bytes = same_bytes,
@@ -229,6 +230,52 @@ START_TEST(who_was_refused_may_ask_again_on_the_same_connection)
 }
 END_TEST
 
+START_TEST(body_that_is_not_short_is_thrown_away_before_the_answer)
+{
+	static const char head[] =
+	    "POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n";
+	static char body[300000];
+	char byte;
+	int fd;
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	fd = connect_client();
+	for (int i = 0; i < 3; i++) {
+		send_all(fd, head, sizeof(head) - 1);
+		send_all(fd, body, sizeof(body) - 1);
+		ck_assert_int_eq(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+		send_all(fd, body, 1);
+		assert_refused_but_open(fd);
+	}
+	ck_assert_uint_eq(n_ends(CONNECTION_REFUSED_LIMIT), 3);
+	close(fd);
+}
+END_TEST
+
+START_TEST(who_waits_for_an_answer_before_the_body_has_it)
+{
+	static const char head[] = "POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+				   "Expect: 100-continue\r\n\r\n";
+	int fd;
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	fd = connect_client();
+	send_all(fd, head, sizeof(head) - 1);
+	assert_refused(receive_all(fd));
+}
+END_TEST
+
+START_TEST(body_that_does_not_come_is_not_waited_for)
+{
+	int fd;
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	fd = connect_client();
+	send_all(fd, SMALL, sizeof(SMALL) - 2);
+	assert_refused(receive_all(fd));
+}
+END_TEST
+
 START_TEST(two_requests_at_once_have_two_answers)
 {
 	int fd;
@@ -338,7 +385,7 @@ END_TEST
 
 START_TEST(more_refused_than_are_waited_for)
 {
-	enum { N = 600 };
+	enum { N = N_PLACES + 88 };
 	static int fds[N];
 
 	atomic_store(&lanes[0].n, MAX_CONNECTIONS);
@@ -453,6 +500,9 @@ int main(void)
 	tcase_add_test(tc, past_the_limit_each_is_told_503_whatever_it_sends);
 	tcase_add_test(tc, past_the_limit_the_silent_are_told_503_too);
 	tcase_add_test(tc, who_was_refused_may_ask_again_on_the_same_connection);
+	tcase_add_test(tc, body_that_is_not_short_is_thrown_away_before_the_answer);
+	tcase_add_test(tc, who_waits_for_an_answer_before_the_body_has_it);
+	tcase_add_test(tc, body_that_does_not_come_is_not_waited_for);
 	tcase_add_test(tc, two_requests_at_once_have_two_answers);
 	tcase_add_test(tc, who_wants_to_close_is_closed);
 	tcase_add_test(tc, who_asks_when_there_is_room_again_gets_in);

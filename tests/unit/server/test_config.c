@@ -41,7 +41,7 @@ START_TEST(defaults_are_those_of_the_contract)
 	ck_assert_int_eq(config.max_items, 4096);
 	ck_assert_int_eq(config.max_responses, 1024);
 	ck_assert_int_eq(config.max_connections, 1024);
-	ck_assert_int_eq(config.connection_memory, 32 << 10);
+	ck_assert_int_eq(config.connection_memory, 16 << 10);
 	ck_assert_int_eq(config.idle_timeout, 60);
 	ck_assert_double_eq(config.tau, 1);
 	ck_assert_double_eq(config.drift, 0);

@@ -53,6 +53,7 @@ static void set_up(void)
 {
 	struct httpd_options options = {.n_threads = 2,
 					.max_connections = 64,
+					.n_places = 512,
 					.max_pending = 1 << 20,
 					.idle_timeout = 60,
 					.request_timeout = 60,
