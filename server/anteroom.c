@@ -30,7 +30,9 @@ enum status anteroom_open(struct anteroom *room, size_t n_slots, struct err *err
 	    .free = mem_array(n_slots, sizeof(*room->free)),
 	};
 	if (room->slots == NULL || room->free == NULL) {
-		anteroom_close(room);
+		mem_free(room->slots);
+		mem_free(room->free);
+		*room = (struct anteroom){.n_slots = 0};
 		return err_no_memory(err, "the HTTP server");
 	}
 	room->n_slots = n_slots;

@@ -44,6 +44,7 @@ static void take_out(struct clients *clients, struct client *client)
 	struct client **list = list_of(clients, client);
 	atomic_size_t *counter = counter_of(clients, client);
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is on the list of its phase */
 	DL_DELETE(*list, client);
 	if (counter != NULL)
 		atomic_fetch_sub(counter, 1);

@@ -32,9 +32,11 @@ enum status process_restrict(struct err *err)
 
 void process_keep_memory(void)
 {
+	/* NOLINTBEGIN(concurrency-mt-unsafe): no other thread allocates yet */
 	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 	/* setting one ends the adjustment of the other */
 	mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+	/* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 uint64_t process_allow_files(uint64_t n)
