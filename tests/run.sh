@@ -30,7 +30,7 @@ LOGS=build/logs
 export MICRO_SHARED_DATA; MICRO_SHARED_DATA=$(realpath -m "${MICRO_SHARED_DATA:-../shared/data}")
 export MICRO_BUILD_IMAGE; MICRO_BUILD_IMAGE=$(realpath -m "${MICRO_BUILD_IMAGE:-../shared/build-image.sh}")
 
-summary=() skipped=()
+summary=() skipped=() failures=()
 n_steps=0 n_tests=0 n_failed=0
 mkdir -p $LOGS
 
@@ -49,6 +49,7 @@ step() {
 	n_steps=$((n_steps + 1))
 	summary+=("$(printf '%2d %-12s %-9s %4d s' $n_steps "$name" "$result" $((SECONDS - begin)))")
 	count_tests "$name" "$log" "$status"
+	[ "$result" = Passed ] || [ "$result" = Skipped ] || name_failures "$name" "$log"
 	[ "$status" = 0 ] || [ "$status" = 77 ]
 }
 
@@ -65,6 +66,17 @@ count_tests() { # NAME LOG STATUS
 	fi
 	if [ "$failed" = 0 ] && [ "$3" != 0 ] && [ "$3" != 77 ]; then failed=1; fi
 	n_failed=$((n_failed + failed))
+}
+
+# What failed: ctest's list and what was asserted, a fuzzer's finding; of any other step the end of
+# what it said.
+name_failures() { # NAME LOG
+	local line lines
+	mapfile -t lines < <(sed -nE '/^The following tests FAILED:/,/^(Errors while|$)/s/^\t *[0-9]+ - //p
+		/^[A-Za-z.]*(Error|Exception): |\.[ch]:[0-9]+:[EF]:/p
+		/^==[0-9]+==.*(ERROR|WARNING)|^SUMMARY: |^fuzz .*: FAILED/p' "$2" | tail -n 20)
+	[ ${#lines[@]} != 0 ] || mapfile -t lines < <(tail -n 5 "$2")
+	for line in "${lines[@]}"; do failures+=("$1: ${line:0:200}"); done
 }
 
 configure_and_build() { # FOLDER PRESET TARGET CMAKE_OPTIONS...
@@ -98,6 +110,10 @@ summarize() {
 	if [ ${#skipped[@]} != 0 ]; then
 		printf '\nSkipped\n'
 		printf '  %s\n' "${skipped[@]}"
+	fi
+	if [ ${#failures[@]} != 0 ]; then
+		printf '\nFailed\n'
+		printf '  %s\n' "${failures[@]}"
 	fi
 	printf '\n%d%% tests passed, %d tests failed out of %d\n' \
 		$((100 * (n_tests - n_failed) / n_tests)) $n_failed $n_tests

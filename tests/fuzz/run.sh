@@ -12,7 +12,7 @@ seeds=("tests/fuzz/corpus/$target")
 [ -d "tests/fuzz/regressions/$target" ] && seeds+=("tests/fuzz/regressions/$target")
 log=build/logs/fuzz-$target.log
 mkdir -p "$found" build/fuzz/artifacts build/logs
-options=(-max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+options=(-max_total_time="$2" -timeout=30 -rss_limit_mb=2048 -print_final_stats=1
 	-artifact_prefix="build/fuzz/artifacts/$target-")
 [ -f "tests/fuzz/$target.dict" ] && options+=(-dict="tests/fuzz/$target.dict")
 if ! "build/fuzz/tests/fuzz_$target" "${options[@]}" "$found" "${seeds[@]}" >"$log" 2>&1; then
