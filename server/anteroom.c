@@ -220,9 +220,10 @@ static void swallow(struct anteroom *room, size_t slot, double now)
 		if (n > 0)
 			waiting->n_left -= (size_t)n;
 	} while (n > 0 && waiting->n_left > 0);
-	if (waiting->n_left == 0)
+	/* at the end of what it sends it may still read */
+	if (waiting->n_left == 0 || n == 0)
 		tell(room, slot, now);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+	else if (errno != EAGAIN && errno != EINTR)
 		end_stay(room, slot);
 }
 

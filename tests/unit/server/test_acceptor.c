@@ -273,6 +273,10 @@ START_TEST(body_that_does_not_come_is_not_waited_for)
 	fd = connect_client();
 	send_all(fd, SMALL, sizeof(SMALL) - 2);
 	assert_refused(receive_all(fd));
+	fd = connect_client();
+	send_all(fd, SMALL, sizeof(SMALL) - 2);
+	shutdown(fd, SHUT_WR);
+	assert_refused(receive_all(fd));
 }
 END_TEST
 
