@@ -13,10 +13,15 @@
 /*
  * Products are taken in blocks of so many rows and columns of x: OpenBLAS multiplies
  * small matrices where they are, and spends a quarter more on large ones, which it
- * copies together first (measured with AVX-512, 128 columns of a).
+ * copies together first (measured with AVX-512, 128 and 10 columns of a).
  */
-#define BLOCK_ROWS    32
-#define BLOCK_COLUMNS 128
+struct block {
+	size_t rows, columns;
+};
+
+#define NARROW 32 /* columns of a */
+
+static const struct block wide_block = {32, 128}, narrow_block = {64, 384};
 
 /* CBLAS takes its dimensions as int */
 static int blas_int(size_t n)
@@ -78,6 +83,11 @@ void linalg_vecmat(const float *x, const float *a, size_t n, size_t m, float *y)
 		    0.0f, y, 1);
 }
 
+static struct block block_for(size_t m)
+{
+	return m <= NARROW ? narrow_block : wide_block;
+}
+
 static size_t smaller(size_t a, size_t b)
 {
 	return a < b ? a : b;
@@ -86,11 +96,13 @@ static size_t smaller(size_t a, size_t b)
 void linalg_matmul(const float *x, size_t ldx, size_t n, size_t k, const float *a, size_t m,
 		   float *out)
 {
-	for (size_t i = 0; i < n; i += BLOCK_ROWS) {
-		for (size_t j = 0; j < k; j += BLOCK_COLUMNS)
+	struct block block = block_for(m);
+
+	for (size_t i = 0; i < n; i += block.rows) {
+		for (size_t j = 0; j < k; j += block.columns)
 			cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans,
-				    blas_int(smaller(n - i, BLOCK_ROWS)), blas_int(m),
-				    blas_int(smaller(k - j, BLOCK_COLUMNS)), 1.0f, x + i * ldx + j,
+				    blas_int(smaller(n - i, block.rows)), blas_int(m),
+				    blas_int(smaller(k - j, block.columns)), 1.0f, x + i * ldx + j,
 				    blas_int(ldx), a + j * m, blas_int(m), j == 0 ? 0.0f : 1.0f,
 				    out + i * m, blas_int(m));
 	}
@@ -99,11 +111,13 @@ void linalg_matmul(const float *x, size_t ldx, size_t n, size_t k, const float *
 void linalg_matmul_transposed(const float *x, size_t ldx, size_t n, size_t k, const float *d,
 			      size_t m, float *out)
 {
-	for (size_t j = 0; j < k; j += BLOCK_COLUMNS) {
-		for (size_t i = 0; i < n; i += BLOCK_ROWS)
+	struct block block = block_for(m);
+
+	for (size_t j = 0; j < k; j += block.columns) {
+		for (size_t i = 0; i < n; i += block.rows)
 			cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans,
-				    blas_int(smaller(k - j, BLOCK_COLUMNS)), blas_int(m),
-				    blas_int(smaller(n - i, BLOCK_ROWS)), 1.0f, x + i * ldx + j,
+				    blas_int(smaller(k - j, block.columns)), blas_int(m),
+				    blas_int(smaller(n - i, block.rows)), 1.0f, x + i * ldx + j,
 				    blas_int(ldx), d + i * m, blas_int(m), i == 0 ? 0.0f : 1.0f,
 				    out + j * m, blas_int(m));
 	}

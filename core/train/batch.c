@@ -97,7 +97,41 @@ static enum status forward_shard(void *context, size_t task, size_t thread, stru
 	return STATUS_OK;
 }
 
-/* Margins, logits, losses. */
+/* weight2_t: second layer's weights by heads. */
+static void transpose_weight2(struct batch *batch)
+{
+	const struct router *router = &batch->model->router;
+
+	for (size_t h = 0; h < router->n_hidden; h++) {
+		for (size_t k = 0; k < router->n_heads; k++)
+			batch->weight2_t[k * router->n_hidden + h] =
+			    router->weight2[h * router->n_heads + k];
+	}
+}
+
+/*
+ * Back to the outputs of the router's first layer, into its dout: dL/dhidden = dlogits W2^T where
+ * the unit is on. As router_backward() does it for a pair.
+ */
+static void back_to_first(struct batch *batch, size_t begin, size_t n)
+{
+	const struct router *router = &batch->model->router;
+	size_t n_first = batch->first.n_out;
+	const float *dlogits = batch->dlogits + begin * router->n_heads;
+	const float *out = batch->first.out + begin * n_first;
+	float *dout = batch->first.dout + begin * n_first;
+
+	if (router->kind == ROUTER_LINEAR)
+		memcpy(dout, dlogits, n * n_first * sizeof(*dout));
+	if (router->kind != ROUTER_MLP)
+		return;
+	linalg_matmul(dlogits, router->n_heads, n, router->n_heads, batch->weight2_t, n_first,
+		      dout);
+	for (size_t i = 0; i < n * n_first; i++)
+		dout[i] = out[i] > 0 ? dout[i] : 0;
+}
+
+/* Margins, logits, losses, and the gradients at the wide layers' outputs. */
 static enum status finish_part(void *context, size_t part, size_t thread, struct err *err)
 {
 	struct batch *batch = context;
@@ -112,6 +146,7 @@ static enum status finish_part(void *context, size_t part, size_t thread, struct
 		      batch->first.n_out > 0 ? batch->first.out + begin * batch->first.n_out : NULL,
 		      batch->logits + begin * batch->model->heads.n_heads);
 	batch->losses(batch->losses_context, batch, begin, n, thread);
+	back_to_first(batch, begin, n);
 	return STATUS_OK;
 }
 
@@ -132,6 +167,7 @@ enum status batch_forward(struct batch *batch, const uint32_t *pairs, size_t n, 
 		status =
 		    pool_run(batch->pool, layer_n_shards(data->phi.dim) * n_parts(n, SHARD_PART),
 			     forward_shard, batch, err);
+	transpose_weight2(batch);
 	if (status == STATUS_OK)
 		status = pool_run(batch->pool, n_parts(n, PART), finish_part, batch, err);
 	return status;
@@ -147,54 +183,38 @@ static void sum_rows(const float *x, size_t n, size_t m, float *sum)
 	}
 }
 
-/*
- * dL/dW2 = hidden^T dlogits; dL/dhidden = dlogits W2^T where the unit is on, into the
- * first layer's dout; dL/db0 = its column sums. As router_backward() does it for a pair.
- */
-static void mlp_backward(struct batch *batch, float *grad_bias0, float *grad_weight2)
-{
-	const struct router *router = &batch->model->router;
-	size_t n_hidden = router->n_hidden, n_heads = router->n_heads;
-	const float *hidden = batch->first.out;
-	float *dhidden = batch->first.dout;
-
-	linalg_matmul_transposed(hidden, n_hidden, batch->n, n_hidden, batch->dlogits, n_heads,
-				 grad_weight2);
-	for (size_t h = 0; h < n_hidden; h++) {
-		for (size_t k = 0; k < n_heads; k++)
-			batch->weight2_t[k * n_hidden + h] = router->weight2[h * n_heads + k];
-	}
-	linalg_matmul(batch->dlogits, n_heads, batch->n, n_heads, batch->weight2_t, n_hidden,
-		      dhidden);
-	for (size_t i = 0; i < batch->n * n_hidden; i++)
-		dhidden[i] = hidden[i] > 0 ? dhidden[i] : 0;
-	sum_rows(dhidden, batch->n, n_hidden, grad_bias0);
-}
-
-/* Back to the first layer's outputs, and the step of all parameters behind them. */
+/* The step of all parameters behind the first layer: dL/dW2 = hidden^T dlogits, biases' sums. */
 static void step_tail(struct batch *batch)
 {
 	const struct router *router = &batch->model->router;
 	size_t n_first = first_n_weights(router);
 	float *grad = batch->tail_grad;
 
-	if (router->kind == ROUTER_LINEAR)
-		memcpy(batch->first.dout, batch->dlogits,
-		       batch->n * router->n_heads * sizeof(*batch->dlogits));
-	if (router->kind == ROUTER_MLP)
-		mlp_backward(batch, grad, grad + (router->weight2 - router->bias0));
+	if (router->kind == ROUTER_MLP) {
+		linalg_matmul_transposed(batch->first.out, router->n_hidden, batch->n,
+					 router->n_hidden, batch->dlogits, router->n_heads,
+					 grad + (router->weight2 - router->bias0));
+		sum_rows(batch->first.dout, batch->n, router->n_hidden, grad);
+	}
 	sum_rows(batch->dlogits, batch->n, router->n_heads,
 		 grad + (router->bias - router->params) - n_first);
 	adamw_update(batch->router_opt, batch->router_rates, n_first, router->n_params - n_first,
 		     grad, router->params);
 }
 
-static enum status step_slice(void *context, size_t slice, size_t thread, struct err *err)
+/* The tail, then slices of the wide layers; no two have a parameter in common. */
+static enum status step_part(void *context, size_t task, size_t thread, struct err *err)
 {
 	struct batch *batch = context;
 	float *grad = batch->grad + thread * batch->n_grad;
+	size_t slice;
 
 	(void)err;
+	if (task == 0) {
+		step_tail(batch);
+		return STATUS_OK;
+	}
+	slice = task - 1;
 	layer_backward(&batch->heads, batch->n, slice, batch->heads_rates, batch->heads_opt, grad);
 	if (batch->first.n_out > 0)
 		layer_backward(&batch->first, batch->n, slice, batch->router_rates,
@@ -206,6 +226,5 @@ void batch_step(struct batch *batch, double learning_rate)
 {
 	batch->heads_rates = adamw_begin(batch->heads_opt, learning_rate);
 	batch->router_rates = adamw_begin(batch->router_opt, learning_rate);
-	step_tail(batch);
-	pool_run(batch->pool, layer_n_slices(batch->dataset->phi.dim), step_slice, batch, NULL);
+	pool_run(batch->pool, 1 + layer_n_slices(batch->dataset->phi.dim), step_part, batch, NULL);
 }

@@ -60,14 +60,14 @@ void batch_free(struct batch *batch);
 
 /**
  * batch_forward(batch, pairs, n, err): margins [n, n_heads], into heads.out, and logits of
- * the n <= capacity pairs, then what losses() makes of them. Errors: those of
- * features_gather().
+ * the n <= capacity pairs, what losses() makes of them, and from dlogits first.dout. Errors: those
+ * of features_gather().
  */
 enum status batch_forward(struct batch *batch, const uint32_t *pairs, size_t n, struct err *err);
 
 /**
  * batch_step(batch, learning_rate): after batch_forward(): one AdamW step of the model by
- * the loss gradients that are in heads.dout and dlogits.
+ * the loss gradients that are in heads.dout, first.dout and dlogits.
  */
 void batch_step(struct batch *batch, double learning_rate);
 
