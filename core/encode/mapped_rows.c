@@ -296,11 +296,7 @@ static struct place locate(const struct mapped_rows *rows, size_t row)
 /* Where the first byte after a row is in the file. */
 static uint64_t row_end(const struct mapped_rows *rows, const struct place *place)
 {
-	uint64_t offset;
-	size_t len;
-
-	byte_range(rows, &rows->parts[place->part], place->row, 1, &offset, &len);
-	return offset + len;
+	return rows->parts[place->part].offset + (uint64_t)(place->row + 1) * rows->row_bytes;
 }
 
 /*
@@ -428,10 +424,7 @@ static enum status check_row(const struct mapped_rows *rows, const struct place 
 	return STATUS_OK;
 }
 
-/*
- * Rows first, first + 1, ... of a gathering, which have been taken. every: how many of them one
- * row of out is made of.
- */
+/* Taken rows first, first + 1, ... of a gathering; every: rows that make one of out. */
 static enum status read_taken(const struct mapped_rows *rows, const struct taken *taken,
 			      size_t first, size_t every, float *out, struct err *err)
 {
