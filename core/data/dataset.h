@@ -42,6 +42,7 @@ struct dataset {
 	size_t n_users;
 	char **context_names; /* [n_contexts], in order of first appearance */
 	size_t n_contexts;
+	const char *dtype; /* of a features file's vectors, "BF16"; static; NULL: of no such file */
 	char sha256[DIGEST_HEX_LEN + 1]; /* of the uncompressed JSON lines, if they are known */
 };
 

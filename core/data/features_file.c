@@ -235,9 +235,11 @@ static enum status map_rows(struct reading *r, const struct tensor *const *tenso
 	}
 	status = mapped_rows_open(r->path, tensors[0]->dtype, dim, parts, n_tensors, room_to_map(),
 				  &mapped, err);
-	if (status == STATUS_OK)
-		features_map(features, dim, n_rows, mapped);
-	return status;
+	if (status != STATUS_OK)
+		return status;
+	features_map(features, dim, n_rows, mapped);
+	r->dataset->dtype = dtype_name(tensors[0]->dtype);
+	return STATUS_OK;
 }
 
 /* Pair i is the rows i of the three tensors. */

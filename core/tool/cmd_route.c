@@ -44,6 +44,19 @@ static enum status read_inputs(struct adaptation *a, struct err *err)
 			    a->model.template_psi, &a->dataset, err);
 }
 
+static enum status keep(const struct adaptation *a, struct err *err)
+{
+	const struct stage2_trial *best = stage2_best(&a->result, STAGE2_AUTO);
+
+	return err_set(
+	    err, STATUS_INVALID_VALUE,
+	    "%s is not written: the router as it is predicts held-out pairs as well (NLL "
+	    "%.4f) as %s, tau %g (%.4f); a --method that is named is written all the "
+	    "same",
+	    a->config.out, a->result.before.nll, stage2_method_name(best->method), best->tau,
+	    best->heldout.nll);
+}
+
 static enum status set_data_facts(struct model *model, const struct dataset *dataset,
 				  struct err *err)
 {
@@ -51,6 +64,8 @@ static enum status set_data_facts(struct model *model, const struct dataset *dat
 	enum status status = model_set_fact(model, "train.route.data.sha256", dataset->sha256, err);
 
 	libraries_text(libraries);
+	if (status == STATUS_OK && dataset->dtype != NULL)
+		status = model_set_fact(model, "train.route.data.dtype", dataset->dtype, err);
 	if (status == STATUS_OK)
 		status = model_set_fact(model, "train.route.version", MICRO_VERSION, err);
 	if (status == STATUS_OK)
@@ -58,7 +73,7 @@ static enum status set_data_facts(struct model *model, const struct dataset *dat
 	return status;
 }
 
-/* Nothing is written unless the adaptation came to its end. */
+/* Nothing is written unless the adaptation came to its end and is worth it. */
 static enum status learn_and_save(struct adaptation *a, struct err *err)
 {
 	enum status status;
@@ -69,6 +84,8 @@ static enum status learn_and_save(struct adaptation *a, struct err *err)
 		       stopwatch_seconds());
 	status = stage2_run(&a->dataset, &a->options, on_progress, a, &a->model, &a->result, err);
 	progress_end(&a->progress);
+	if (status == STATUS_OK && a->result.kept)
+		return STATUS_OK;
 	if (status == STATUS_OK && interrupt_seen())
 		status = err_set(err, STATUS_INTERRUPTED, "interrupted after the training");
 	if (status == STATUS_OK)
@@ -109,6 +126,8 @@ static enum status run(int argc, char **argv, struct err *err)
 		status = learn_and_save(&a, err);
 	if (status == STATUS_OK)
 		status = report(&a, err);
+	if (status == STATUS_OK && a.result.kept)
+		status = keep(&a, err);
 	model_free(&a.model);
 	dataset_free(&a.dataset);
 	encoder_close(a.encoder);

@@ -79,6 +79,8 @@ static enum status set_data_facts(struct model *model, const struct dataset *dat
 		status = model_set_fact(model, "train.data.pairs", pairs, err);
 	if (status == STATUS_OK)
 		status = model_set_fact(model, "train.data.users", users, err);
+	if (status == STATUS_OK && dataset->dtype != NULL)
+		status = model_set_fact(model, "train.data.dtype", dataset->dtype, err);
 	if (status == STATUS_OK)
 		status = model_set_fact(model, "train.version", MICRO_VERSION, err);
 	if (status == STATUS_OK)

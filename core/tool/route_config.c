@@ -34,7 +34,8 @@ static const struct option_spec options[] = {
      .default_text = "auto",
      .value_name = "NAME",
      .help = "The paper's Algorithm 1, one posterior for each context, or the one that predicts "
-	     "held-out pairs better.",
+	     "held-out pairs better. With auto nothing is written, and the exit status is 1, if "
+	     "neither predicts them better than the router as it is.",
      .offset = AT(method)},
     FLAG_ROW("closed-form", AT(closed_form), "The same as --method closed-form."),
     {.name = "tau",
@@ -170,6 +171,7 @@ enum status route_config_parse(int argc, char **argv, struct route_config *confi
 	    .weight_decay = config_out->weight_decay,
 	    .holdout = config_out->holdout,
 	    .seed = (uint64_t)config_out->seed,
+	    .n_threads = (size_t)config_out->threads,
 	};
 	return STATUS_OK;
 }

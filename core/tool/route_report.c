@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tool/route_report.h"
 
+#include <math.h>
+
 #include "core/tool/json_line.h"
 #include "core/tool/table.h"
 #include "core/tool/train_report.h"
@@ -67,6 +69,13 @@ static enum status print_methods(const struct stage2_result *result,
 	return status;
 }
 
+/* "0.0120 below iterate's" */
+static void print_difference(double nll, double other_nll, const char *other, FILE *out)
+{
+	fprintf(out, "%.4f %s %s", fabs(nll - other_nll), nll > other_nll ? "above" : "below",
+		other);
+}
+
 /* ": NLL 0.0120 below iterate's, 0.1032 below the router's before" */
 static void print_advantage(const struct stage2_result *result, FILE *out)
 {
@@ -76,10 +85,12 @@ static void print_advantage(const struct stage2_result *result, FILE *out)
 	const struct stage2_trial *loser = stage2_best(result, other);
 
 	fputs(": NLL ", out);
-	if (loser != NULL)
-		fprintf(out, "%.4f below %s's, ", loser->heldout.nll - chosen->heldout.nll,
-			stage2_method_name(other));
-	fprintf(out, "%.4f below the router's before", result->before.nll - chosen->heldout.nll);
+	if (loser != NULL) {
+		print_difference(chosen->heldout.nll, loser->heldout.nll, stage2_method_name(other),
+				 out);
+		fputs("'s, ", out);
+	}
+	print_difference(chosen->heldout.nll, result->before.nll, "the router's before", out);
 }
 
 enum status route_report_text(const struct route_report *report, const struct terminal *terminal,
@@ -99,8 +110,12 @@ enum status route_report_text(const struct route_report *report, const struct te
 	fprintf(out, "%s, tau %g", stage2_method_name(chosen->method), chosen->tau);
 	if (has_figures)
 		print_advantage(result, out);
-	fprintf(out, "\n%s: model %s; %zu pairs, %zu contexts; %.1f s\n", report->out,
-		report->model->id, result->n_pairs, result->n_groups, report->seconds);
+	if (result->kept)
+		fprintf(out, "\nkept: the router as it is; %zu pairs, %zu contexts; %.1f s\n",
+			result->n_pairs, result->n_groups, report->seconds);
+	else
+		fprintf(out, "\n%s: model %s; %zu pairs, %zu contexts; %.1f s\n", report->out,
+			report->model->id, result->n_pairs, result->n_groups, report->seconds);
 	return STATUS_OK;
 }
 
@@ -108,14 +123,16 @@ enum status route_report_json(const struct route_report *report, FILE *out, stru
 {
 	const struct stage2_result *result = report->result;
 	const struct stage2_trial *chosen = &result->trials[result->chosen];
-	/* NULL without memory, JSON null if nothing was held out */
-	json_t *heldout =
-	    json_loads(model_fact(report->model, "train.route.heldout"), JSON_DECODE_ANY, NULL);
+	char text[STAGE2_HELDOUT_TEXT];
+	json_t *heldout; /* NULL without memory */
 
+	stage2_heldout_text(result, text, sizeof(text));
+	heldout = json_loads(text, JSON_DECODE_ANY, NULL);
 	return json_line_print(
-	    json_pack("{s:s, s:s, s:I, s:I, s:s, s:f, s:o, s:f}", "model", report->model->id, "out",
-		      report->out, "n_pairs", (json_int_t)result->n_pairs, "n_contexts",
-		      (json_int_t)result->n_groups, "method", stage2_method_name(chosen->method),
-		      "tau", chosen->tau, "heldout", heldout, "seconds", report->seconds),
+	    json_pack("{s:s, s:s?, s:b, s:I, s:I, s:s, s:f, s:o, s:f}", "model", report->model->id,
+		      "out", result->kept ? NULL : report->out, "kept", result->kept, "n_pairs",
+		      (json_int_t)result->n_pairs, "n_contexts", (json_int_t)result->n_groups,
+		      "method", stage2_method_name(chosen->method), "tau", chosen->tau, "heldout",
+		      heldout, "seconds", report->seconds),
 	    out, err);
 }

@@ -30,10 +30,10 @@ enum status route_report_text(const struct route_report *report, const struct te
 			      struct err *err);
 
 /**
- * route_report_json(report, out, err): {"model","out","n_pairs","n_contexts","method","tau",
- * "heldout":{"n_pairs","before":{"accuracy","nll"},"iterate":{"tau","accuracy","nll"},
- * "closed-form":{...}},"seconds"}; a method that was not tried is null, and so is heldout if
- * nothing was held out. n_contexts counts the router texts of pairs without a context, too.
+ * route_report_json(report, out, err): {"model","out","kept","n_pairs","n_contexts",
+ * "method","tau","heldout","seconds"}; heldout: stage2_heldout_text()'s. kept: the best trial,
+ * whose method and tau stand here, does not predict better than the router as it is, nothing
+ * is written, and out is null. n_contexts counts the router texts of pairs without a context, too.
  */
 enum status route_report_json(const struct route_report *report, FILE *out, struct err *err);
 

@@ -50,6 +50,7 @@ void stage2_defaults(struct stage2_options *options_out)
 	    .weight_decay = 0,
 	    .holdout = 0.2,
 	    .seed = 1,
+	    .n_threads = 1,
 	};
 }
 
@@ -282,6 +283,15 @@ static enum status score_before(struct routing *r, struct err *err)
 	return status;
 }
 
+/* A method that was asked for by its name is taken whether it helps or not. */
+static void take_best(struct stage2_result *result, enum stage2_method method)
+{
+	const struct stage2_trial *best = stage2_best(result, STAGE2_AUTO);
+
+	result->chosen = (size_t)(best - result->trials);
+	result->kept = method == STAGE2_AUTO && !(best->heldout.nll < result->before.nll);
+}
+
 static enum status choose(struct routing *r, struct err *err)
 {
 	enum status status = check_choice(r, err);
@@ -292,8 +302,7 @@ static enum status choose(struct routing *r, struct err *err)
 	if (status == STATUS_OK)
 		status = try_all(r, err);
 	if (status == STATUS_OK)
-		r->result->chosen =
-		    (size_t)(stage2_best(r->result, STAGE2_AUTO) - r->result->trials);
+		take_best(r->result, r->options.method);
 	return status;
 }
 
@@ -310,7 +319,7 @@ static void score_text(const struct eval_score *score, double tau, char *out, si
 		 score->nll);
 }
 
-static void heldout_text(const struct stage2_result *result, char *out, size_t size)
+void stage2_heldout_text(const struct stage2_result *result, char *out, size_t size)
 {
 	char before[128], scores[STAGE2_AUTO][128];
 
@@ -335,7 +344,7 @@ static enum status set_facts(const struct routing *r, struct err *err)
 {
 	const struct stage2_options *o = &r->options;
 	const struct stage2_trial *chosen = &r->result->trials[r->result->chosen];
-	char options[256], heldout[512], tau[32], seed[24], pairs[24];
+	char options[256], heldout[STAGE2_HELDOUT_TEXT], tau[32], seed[24], pairs[24];
 	const struct {
 		const char *key, *value;
 	} facts[] = {
@@ -353,9 +362,10 @@ static enum status set_facts(const struct routing *r, struct err *err)
 	snprintf(pairs, sizeof(pairs), "%zu", r->pairs.n_pairs);
 	snprintf(options, sizeof(options),
 		 "{\"budget\":%zu,\"epochs\":%zu,\"batch\":%zu,\"learning_rate\":%.17g,"
-		 "\"weight_decay\":%.17g,\"holdout\":%.17g}",
-		 o->budget, o->epochs, o->batch, o->learning_rate, o->weight_decay, o->holdout);
-	heldout_text(r->result, heldout, sizeof(heldout));
+		 "\"weight_decay\":%.17g,\"holdout\":%.17g,\"threads\":%zu}",
+		 o->budget, o->epochs, o->batch, o->learning_rate, o->weight_decay, o->holdout,
+		 o->n_threads);
+	stage2_heldout_text(r->result, heldout, sizeof(heldout));
 	for (size_t i = 0; i < LENGTH(facts) && status == STATUS_OK; i++)
 		status = model_set_fact(r->model, facts[i].key, facts[i].value, err);
 	return status;
@@ -440,7 +450,7 @@ enum status stage2_run(const struct dataset *dataset, const struct stage2_option
 		status = start(&r, dataset, err);
 	if (status == STATUS_OK)
 		status = choose(&r, err);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && !result_out->kept)
 		status = finish(&r, err);
 	stage2_pairs_free(&r.pairs);
 	return status;

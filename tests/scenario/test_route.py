@@ -168,6 +168,14 @@ class Learns(Route):
         self.route("--seed", "6", out=again)
         self.assertNotEqual(self.out.read_bytes(), again.read_bytes())
 
+    def test_the_same_number_of_threads_makes_the_same_file(self):
+        again = self.folder / "again.safetensors"
+        self.route("--threads", "2")
+        self.route("--threads", "2", out=again)
+        self.assertEqual(self.out.read_bytes(), again.read_bytes())
+        options = self.show(self.out)["training"]["route.options"]
+        self.assertEqual(json.loads(options)["threads"], 2)
+
     def test_out_may_be_the_model_itself(self):
         shutil.copy(self.model, self.out)
         self.route()
@@ -200,8 +208,9 @@ class Says(Route):
         trials, epochs = lines[:13], lines[13:]
         self.assertEqual([list(trial) for trial in trials], [["method", "tau", "heldout"]] * 13)
         self.assertEqual([epoch["epoch"] for epoch in epochs], list(range(1, 11)))
-        self.assertEqual(list(last), ["model", "out", "n_pairs", "n_contexts", "method", "tau",
-                                      "heldout", "seconds"])
+        self.assertEqual(list(last), ["model", "out", "kept", "n_pairs", "n_contexts", "method",
+                                      "tau", "heldout", "seconds"])
+        self.assertIs(last["kept"], False)
         self.assertEqual((last["n_pairs"], last["out"]), (60, str(self.out)))
         best = min(trials, key=lambda trial: trial["heldout"]["nll"])
         self.assertEqual((last["method"], last["tau"]), (best["method"], best["tau"]))
@@ -217,9 +226,46 @@ class Says(Route):
         self.assertEqual((facts["route.method"], facts["route.tau"], facts["route.seed"],
                           facts["route.pairs"]), ("closed-form", "2", "7", "90"))
         self.assertEqual(json.loads(facts["route.heldout"])["iterate"], None)
-        self.assertEqual(json.loads(facts["route.options"])["batch"], 32)
+        options = json.loads(facts["route.options"])
+        self.assertEqual((options["batch"], options["threads"]), (32, 1))
         self.assertIn("route.data.sha256", facts)
         self.assertIn("train.route.method", run("micro-model", "show", "--model", self.out)[1])
+
+
+class Keeps(Route):
+    """Contexts drawn by lot: a router that learns them predicts worse than one that does not."""
+
+    def setUp(self):
+        super().setUp()
+        rng = random.Random(1)
+        pairs = make_pairs(1, 48)
+        for pair in pairs:
+            pair["context"] = rng.choice(list(CONTEXTS))
+            pair["prompt"] = CONTEXTS[pair["context"]][0]
+        write_pairs(self.data, pairs)
+
+    def test_a_router_that_nothing_betters_is_kept(self):
+        before = self.model.read_bytes()
+        output = self.refuse(1, ["--out", self.model], f"{self.model} is not written",
+                             "predicts held-out pairs as well", "--method")
+        self.assertEqual(self.model.read_bytes(), before)
+        *_, advantage, kept = output.splitlines()
+        self.assertRegex(advantage, r" \d\.\d{4} above the router's before\Z")
+        self.assertRegex(kept, r"\Akept: the router as it is; 48 pairs, 3 contexts; ")
+        self.assertEqual(self.refuse(1, ["--quiet"], "is not written"), "")
+
+    def test_json_says_so(self):
+        printed = json.loads(self.refuse(1, ["--json", "--quiet"], "is not written"))
+        self.assertEqual((printed["kept"], printed["out"]), (True, None))
+        best = printed["heldout"][printed["method"]]
+        self.assertGreaterEqual(best["nll"], printed["heldout"]["before"]["nll"])
+
+    def test_a_method_that_is_named_is_written_all_the_same(self):
+        lines = self.route("--tau", "auto", "--closed-form", "--budget", "40").splitlines()
+        self.assertRegex(lines[-2], r"\Aclosed-form, tau \d+: NLL \d\.\d{4} above the router's "
+                                    r"before\Z")
+        facts = self.show(self.out)["training"]
+        self.assertEqual((facts["route.method"], facts["route.pairs"]), ("closed-form", "40"))
 
 
 class Faults(Route):

@@ -83,6 +83,9 @@ class Scale(Scenario):
                        check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
         return self.folder / "train.jsonl", self.folder / "test.jsonl"
 
+    def facts(self, model):
+        return json.loads(self.tool("show", "--json", "--model", model))["training"]
+
     def embed(self, data, out, *options):
         out = self.folder / out
         return out, json.loads(self.tool("embed", "--data", data, "--out", out, "--json",
@@ -164,6 +167,8 @@ class Scale(Scenario):
             features, _ = self.embed(train, "f.safetensors", "--encoder", spec, "--dtype", kind)
             self.tool("train", "--data", train, "--out", from_texts, "--encoder", spec, *TRAIN)
             self.tool("train", "--data", features, "--out", from_file, *TRAIN)
+            self.assertEqual([self.facts(path).get("data.dtype")
+                              for path in (from_texts, from_file)], [None, kind.upper()])
             expected, got = self.scores(from_texts, test), self.scores(from_file, test)
             self.assert_near(got["nll"], expected["nll"], tolerance, f"{spec} {kind}")
             for g, e in zip(got["shots"], expected["shots"]):
@@ -194,6 +199,7 @@ class Scale(Scenario):
                     for file in (data, features)]
             self.assert_same(json.loads(json.dumps(said[1]).replace(str(features), "DATA")),
                              json.loads(json.dumps(said[0]).replace(str(data), "DATA")), 2e-3)
+        self.assertEqual(self.facts(self.folder / "r.safetensors")["route.data.dtype"], "F32")
 
     def test_comparison_takes_features_files(self):
         pairs = [pair for pair in make_contexts(1, 1200) if "context" in pair]

@@ -80,6 +80,7 @@ START_TEST(a_pair_is_the_rows_of_the_three_tensors)
 	ck_assert_msg(read_file(path, &err) == STATUS_OK, "%s", err.msg);
 	ck_assert_uint_eq(dataset.n_pairs, 2);
 	ck_assert_str_eq(dataset.sha256, SHA);
+	ck_assert_str_eq(dataset.dtype, "F32");
 	assert_row(&dataset.phi, dataset.chosen[1], vectors + 2);
 	assert_row(&dataset.phi, dataset.rejected[0], vectors + 4);
 	assert_row(&dataset.psi, dataset.prompt[1], vectors + 10);

@@ -6,7 +6,7 @@
 #include "tests/unit/core/capture_fixture.h"
 #include "tests/unit/unit.h"
 
-#define MAX_ARGUMENTS 6
+#define MAX_ARGUMENTS 7
 
 /* Parse the required options and these arguments up to the first NULL. */
 static enum status parse(const char *const arguments[MAX_ARGUMENTS], struct route_config *config,
@@ -38,6 +38,7 @@ static void assert_same_options(const struct stage2_options *a, const struct sta
 	ck_assert(a->weight_decay == b->weight_decay);
 	ck_assert(a->holdout == b->holdout);
 	ck_assert_uint_eq(a->seed, b->seed);
+	ck_assert_uint_eq(a->n_threads, b->n_threads);
 }
 
 START_TEST(without_options_the_defaults_are_those_of_route_run)
@@ -69,9 +70,11 @@ START_TEST(what_is_given_beats_the_default)
 	wanted.learning_rate = 0.25;
 	wanted.holdout = 0;
 	wanted.seed = 9;
+	wanted.n_threads = 2;
 	ck_assert_int_eq(
 	    parse((const char *[MAX_ARGUMENTS]){"--method=iterate", "--tau=1e-3", "--budget=50",
-						"--learning-rate=0.25", "--holdout=0", "--seed=9"},
+						"--learning-rate=0.25", "--holdout=0", "--seed=9",
+						"--threads=2"},
 		  &config, &options, NULL),
 	    STATUS_OK);
 	assert_same_options(&options, &wanted);

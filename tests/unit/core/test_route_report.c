@@ -8,7 +8,10 @@
 #include "tests/unit/core/pairs_fixture.h"
 #include "tests/unit/unit.h"
 
-#define HELDOUT "{\"n_pairs\":8,\"before\":{\"accuracy\":0.5,\"nll\":0.75}}"
+#define HELDOUT                                                                                    \
+	"{\"n_pairs\":8,\"before\":{\"accuracy\":0.5,\"nll\":0.75},"                               \
+	"\"iterate\":{\"tau\":1,\"accuracy\":0.75,\"nll\":0.5},"                                   \
+	"\"closed-form\":{\"tau\":4,\"accuracy\":0.75,\"nll\":0.375}}"
 
 static struct capture capture;
 static struct progress progress;
@@ -21,7 +24,6 @@ static void setup(void)
 	capture_start(&capture, false, false);
 	pairs_model(3, ROUTER_LINEAR, 0, &model);
 	memcpy(model.id, "0123abcd", 9);
-	ck_assert_int_eq(model_set_fact(&model, "train.route.heldout", HELDOUT, NULL), STATUS_OK);
 	result = (struct stage2_result){
 	    .n_pairs = 8,
 	    .n_groups = 2,
@@ -88,6 +90,30 @@ START_TEST(text_says_who_won_and_by_how_much)
 }
 END_TEST
 
+START_TEST(text_says_above_of_what_is_worse)
+{
+	result.trials[2].heldout.nll = 0.875;
+	ck_assert_int_eq(route_report_text(&report, &capture.terminal, NULL), STATUS_OK);
+	ck_assert_ptr_nonnull(strstr(capture_text(&capture),
+				     "\nclosed-form, tau 4: NLL 0.3750 above iterate's, 0.1250 "
+				     "above the router's before\nm.safetensors: model "));
+}
+END_TEST
+
+START_TEST(text_of_a_kept_router_names_no_file)
+{
+	result.trials[0].heldout.nll = result.trials[1].heldout.nll = 0.875;
+	result.trials[2].heldout.nll = 0.8125;
+	result.kept = true;
+	ck_assert_int_eq(route_report_text(&report, &capture.terminal, NULL), STATUS_OK);
+	ck_assert_ptr_nonnull(strstr(capture_text(&capture),
+				     "\nclosed-form, tau 4: NLL 0.0625 below iterate's, 0.0625 "
+				     "above the router's before\n"
+				     "kept: the router as it is; 8 pairs, 2 contexts; 1.2 s\n"));
+	ck_assert_ptr_null(strstr(capture.text, "m.safetensors"));
+}
+END_TEST
+
 START_TEST(text_of_one_method_has_no_loser)
 {
 	result.n_trials = 2;
@@ -110,10 +136,10 @@ END_TEST
 
 START_TEST(json_is_one_line)
 {
-	json_t *wanted =
-	    json_pack("{s:s, s:s, s:i, s:i, s:s, s:f, s:o, s:f}", "model", "0123abcd", "out",
-		      "m.safetensors", "n_pairs", 8, "n_contexts", 2, "method", "closed-form",
-		      "tau", 4.0, "heldout", json_loads(HELDOUT, 0, NULL), "seconds", 1.25);
+	json_t *wanted = json_pack("{s:s, s:s, s:b, s:i, s:i, s:s, s:f, s:o, s:f}", "model",
+				   "0123abcd", "out", "m.safetensors", "kept", false, "n_pairs", 8,
+				   "n_contexts", 2, "method", "closed-form", "tau", 4.0, "heldout",
+				   json_loads(HELDOUT, 0, NULL), "seconds", 1.25);
 	json_t *object;
 
 	ck_assert_int_eq(route_report_json(&report, capture.terminal.out, NULL), STATUS_OK);
@@ -125,9 +151,17 @@ START_TEST(json_is_one_line)
 }
 END_TEST
 
+START_TEST(json_of_a_kept_router_has_no_file)
+{
+	result.kept = true;
+	ck_assert_int_eq(route_report_json(&report, capture.terminal.out, NULL), STATUS_OK);
+	ck_assert_ptr_nonnull(strstr(capture_text(&capture), "\"out\":null,\"kept\":true,"));
+}
+END_TEST
+
 START_TEST(json_without_held_out_pairs_is_null)
 {
-	ck_assert_int_eq(model_set_fact(&model, "train.route.heldout", "null", NULL), STATUS_OK);
+	result.before = (struct eval_score){0};
 	ck_assert_int_eq(route_report_json(&report, capture.terminal.out, NULL), STATUS_OK);
 	ck_assert_ptr_nonnull(strstr(capture_text(&capture), "\"heldout\":null"));
 }
@@ -142,9 +176,12 @@ int main(void)
 	tcase_add_test(tcase, start_says_what_is_adapted_to_what);
 	tcase_add_loop_test(tcase, trial_is_one_line, 0, (int)LENGTH(forms));
 	tcase_add_test(tcase, text_says_who_won_and_by_how_much);
+	tcase_add_test(tcase, text_says_above_of_what_is_worse);
+	tcase_add_test(tcase, text_of_a_kept_router_names_no_file);
 	tcase_add_test(tcase, text_of_one_method_has_no_loser);
 	tcase_add_test(tcase, text_without_held_out_pairs_has_no_figures);
 	tcase_add_test(tcase, json_is_one_line);
+	tcase_add_test(tcase, json_of_a_kept_router_has_no_file);
 	tcase_add_test(tcase, json_without_held_out_pairs_is_null);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

@@ -165,6 +165,30 @@ START_TEST(what_is_given_is_not_chosen)
 }
 END_TEST
 
+/* Contexts that half of the pairs contradict: whatever is learnt of them predicts worse. */
+START_TEST(auto_keeps_a_router_that_nothing_betters)
+{
+	size_t size = model.router.n_params * sizeof(float);
+	float *before = malloc(size);
+
+	memcpy(before, model.router.params, size);
+	for (size_t i = 0; i < data.n_pairs; i++)
+		data.context[i] = data.prompt[i] = i / 6 % 2;
+	options.budget = 60;
+	route();
+	ck_assert(result.kept);
+	ck_assert_double_ge(result.trials[result.chosen].heldout.nll, result.before.nll);
+	ck_assert_mem_eq(model.router.params, before, size);
+	ck_assert_ptr_null(model_fact(&model, "train.route.method"));
+	options.method = result.trials[result.chosen].method;
+	route();
+	ck_assert(!result.kept);
+	ck_assert_mem_ne(model.router.params, before, size);
+	ck_assert_ptr_nonnull(model_fact(&model, "train.route.method"));
+	free(before);
+}
+END_TEST
+
 START_TEST(budget_bounds_the_pairs)
 {
 	static const struct {
@@ -201,6 +225,7 @@ START_TEST(facts_say_what_was_done)
 
 	options.seed = 11;
 	options.budget = 60;
+	options.n_threads = 2;
 	route();
 	ck_assert_str_eq(model_fact(&model, "train.route.method"),
 			 stage2_method_name(result.trials[result.chosen].method));
@@ -211,6 +236,7 @@ START_TEST(facts_say_what_was_done)
 	used = json_loads(model_fact(&model, "train.route.options"), 0, NULL);
 	ck_assert_int_eq(json_integer_value(json_object_get(used, "budget")), 60);
 	ck_assert_int_eq(json_integer_value(json_object_get(used, "epochs")), 10);
+	ck_assert_int_eq(json_integer_value(json_object_get(used, "threads")), 2);
 	ck_assert(json_real_value(json_object_get(used, "learning_rate")) == result.learning_rate);
 	heldout = json_loads(model_fact(&model, "train.route.heldout"), 0, NULL);
 	ck_assert_int_eq(json_integer_value(json_object_get(heldout, "n_pairs")), 60);
@@ -374,6 +400,7 @@ int main(void)
 			    (int)LENGTH(cases));
 	tcase_add_test(tcase, the_best_on_held_out_pairs_wins);
 	tcase_add_test(tcase, what_is_given_is_not_chosen);
+	tcase_add_test(tcase, auto_keeps_a_router_that_nothing_betters);
 	tcase_add_test(tcase, budget_bounds_the_pairs);
 	tcase_add_test(tcase, few_pairs_stay_near_the_router_when_tau_is_large);
 	tcase_add_test(tcase, facts_say_what_was_done);
