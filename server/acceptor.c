@@ -126,9 +126,10 @@ static void decide(struct acceptor *acceptor, size_t slot, double now)
 		give(decision.lane, &client);
 		return;
 	}
-	if (!room->slots[slot].ask.has_head)
+	/* what is encrypted has no head that we could see */
+	if (!room->slots[slot].ask.has_head && !room->encrypted)
 		return;
-	if (decision.is_hopeful)
+	if (decision.is_hopeful && !room->slots[slot].ask.is_probe)
 		anteroom_put_off(room, slot, now + HOPE_SECONDS);
 	else
 		anteroom_send_away(room, slot, now);

@@ -18,7 +18,7 @@ static bool has_turn(const struct admission *admission, uint64_t n_bytes)
 
 static bool take(struct admission *admission, struct applicant *applicant)
 {
-	if (!budget_take(admission->budget, applicant->n_bytes))
+	if (!budget_take(admission->budget, 0, applicant->n_bytes))
 		return false;
 	applicant->n_taken = applicant->n_bytes;
 	return true;
@@ -51,8 +51,9 @@ bool admission_ask(struct admission *admission, struct applicant *applicant, uin
 	return false;
 }
 
-void admission_move(struct applicant *applicant)
+void admission_move(struct applicant *applicant, uint64_t n_read)
 {
+	applicant->n_read = n_read;
 	applicant->has_moved = true;
 }
 
@@ -69,6 +70,15 @@ void admission_leave(struct admission *admission, struct applicant *applicant)
 	applicant->state = APPLICANT_NONE;
 }
 
+static void lose_turn(struct admission *admission, struct applicant *applicant)
+{
+	admission_leave(admission, applicant);
+	if (applicant->n_taken <= applicant->n_read)
+		return;
+	budget_give_back(admission->budget, applicant->n_taken - applicant->n_read);
+	applicant->n_taken = applicant->n_read;
+}
+
 void admission_end_round(struct admission *admission)
 {
 	struct applicant *applicant, *next;
@@ -76,7 +86,7 @@ void admission_end_round(struct admission *admission)
 	DL_FOREACH_SAFE(admission->reading, applicant, next)
 	{
 		if (!applicant->has_moved)
-			admission_leave(admission, applicant);
+			lose_turn(admission, applicant);
 		applicant->has_moved = false;
 	}
 }

@@ -36,9 +36,10 @@ struct applicant {
 	enum applicant_state state;
 	uint64_t n_bytes; /* asked for */
 	uint64_t n_taken; /* from the budget; to be given back by the owner */
-	bool has_moved;	  /* since the last admission_end_round() */
-	double since;	  /* waiting */
-	void *owner;	  /* for whoever wakes it */
+	uint64_t n_read;
+	bool has_moved; /* since the last admission_end_round() */
+	double since;	/* waiting */
+	void *owner;	/* for whoever wakes it */
 	struct applicant *prev, *next;
 };
 
@@ -60,10 +61,12 @@ bool admission_ask(struct admission *admission, struct applicant *applicant, uin
  * or its time is over; NULL: nobody, or too few to be worth it. */
 struct applicant *admission_next(struct admission *admission, double now);
 
-/** admission_move(applicant): some of the body was read. */
-void admission_move(struct applicant *applicant);
+/** admission_move(applicant, n_read): so much of the body was read by now. */
+void admission_move(struct applicant *applicant, uint64_t n_read);
 
-/** admission_end_round(admission): all that had come was read: who has not moved loses its turn. */
+/** admission_end_round(admission): all that had come was read: who has not moved loses its turn,
+ * and what it took for bytes that have not come, so that nobody can hold the budget by an
+ * announcement alone. */
 void admission_end_round(struct admission *admission);
 
 /** admission_leave(admission, applicant): the body is dealt with, or will not come. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core/base/mem.h"
@@ -50,11 +51,12 @@ static void answer(const struct anteroom *room, const struct waiting *to, const 
 	int len;
 
 	identifier_uuid(room->random_bytes, request_id);
-	len = snprintf(text, sizeof(text),
-		       "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-		       "X-Request-Id: %s\r\n%s\r\n%s",
-		       status, strlen(body), request_id,
-		       to->ask.may_stay ? "" : "Connection: close\r\n", body);
+	len =
+	    snprintf(text, sizeof(text),
+		     "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+		     "X-Request-Id: %s\r\n%s\r\n%s",
+		     status, strlen(body), request_id,
+		     to->ask.may_stay ? "" : "Connection: close\r\n", to->ask.is_head ? "" : body);
 	/* an empty buffer takes it as a whole */
 	(void)send(to->fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -89,26 +91,46 @@ static bool is_http_1_1(const char *head, const char *second_line)
 	return second_line - head > len && memcmp(second_line - len, version, (size_t)len) == 0;
 }
 
-/* What the lines of a head with its end at end say of the request. */
+/* Digits and nothing else, as many as a length may have that is waited for. */
+static bool read_length(const char *text, unsigned long long *n_out)
+{
+	size_t n_digits = strspn(text, "0123456789");
+	const char *rest = text + n_digits + strspn(text + n_digits, " \t");
+
+	*n_out = strtoull(text, NULL, 10);
+	return n_digits > 0 && *rest == '\r';
+}
+
+/* One header, which everybody takes for the same: a name, a colon, and no end but CR LF. */
+static bool is_clear(const char *line)
+{
+	size_t len = strcspn(line, "\r\n"), n_name = strcspn(line, ": \t\r\n");
+
+	return n_name > 0 && line[n_name] == ':' && line[len] == '\r' && line[len + 1] == '\n';
+}
+
+/* What the lines of a head with its end at end say of the request. Of a length that is not clear
+ * nothing is said: what is a body to us must not be the next request to a proxy in front. */
 static void measure(const char *head, const char *end, struct ask *ask)
 {
 	const char *line = strchr(head, '\n') + 1;
 	bool closes = !is_http_1_1(head, line);
-	bool has_length = true;
+	bool is_known = true;
 	unsigned long long n_body = 0;
+	size_t n_lengths = 0;
 
 	for (; line < end; line = strchr(line, '\n') + 1) {
 		const char *length = value_in(line, "Content-Length:");
 		const char *connection = value_in(line, "Connection:");
 
-		if (length != NULL)
-			n_body = strtoull(length, NULL, 10);
+		is_known &= is_clear(line) && (length == NULL || read_length(length, &n_body)) &&
+			    value_in(line, "Transfer-Encoding:") == NULL &&
+			    value_in(line, "Expect:") == NULL;
+		n_lengths += length != NULL;
 		closes |= connection != NULL && strncasecmp(connection, "close", 5) == 0;
-		has_length &= value_in(line, "Transfer-Encoding:") == NULL &&
-			      value_in(line, "Expect:") == NULL;
 	}
 	/* so long, or who knows how long, or not before an answer: not to be waited for */
-	if (n_body > WAIT_FOR || !has_length)
+	if (n_body > WAIT_FOR || n_lengths > 1 || !is_known)
 		return;
 	ask->n_bytes = (size_t)(end + 4 - head) + (size_t)n_body;
 	ask->may_stay = !closes;
@@ -130,6 +152,7 @@ static bool look_at(int fd, struct ask *ask_out)
 	if (end == NULL)
 		return true;
 	ask_out->has_head = true;
+	ask_out->is_head = strncmp(head, "HEAD ", 5) == 0;
 	measure(head, end, ask_out);
 	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++)
 		ask_out->is_probe |= strncmp(head, probes[i], strlen(probes[i])) == 0;
@@ -182,6 +205,14 @@ void anteroom_put_off(struct anteroom *room, size_t slot, double until)
 	room->n_asking++;
 }
 
+/* The next request, or what follows it. */
+static bool has_unread(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, FIONREAD, &n) == 0 && n > 0;
+}
+
 /* Who is told may stay to ask again: that costs both sides less than a new connection. */
 static void tell(struct anteroom *room, size_t slot, double now)
 {
@@ -200,7 +231,7 @@ static void tell(struct anteroom *room, size_t slot, double now)
 		watch(room, slot, EPOLL_CTL_MOD);
 		return;
 	}
-	if (is_whole || room->encrypted) {
+	if (room->encrypted || (is_whole && !has_unread(waiting->fd))) {
 		end_stay(room, slot);
 		return;
 	}

@@ -32,6 +32,7 @@ struct ask {
 	bool has_head;	/* all of it, or more than is looked at */
 	size_t n_bytes; /* of the whole request, to be waited for; 0: not known, or too many */
 	bool is_probe;	/* whether the process lives */
+	bool is_head;	/* the answer has no body */
 	bool may_stay;	/* after the answer */
 };
 

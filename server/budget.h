@@ -17,8 +17,9 @@ struct budget {
 	atomic_uint_fast64_t used;
 };
 
-/** budget_take(budget, n): n more, if the limit allows; always if nothing else is pending. */
-bool budget_take(struct budget *budget, uint64_t n);
+/** budget_take(budget, held, n): n more for whoever holds so much of it already, if the limit
+ * allows; always if nothing else is pending. */
+bool budget_take(struct budget *budget, uint64_t held, uint64_t n);
 
 /** budget_give_back(budget, n): n of what was taken. */
 void budget_give_back(struct budget *budget, uint64_t n);

@@ -24,7 +24,8 @@
 #define FILES_OF_DAEMON 128
 #define FILES_OF_THREAD 8
 #define PLACES_MAX	8192
-#define PLACES_MIN	512
+#define PLACES_MIN	512 /* where there are files for that */
+#define PLACES_SHARE	8   /* else this part of those that connections may have */
 
 /* What is opened in this order and closed in the other. */
 struct microd {
@@ -123,31 +124,45 @@ static void set_up_api(struct microd *d)
 	d->api.access_log = d->config.access_log;
 }
 
+static uint64_t at_most(uint64_t n, uint64_t most)
+{
+	return n < most ? n : most;
+}
+
+static void warn_of_few_files(uint64_t wanted, unsigned max_connections)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_WARN, "few_files");
+	log_int(&line, "wanted", (int64_t)wanted);
+	log_int(&line, "max_connections", (int64_t)max_connections);
+	log_text(&line, "message",
+		 "not enough files may be open (ulimit -n) for --max-connections");
+	log_end(&line);
+}
+
 /* Connections as many as --max-connections says, or as the system lets us have open besides all
  * else; what it allows beyond that goes to places for those who are refused. */
 static void allow_connections(const struct config *config, struct httpd_options *options_out)
 {
-	uint64_t others = FILES_OF_DAEMON + FILES_OF_THREAD * (uint64_t)config->threads;
-	uint64_t wanted = (uint64_t)config->max_connections + others;
-	uint64_t files = process_allow_files(wanted + PLACES_MAX);
-	uint64_t least = others + PLACES_MIN + (uint64_t)config->threads;
-	struct log_line line;
+	uint64_t connections = (uint64_t)config->max_connections;
+	uint64_t threads = (uint64_t)config->threads;
+	uint64_t others =
+	    FILES_OF_DAEMON + FILES_OF_THREAD * threads + (uint64_t)config->encoder_connections;
+	uint64_t files = process_allow_files(others + connections + PLACES_MAX);
+	uint64_t for_clients = files > others + threads + 1 ? files - others : threads + 1;
+	uint64_t places = at_most(PLACES_MIN, for_clients / PLACES_SHARE + 1);
 
-	options_out->max_connections = (unsigned)config->max_connections;
-	options_out->n_places = PLACES_MIN;
-	if (files >= wanted + PLACES_MIN) {
-		files -= wanted;
-		options_out->n_places = (unsigned)(files < PLACES_MAX ? files : PLACES_MAX);
-		return;
-	}
-	files = files > least ? files - others - PLACES_MIN : (uint64_t)config->threads;
-	options_out->max_connections = (unsigned)files;
-	log_begin(&line, LOG_WARN, "few_files");
-	log_int(&line, "wanted", (int64_t)(wanted + PLACES_MIN));
-	log_int(&line, "max_connections", (int64_t)files);
-	log_text(&line, "message",
-		 "not enough files may be open (ulimit -n) for --max-connections");
-	log_end(&line);
+	connections = at_most(connections, for_clients - places);
+	if (connections < threads)
+		connections = threads;
+	else
+		places = at_most(for_clients - connections, PLACES_MAX);
+	options_out->max_connections = (unsigned)connections;
+	options_out->n_places = (unsigned)places;
+	if (connections < (uint64_t)config->max_connections)
+		warn_of_few_files(others + (uint64_t)config->max_connections + PLACES_MIN,
+				  options_out->max_connections);
 }
 
 static enum status start_httpd(struct microd *d, struct err *err)

@@ -185,7 +185,8 @@ static void reserve(struct call *call, uint64_t n_bytes)
 
 	if (n_bytes <= call->place.n_taken)
 		return;
-	if (budget_take(&call->server->pending, n_bytes - call->place.n_taken)) {
+	if (budget_take(&call->server->pending, call->place.n_taken,
+			n_bytes - call->place.n_taken)) {
 		call->place.n_taken = n_bytes;
 		return;
 	}
@@ -300,8 +301,8 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 	struct exchange *exchange = &call->exchange;
 	struct api *api = call->server->api;
 
-	admission_move(&call->place);
 	call->n_received += n;
+	admission_move(&call->place, call->n_received);
 	if (exchange->http_status != 0)
 		return is_endless(call, call->n_received) ? MHD_NO : MHD_YES;
 	if (call->n_received > api->max_body) {
@@ -313,8 +314,7 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 	reserve(call, call->n_received);
 	if (exchange->http_status != 0)
 		return MHD_YES;
-	/* all of it and its NUL: what is announced is pending, and so is bounded, and what does not
-	 * come takes no memory but addresses */
+	/* all of it and its NUL: what does not come takes no memory but addresses */
 	if (exchange->body.capacity == 0)
 		buffer_reserve(&exchange->body, (size_t)call->n_announced + 1);
 	buffer_add(&exchange->body, bytes, n);

@@ -301,12 +301,17 @@ void http_loop_forget(struct http_loop *loop, struct applicant *applicant)
 static void admit_waiting(struct http_loop *loop, double now)
 {
 	struct applicant *applicant;
+	bool are_resumed = false;
 
 	admission_end_round(&loop->admission);
 	while ((applicant = admission_next(&loop->admission, now)) != NULL) {
 		http_loop_enter(loop, applicant->owner, CLIENT_SENDING);
 		MHD_resume_connection(applicant->owner);
+		are_resumed = true;
 	}
+	/* without a listening socket, libmicrohttpd's own signal wakes nobody */
+	if (are_resumed)
+		http_loop_wake(loop);
 }
 
 static void end_slow(struct http_loop *loop)

@@ -164,13 +164,14 @@ class Client:
 class Microd:
     """A microd of our own on a free port, with its log."""
 
-    def __init__(self, folder, model, *options, state=None, env=None, tls=None):
+    def __init__(self, folder, model, *options, state=None, env=None, tls=None, limits=None):
         self.folder = Path(folder)
         self.model = model
         self.options = [str(option) for option in options]
         self.state = Path(state or self.folder / "micro.db")
         self.env = env or {}
         self.tls = tls
+        self.limits = limits  # a function that sets them, before the program starts
         self.log_path = self.folder / "microd.log"
         self.expected_errors = []
         self.process = None
@@ -187,7 +188,8 @@ class Microd:
                      "--port", "0", "--port-file", str(port_file), *self.options]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=clean_environment(**self.env))
+                                            stderr=log, env=clean_environment(**self.env),
+                                            preexec_fn=self.limits)
         wait_until(lambda: port_file.exists() or self.process.poll() is not None, "the port file")
         if self.process.poll() is not None:
             raise AssertionError(f"microd ended with {self.process.returncode}:\n{self.log()}")

@@ -194,6 +194,16 @@ class Serving(Tls):
         for connection in stuck:
             connection.close()
 
+    def test_idle_connection_gives_way_to_a_handshake(self):
+        pair = self.make("a")
+        daemon = self.start_tls(pair, "--max-connections", "2")
+        self.assertEqual(daemon.client.get("/livez").status, 200)
+        with socket.create_connection(("127.0.0.1", daemon.port), PATIENCE) as connection, \
+                self.trusting(pair[0]).wrap_socket(
+                    connection, server_hostname="127.0.0.1") as busy:
+            busy.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            self.assertEqual(daemon.new_client().get("/livez").status, 200)
+
     def test_handshakes_that_never_end_are_given_up(self):
         daemon = self.start_tls(self.make("a"), "--idle-timeout", "1")
         with socket.create_connection(("127.0.0.1", daemon.port), PATIENCE) as connection:

@@ -367,7 +367,7 @@ static int open_file(const char *path, size_t *n_out)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat about;
 
-	if (fd < 0 || fstat(fd, &about) != 0)
+	if (fd < 0 || fstat(fd, &about) != 0 || about.st_size == 0)
 		die(path);
 	*n_out = (size_t)about.st_size;
 	return fd;

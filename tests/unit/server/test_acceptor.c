@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -309,6 +310,92 @@ START_TEST(who_wants_to_close_is_closed)
 }
 END_TEST
 
+static size_t count_answers(const char *text)
+{
+	size_t n = 0;
+
+	while ((text = strstr(text, "HTTP/1.1 503 ")) != NULL) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
+/* What is a body to us may be the next request to a proxy in front, and the other way round. */
+START_TEST(length_that_is_not_clear_ends_the_connection)
+{
+	static const char *const lines[] = {
+	    "Content-Length: 5\r\nContent-Length: 0",
+	    "Content-Length: 0\r\nContent-Length: 5",
+	    "Content-Length: 0x5",
+	    "Content-Length: 0, 5",
+	    "Content-Length : 5",
+	    "Content-Length: +5",
+	    "Content-Length: -18446744073709551611",
+	    "Content-Length: 18446744073709551621",
+	    "Content-Length:",
+	    "Content-Length:\r\n 5",
+	    "X: y\r\n folded",
+	    "X: y\nContent-Length: 5",
+	    "no header",
+	    "Transfer-Encoding : chunked",
+	    "Transfer-Encoding: chunked\r\nContent-Length: 5",
+	};
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	for (size_t i = 0; i < LENGTH(lines); i++) {
+		static char request[512];
+		int len = snprintf(request, sizeof(request),
+				   "POST / HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n12345" SMALL, lines[i]);
+		int fd = connect_client();
+		const char *text;
+
+		send_all(fd, request, (size_t)len);
+		text = receive_all(fd);
+		assert_refused(text);
+		ck_assert_msg(count_answers(text) == 1, "%s: %s", lines[i], text);
+	}
+}
+END_TEST
+
+START_TEST(answer_to_head_has_no_body)
+{
+	static const char head[] = "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n";
+	char text[1024];
+	int fd;
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	fd = connect_client();
+	for (int i = 0; i < 2; i++) {
+		ssize_t n;
+
+		send_all(fd, head, sizeof(head) - 1);
+		n = recv(fd, text, sizeof(text) - 1, 0);
+		ck_assert_int_gt(n, 4);
+		text[n] = '\0';
+		ck_assert_msg(strstr(text, "HTTP/1.1 503 ") == text, "%s", text);
+		ck_assert_str_eq(strstr(text, "\r\n\r\n"), "\r\n\r\n");
+	}
+	close(fd);
+}
+END_TEST
+
+START_TEST(answer_is_not_lost_with_what_comes_after_its_request)
+{
+	static const char last[] = "GET / HTTP/1.1\r\nConnection: close\r\n\r\n" SMALL SMALL;
+	int fd;
+
+	atomic_store(&lanes[1].n, MAX_CONNECTIONS);
+	fd = connect_client();
+	send_all(fd, last, sizeof(last) - 1);
+	/* a reset would throw away what has come */
+	while (n_ends(CONNECTION_REFUSED_LIMIT) < 1)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+	assert_refused(receive_all(fd));
+}
+END_TEST
+
 START_TEST(who_asks_when_there_is_room_again_gets_in)
 {
 	char answer[2];
@@ -509,6 +596,9 @@ int main(void)
 	tcase_add_test(tc, body_that_does_not_come_is_not_waited_for);
 	tcase_add_test(tc, two_requests_at_once_have_two_answers);
 	tcase_add_test(tc, who_wants_to_close_is_closed);
+	tcase_add_test(tc, length_that_is_not_clear_ends_the_connection);
+	tcase_add_test(tc, answer_to_head_has_no_body);
+	tcase_add_test(tc, answer_is_not_lost_with_what_comes_after_its_request);
 	tcase_add_test(tc, who_asks_when_there_is_room_again_gets_in);
 	tcase_add_test(tc, who_asks_while_somebody_leaves_waits_for_the_place);
 	tcase_add_test(tc, who_waits_for_a_place_is_told_when_nobody_leaves);

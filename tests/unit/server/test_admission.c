@@ -125,14 +125,17 @@ START_TEST(who_sends_nothing_loses_its_turn)
 	/* its first round is not over yet */
 	admission_end_round(&admission);
 	ck_assert_int_eq(next_at(0), -1);
-	admission_move(&body[0]);
+	admission_move(&body[0], KB);
 	admission_end_round(&admission);
 	ck_assert_int_eq(next_at(0), -1);
+	ck_assert_uint_eq(budget.used, ADMISSION_READING);
 	admission_end_round(&admission);
+	/* it keeps room for what has come, not for what was announced */
+	ck_assert_uint_eq(budget.used, KB);
 	ck_assert_int_eq(next_at(0), 1);
-	/* what it took is its own until it is answered */
-	ck_assert_uint_eq(budget.used, 2 * ADMISSION_READING);
-	admission_move(&body[0]);
+	ck_assert_uint_eq(budget.used, KB + ADMISSION_READING);
+	admission_move(&body[0], 2 * KB);
+	ck_assert_uint_eq(body[0].n_taken, KB);
 	finish(0);
 	ck_assert_uint_eq(budget.used, ADMISSION_READING);
 	ck_assert_uint_eq(admission.n_reading, ADMISSION_READING);

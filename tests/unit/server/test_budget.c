@@ -9,14 +9,14 @@ START_TEST(limit_is_held)
 {
 	struct budget budget = {.limit = 100};
 
-	ck_assert(budget_take(&budget, 60));
-	ck_assert(!budget_take(&budget, 41));
-	ck_assert(budget_take(&budget, 40));
-	ck_assert(!budget_take(&budget, 1));
-	ck_assert(budget_take(&budget, 0));
+	ck_assert(budget_take(&budget, 0, 60));
+	ck_assert(!budget_take(&budget, 0, 41));
+	ck_assert(budget_take(&budget, 0, 40));
+	ck_assert(!budget_take(&budget, 0, 1));
+	ck_assert(budget_take(&budget, 0, 0));
 	budget_give_back(&budget, 60);
-	ck_assert(budget_take(&budget, 60));
-	ck_assert(!budget_take(&budget, UINT64_MAX));
+	ck_assert(budget_take(&budget, 0, 60));
+	ck_assert(!budget_take(&budget, 0, UINT64_MAX));
 }
 END_TEST
 
@@ -24,10 +24,12 @@ START_TEST(one_alone_may_be_larger)
 {
 	struct budget budget = {.limit = 100};
 
-	ck_assert(budget_take(&budget, 1000));
-	ck_assert(!budget_take(&budget, 1));
-	budget_give_back(&budget, 1000);
-	ck_assert(budget_take(&budget, 1));
+	ck_assert(budget_take(&budget, 0, 1000));
+	ck_assert(!budget_take(&budget, 0, 1));
+	ck_assert(budget_take(&budget, 1000, 1));
+	ck_assert(!budget_take(&budget, 1000, 1));
+	budget_give_back(&budget, 1001);
+	ck_assert(budget_take(&budget, 0, 1));
 }
 END_TEST
 
@@ -42,7 +44,7 @@ static void *take_and_give(void *unused)
 	for (int i = 0; i < N_TURNS; i++) {
 		int n, most = atomic_load(&n_most);
 
-		if (!budget_take(&shared, 1))
+		if (!budget_take(&shared, 0, 1))
 			continue;
 		n = atomic_fetch_add(&n_inside, 1) + 1;
 		while (n > most && !atomic_compare_exchange_weak(&n_most, &most, n))
