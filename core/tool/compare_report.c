@@ -230,6 +230,10 @@ static void print_heading(const struct compare_report *report, FILE *out)
 			seed + comparison->n_seeds - 1);
 	for (size_t i = 0; i < report->n_left_out; i++)
 		fprintf(out, "left out: %s\n", report->left_out[i].reason);
+	if (report->shots_missed > 0)
+		fprintf(out,
+			"left out: feedback, because no user has more than %zu pairs (--shots)\n",
+			report->shots_missed);
 }
 
 enum status compare_report_text(const struct compare_report *report,

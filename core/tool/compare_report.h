@@ -19,6 +19,7 @@ struct compare_report {
 	struct comparison comparison;
 	struct compare_left_out left_out[COMPARE_MAX_METHODS];
 	size_t n_left_out;
+	size_t shots_missed; /* by default, but no user has pairs enough; 0: none */
 };
 
 /**
@@ -37,12 +38,12 @@ enum status compare_report_text(const struct compare_report *report,
  *  "methods":[{"name","description","objective","adapt","n_heads","seconds":SPREAD,
  *    "overall":SCORE,"shots":[{"shots",...SCORE}],"contexts":[{"context",...SCORE}],
  *    "context_mean":SCORE}],
- *  "left_out":[{"name","reason"}],
+ *  "left_out":[{"name","reason"}],"shots_missed",
  *  "heads_curve":{"method","points":[{"n_heads",...SCORE}]},
  *  "budget_curve":{"method","points":[{"n_pairs",...SCORE}]},
  *  "router_map":{"method","prompts":[],"heads":[],"weights":[[]]},
  *  "head_map":{"method","contexts":[],"heads":[],"accuracy":[[]]}}
- * Paths, context_mean, curves and maps that the comparison lacks are null.
+ * Paths, shots_missed, context_mean, curves and maps that the comparison lacks are null.
  */
 enum status compare_report_json(const struct compare_report *report, FILE *out, struct err *err);
 

@@ -108,12 +108,13 @@ enum status compare_report_json(const struct compare_report *report, FILE *out, 
 		      (json_int_t)c->n_test_pairs, "n_users", (json_int_t)c->n_test_users);
 
 	return json_line_print(
-	    json_pack("{s:o, s:o, s:s?, s:s?, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+	    json_pack("{s:o, s:o, s:s?, s:s?, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		      "train", train, "test", test, "route", c->route_path, "contexts",
 		      c->context_path, "encoder", c->encoder_spec, "first_seed",
 		      (json_int_t)c->first_seed, "n_seeds", (json_int_t)c->n_seeds, "methods",
-		      results_json(c), "left_out", left_out_json(report), "heads_curve",
-		      curve_json(&c->heads_curve, "n_heads"), "budget_curve",
+		      results_json(c), "left_out", left_out_json(report), "shots_missed",
+		      report->shots_missed == 0 ? json_null() : number_json(report->shots_missed),
+		      "heads_curve", curve_json(&c->heads_curve, "n_heads"), "budget_curve",
 		      curve_json(&c->budget_curve, "n_pairs"), "router_map",
 		      map_json(&c->router_map, "prompts", "weights"), "head_map",
 		      map_json(&c->head_map, "contexts", "accuracy")),

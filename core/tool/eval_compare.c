@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/base/atomic_file.h"
@@ -26,6 +27,7 @@ struct run {
 	struct command_source source;		     /* of the training pairs, and of all others */
 	struct dataset train, test, route, contexts; /* the last two empty without a file */
 	struct compare_methods methods;
+	struct number_list shots;
 	uint32_t map_pairs[MAX_MAP_ROWS];
 	char *map_names[MAX_MAP_ROWS];
 	size_t n_map_rows;
@@ -73,6 +75,56 @@ static enum status read_files(struct run *run, struct err *err)
 					      files[i].dataset, err);
 	}
 	return status;
+}
+
+static enum status check_test(const struct run *run, struct err *err)
+{
+	const struct eval_config *config = run->config;
+
+	if (run->test.sha256[0] == '\0' || strcmp(run->test.sha256, run->train.sha256) != 0)
+		return STATUS_OK;
+	return err_set(err, STATUS_USAGE,
+		       "--test %s: these are the pairs of --data %s; want pairs of other people",
+		       config->test, config->data);
+}
+
+static enum status count_most_pairs(const struct dataset *dataset, size_t *most_out,
+				    struct err *err)
+{
+	uint32_t *order;
+	size_t *start, n_users;
+	enum status status = dataset_by_user(dataset, &order, &start, &n_users, err);
+
+	*most_out = 0;
+	if (status != STATUS_OK)
+		return status;
+	for (size_t u = 0; u < n_users; u++) {
+		if (start[u + 1] - start[u] > *most_out)
+			*most_out = start[u + 1] - start[u];
+	}
+	mem_free(order);
+	mem_free(start);
+	return STATUS_OK;
+}
+
+/* Somebody has to have a pair to score after the most feedbacks. */
+static enum status settle_shots(struct run *run, struct err *err)
+{
+	const struct eval_config *config = run->config;
+	size_t wanted = config->shots.number[config->shots.n - 1], most;
+	enum status status = count_most_pairs(&run->test, &most, err);
+
+	run->shots = config->shots;
+	if (status != STATUS_OK || most > wanted)
+		return status;
+	if (config->shots_text != NULL)
+		return err_set(err, STATUS_USAGE,
+			       "--shots %.64s: no user of %s has more than %zu pairs, which %zu "
+			       "feedbacks and a pair to score need; the most that one has is %zu",
+			       config->shots_text, config->test, wanted, wanted, most);
+	run->shots = (struct number_list){.number = {0}, .n = 1};
+	run->report.shots_missed = wanted;
+	return STATUS_OK;
 }
 
 /* Of "all" what the data allows, of a list everything: compare_run() refuses what cannot be. */
@@ -128,6 +180,10 @@ static enum status prepare(struct run *run, struct err *err)
 		status = command_check_out(config->report, config->data, err);
 	if (status == STATUS_OK)
 		status = read_files(run, err);
+	if (status == STATUS_OK)
+		status = check_test(run, err);
+	if (status == STATUS_OK)
+		status = settle_shots(run, err);
 	if (status != STATUS_OK)
 		return status;
 	choose_methods(run);
@@ -152,7 +208,7 @@ static enum status compare(struct run *run, struct err *err)
 	    .n_heads = (size_t)config->heads,
 	    .epochs = (size_t)config->epochs,
 	    .n_threads = (size_t)config->threads,
-	    .n_shots = config->shots.n,
+	    .n_shots = run->shots.n,
 	    .first_seed = (uint64_t)config->seed,
 	    .n_seeds = (size_t)config->seeds,
 	    .heads_curve = {config->heads_curve.number, config->heads_curve.n},
@@ -164,8 +220,8 @@ static enum status compare(struct run *run, struct err *err)
 	};
 	enum status status;
 
-	for (size_t j = 0; j < config->shots.n; j++)
-		options.shots[j] = config->shots.number[j];
+	for (size_t j = 0; j < run->shots.n; j++)
+		options.shots[j] = run->shots.number[j];
 	interrupt_catch();
 	terminal_init(&run->terminal, stderr);
 	compare_display_start(&run->display, config->quiet ? NULL : &run->terminal,

@@ -11,7 +11,8 @@
 #include "core/tool/usage.h"
 
 #define AT(field)      offsetof(struct eval_config, field)
-#define N_OPTIONS      (sizeof(options) / sizeof(options[0]))
+#define LENGTH(array)  (sizeof(array) / sizeof((array)[0]))
+#define N_OPTIONS      LENGTH(options)
 #define MAX_SHOTS      1000000
 #define MAX_LIST       4096
 #define DEFAULT_SHOTS  "0,1,2,4,8"
@@ -31,7 +32,8 @@ static const struct option_spec options[] = {
      .value_name = "M,M,...",
      .help = "Evaluate personalization after each of these numbers of feedbacks: of each user's "
 	     "pairs the first ones, as many as the largest number, are feedback, and all later "
-	     "ones are predicted. With --compare " DEFAULT_SHOTS " by default.",
+	     "ones are predicted. With --compare " DEFAULT_SHOTS
+	     " by default, or 0 if no user has pairs enough.",
      .offset = AT(shots_text)},
     FLAG_ROW("json", AT(json), "Print one JSON object, numbers unrounded."),
     ENCODER_ADDRESS_OPTION(AT(encoder_url)),
@@ -71,7 +73,9 @@ static const struct option_spec options[] = {
 	     "lore, panel, or all that the data allows. Another way to adapt follows a +, as in "
 	     "micro+lore. Curves and maps are made of the last one.",
      .offset = AT(compare)},
-    OPTIONAL_FILE("test", AT(test), "Pairs of other people, whose choices are predicted; needed."),
+    OPTIONAL_FILE(
+	"test", AT(test),
+	"Pairs of other people, whose choices are predicted; needed, and not those of --data."),
     {.name = "seeds",
      .type = OPTION_INT,
      .min = 1,
@@ -142,7 +146,13 @@ static enum status check_one_model(int argc, char **argv, const struct eval_conf
 	if (config->model == NULL)
 		return err_set(err, STATUS_USAGE,
 			       "--model is missing; it is needed, but for --compare");
-	for (size_t i = 2; i < 4 && config->adapt != ADAPT_HEDGE; i++) {
+	for (size_t i = 1; i < LENGTH(of_one_model) && config->shots_text == NULL; i++) {
+		if (options_given(argc, argv, of_one_model[i]))
+			return err_set(err, STATUS_USAGE,
+				       "--%s needs --shots, the numbers of feedbacks to adapt to",
+				       of_one_model[i]);
+	}
+	for (size_t i = 2; i < LENGTH(of_one_model) && config->adapt != ADAPT_HEDGE; i++) {
 		if (options_given(argc, argv, of_one_model[i]))
 			return err_set(err, STATUS_USAGE,
 				       "--%s goes with --adapt hedge, not with --adapt %s",
@@ -177,7 +187,7 @@ static enum status check_paths(const struct eval_config *config, struct err *err
 static enum status check_comparison(int argc, char **argv, const struct eval_config *config,
 				    struct err *err)
 {
-	for (size_t i = 0; i < sizeof(of_one_model) / sizeof(*of_one_model); i++) {
+	for (size_t i = 0; i < LENGTH(of_one_model); i++) {
 		if (options_given(argc, argv, of_one_model[i]))
 			return err_set(
 			    err, STATUS_USAGE,
@@ -207,9 +217,11 @@ static enum status read_lists(struct eval_config *config, struct err *err)
 {
 	enum status status;
 
-	if (config->compare != NULL && config->shots_text == NULL)
-		config->shots_text = DEFAULT_SHOTS;
-	status = read_list("shots", config->shots_text, 0, MAX_SHOTS, &config->shots, err);
+	const char *shots = config->shots_text;
+
+	if (config->compare != NULL && shots == NULL)
+		shots = DEFAULT_SHOTS;
+	status = read_list("shots", shots, 0, MAX_SHOTS, &config->shots, err);
 	if (status == STATUS_OK)
 		status = read_list("heads-curve", config->heads_curve_text, 2, HEADS_MAX,
 				   &config->heads_curve, err);

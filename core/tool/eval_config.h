@@ -13,8 +13,8 @@
 
 /* Strings point into argv or static memory; NULL: not given. */
 struct eval_config {
-	const char *data; /* what one model is evaluated on, or what methods are trained on */
-	const char *shots_text;
+	const char *data;	/* what one model is evaluated on, or what methods are trained on */
+	const char *shots_text; /* NULL: not given */
 	struct number_list shots; /* n 0: no personalization protocol */
 	bool json;
 	const char *encoder_url;

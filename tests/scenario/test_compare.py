@@ -144,7 +144,7 @@ class Compare(Scenario):
                                    "--report", page)
         self.assertEqual(set(result), {
             "train", "test", "route", "contexts", "encoder", "first_seed", "n_seeds", "methods",
-            "left_out", "heads_curve", "budget_curve", "router_map", "head_map"})
+            "left_out", "shots_missed", "heads_curve", "budget_curve", "router_map", "head_map"})
         self.assertEqual([method["name"] for method in result["methods"]],
                          ["bt", "static", "ensemble", "drm", "micro", "lore", "panel"])
         self.assertEqual([out["name"] for out in result["left_out"]], ["attributes"])
@@ -188,6 +188,29 @@ class Compare(Scenario):
         self.assertEqual(method["n_heads"], len(CONTEXTS))
         self.assert_score(method["context_mean"], 1)
 
+    def test_without_users_there_is_no_feedback(self):
+        files = []
+        for path in self.train, self.test:
+            pairs = [json.loads(line) for line in path.read_text().splitlines()[:300]]
+            for pair in pairs:
+                del pair["user"]
+            files.append(write_pairs(self.folder / path.name, pairs))
+        arguments = ("micro-model", "eval", "--compare", "bt,micro", "--data", files[0], "--test",
+                     files[1], "--seeds", "1", "--heads", "2", "--encoder", "hash:64", "--quiet")
+        status, output, errors = run(*arguments)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertIn("\nleft out: feedback, because no user has more than 8 pairs (--shots)\n",
+                      output)
+        _, output, _ = run(*arguments, "--json")
+        result = json.loads(output)
+        self.assertEqual(result["shots_missed"], 8)
+        self.assertEqual([[shot["shots"] for shot in method["shots"]]
+                          for method in result["methods"]], [[0], [0]])
+        status, output, errors = run(*arguments, "--shots", "0,1")
+        self.assertEqual((status, output), (2, ""))
+        self.assertIn("--shots 0,1: no user of ", errors)
+        self.assertIn("the most that one has is 1", errors)
+
     # ---- what is refused, and the end ----
 
     def test_refusals_come_before_any_training(self):
@@ -197,6 +220,8 @@ class Compare(Scenario):
                 (["--report", self.folder], 1, str(self.folder)),
                 (["--report", self.folder / "missing" / "page"], 1, "missing/page"),
                 (["--report", self.train], 2, "is the file of --data"),
+                (["--test", self.train], 2, "these are the pairs of --data"),
+                (["--shots", "0,500"], 2, "--shots 0,500: no user of "),
                 (["--adapt", "lore"], 2, "--adapt does not go with --compare"),
                 (["--encoder", "hash:x"], 2, "--encoder")):
             output, errors = self.compare("bt,panel", *options, status=status)
@@ -244,8 +269,12 @@ class Compare(Scenario):
 
     def test_adapt_goes_with_its_own_options(self):
         for options, fragment in (
-                (["--adapt", "hyre", "--tau", "1"], "--tau goes with --adapt hedge"),
-                (["--adapt", "lore", "--drift", "0.1"], "--drift goes with --adapt hedge"),
+                (["--adapt", "lore"], "--adapt needs --shots"),
+                (["--tau", "0.5"], "--tau needs --shots"),
+                (["--shots", "1", "--adapt", "hyre", "--tau", "1"],
+                 "--tau goes with --adapt hedge"),
+                (["--shots", "1", "--adapt", "lore", "--drift", "0.1"],
+                 "--drift goes with --adapt hedge"),
                 (["--test", "t"], "--test goes with --compare only"),
                 (["--seeds", "2"], "--seeds goes with --compare only")):
             status, output, errors = run("micro-model", "eval", "--model", "m", "--data", "d",

@@ -202,13 +202,16 @@ class Scale(Scenario):
         self.assertEqual(self.facts(self.folder / "r.safetensors")["route.data.dtype"], "F32")
 
     def test_comparison_takes_features_files(self):
-        pairs = [pair for pair in make_contexts(1, 1200) if "context" in pair]
+        texts, features = [], []
+        for seed, name in ((1, "train"), (2, "test")):
+            pairs = [pair for pair in make_contexts(seed, 1200) if "context" in pair]
+            texts.append(write_pairs(self.folder / f"{name}.jsonl", pairs))
+            features.append(self.embed(texts[-1], f"{name}.safetensors", "--encoder",
+                                       "hash:64")[0])
         said = []
-        for made in (write_pairs(self.folder / "texts.jsonl", pairs), None):
-            data = made or self.embed(self.folder / "texts.jsonl", "f.safetensors", "--encoder",
-                                      "hash:64")[0]
+        for data, test in (texts, features):
             said.append(json.loads(self.tool(
-                "eval", "--compare", "all", "--data", data, "--test", data, "--route", data,
+                "eval", "--compare", "all", "--data", data, "--test", test, "--route", data,
                 "--heads", "3", "--seeds", "1", "--heads-curve", "2,3", "--budgets", "100",
                 "--encoder", "hash:64", "--report", self.folder / "page.html", "--json",
                 "--quiet")))

@@ -155,8 +155,12 @@ START_TEST(curves_and_what_is_left_out_are_told)
 	report.comparison.route_path = path;
 	report.n_left_out = 1;
 	report.left_out[0] = (struct compare_left_out){"drm", "drm: too few pairs"};
+	report.shots_missed = 8;
 	printed = print_text();
-	ck_assert_ptr_nonnull(strstr(printed, "\nleft out: drm: too few pairs\n"));
+	ck_assert_ptr_nonnull(strstr(printed,
+				     "\nleft out: drm: too few pairs\n"
+				     "left out: feedback, because no user has more than 8 pairs "
+				     "(--shots)\n"));
 	ck_assert_ptr_nonnull(strstr(printed, "; after stage 2 unless static\n"));
 	ck_assert_ptr_nonnull(strstr(printed, "\npanel: after 8 feedbacks\n"
 					      "heads    accuracy          NLL\n"
@@ -267,13 +271,14 @@ END_TEST
 
 START_TEST(json_has_null_for_what_is_not_there)
 {
-	static const char *const keys[] = {"route",	   "contexts",	 "heads_curve",
-					   "budget_curve", "router_map", "head_map"};
+	static const char *const keys[] = {"route",	  "contexts",	  "shots_missed",
+					   "heads_curve", "budget_curve", "router_map",
+					   "head_map"};
 	json_t *object;
 
 	report.comparison.n_contexts = 0;
 	object = print_json();
-	ck_assert_uint_eq(json_object_size(object), 13);
+	ck_assert_uint_eq(json_object_size(object), 14);
 	for (size_t i = 0; i < LENGTH(keys); i++)
 		ck_assert_msg(json_is_null(json_object_get(object, keys[i])), "%s", keys[i]);
 	ck_assert(json_is_null(json_object_get(
