@@ -19,6 +19,14 @@ struct estimate {
 struct estimate estimate_from(double mean, double variance, size_t n_clusters);
 
 /**
+ * estimate_share(mean, variance, n_clusters): the same of a share, whose interval is Wilson's
+ * (1927) and stays within [0, 1]: that of a binomial share of n = mean (1 - mean) / variance
+ * trials. Where no variance shows, as of a share of 0, n is n_clusters and the quantile the
+ * normal one's: two trials without a hit leave 0 to 0.66.
+ */
+struct estimate estimate_share(double mean, double variance, size_t n_clusters);
+
+/**
  * estimate_ratio(sum, count, n): the mean of terms that come in n clusters, sum [n] and
  * number [n] of each:
  *

@@ -154,12 +154,11 @@ static void add_within(struct two_way *sums, const struct opinion *o)
 
 /*
  * Residuals are e = discordant - m weight. What people share beyond their cells may come out
- * negative by chance; it is not let lower the variance. The interval is cut to [0, 1].
+ * negative by chance; it is not let lower the variance.
  */
 static struct estimate two_way_estimate(const struct two_way *sums, size_t n_users)
 {
 	double m, by_pair, by_user = 0, by_cell, variance;
-	struct estimate estimate;
 
 	if (sums->n_pairs == 0)
 		return (struct estimate){0};
@@ -172,11 +171,7 @@ static struct estimate two_way_estimate(const struct two_way *sums, size_t n_use
 		by_user += residual * residual;
 	}
 	variance = by_pair + fmax(0, by_user - by_cell);
-	estimate =
-	    estimate_from(m, variance / (sums->n_pairs * sums->n_pairs), (size_t)sums->n_pairs);
-	estimate.low = fmax(0, estimate.low);
-	estimate.high = fmin(1, estimate.high);
-	return estimate;
+	return estimate_share(m, variance / (sums->n_pairs * sums->n_pairs), (size_t)sums->n_pairs);
 }
 
 /* Judgements [n] of one pair. */

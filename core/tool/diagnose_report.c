@@ -5,7 +5,8 @@
 
 #include "core/tool/table.h"
 
-#define BAR_WIDTH 30
+#define BAR_WIDTH   30
+#define MIN_REPEATS 20 /* of one person, to say what part is noise */
 
 static void print_title(const struct terminal *terminal, const char *title)
 {
@@ -21,6 +22,12 @@ static void print_within(const struct repeats *r, FILE *out)
 		fputs("Nobody judged a pair twice: how much of that is noise, repeats do not tell "
 		      "here.\n",
 		      out);
+	else if (r->n_same_person < MIN_REPEATS)
+		fprintf(out,
+			"How much of that is noise: only %zu repeat%s of one person, too few to "
+			"tell (%.3f to %.3f).\n",
+			r->n_same_person, r->n_same_person == 1 ? "" : "s", r->within.low,
+			r->within.high);
 	else
 		fprintf(out,
 			"One person, asked again, differs with probability %.3f (%.3f to %.3f; %zu "
@@ -138,15 +145,16 @@ static enum status print_error(const struct diagnosis *d, const struct terminal 
 	twice.low *= 2;
 	twice.high *= 2;
 	print_title(terminal, "What can no single model get below?");
-	fprintf(
-	    terminal->out,
-	    "Estimates by a mixture of %zu heads on %s it has not seen, as good as it is; what it "
-	    "does not explain counts as noise.\n",
-	    d->curve[d->mixture].n_heads, d->way == DIAGNOSIS_BY_USER ? "people" : "pairs");
+	fprintf(terminal->out,
+		"The terms of MiCRo's Theorem 3.2, estimated by a mixture of %zu heads on %s it "
+		"has not seen, as good as it is; what it "
+		"does not explain counts as noise.\n",
+		d->curve[d->mixture].n_heads, d->way == DIAGNOSIS_BY_USER ? "people" : "pairs");
 	table_init(&table, columns, 3);
 	add_estimate(&table, "noise within subpopulations", &e->noise);
 	add_estimate(&table, "2 x variance between them", &twice);
 	add_estimate(&table, "lower bound: their sum", &e->bound);
+	add_estimate(&table, "entropy of the mixture's predictions", &e->entropy);
 	add_estimate(&table, "reached: mixture without feedback", &e->mixture_nll);
 	add_estimate(&table, "reached: single model", &e->single_nll);
 	add_estimate(&table, "knowing the subpopulation would save", &e->disagreement);

@@ -4,10 +4,17 @@
 #include "core/tool/diagnose_report.h"
 #include "core/tool/json_line.h"
 
+/* -0 is 0 */
+static double positive_zero(double x)
+{
+	return x == 0 ? 0 : x;
+}
+
 static json_t *estimate_json(const struct estimate *e)
 {
-	return json_pack("{s:f, s:f, s:f, s:f}", "mean", e->mean, "se", e->se, "low", e->low,
-			 "high", e->high);
+	return json_pack("{s:f, s:f, s:f, s:f}", "mean", positive_zero(e->mean), "se",
+			 positive_zero(e->se), "low", positive_zero(e->low), "high",
+			 positive_zero(e->high));
 }
 
 /* null where there was nothing to estimate from */

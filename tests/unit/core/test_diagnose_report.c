@@ -135,6 +135,51 @@ START_TEST(bars_are_for_terminals_only)
 }
 END_TEST
 
+START_TEST(few_repeats_of_one_person_do_not_tell)
+{
+	struct diagnose_report report = full_report();
+	const char *text;
+
+	report.repeats.within = (struct estimate){0, 0, 0, 0.658, 2};
+	report.repeats.n_same_person = 2;
+	ck_assert(diagnose_report_text(&report, &capture.terminal, NULL) == STATUS_OK);
+	text = capture_text(&capture);
+	ck_assert_ptr_nonnull(strstr(text, "\nHow much of that is noise: only 2 repeats of one "
+					   "person, too few to tell (0.000 to 0.658).\n"));
+	ck_assert_ptr_null(strstr(text, "asked again"));
+	report.repeats.n_same_person = 20;
+	ck_assert(diagnose_report_text(&report, &capture.terminal, NULL) == STATUS_OK);
+	ck_assert_ptr_nonnull(strstr(capture_text(&capture),
+				     "\nOne person, asked again, differs with probability 0.000 "
+				     "(0.000 to 0.658; 20 repeats): that is noise"));
+}
+END_TEST
+
+START_TEST(text_names_the_theorem_and_its_entropy)
+{
+	struct diagnose_report report = full_report();
+	const char *text;
+
+	report.diagnosis.error.entropy = (struct estimate){0.4321, 0.01, 0.41, 0.45, 12};
+	ck_assert(diagnose_report_text(&report, &capture.terminal, NULL) == STATUS_OK);
+	text = capture_text(&capture);
+	ck_assert_ptr_nonnull(strstr(text, "Theorem 3.2"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, "\nentropy of the mixture's predictions  0.4321  0.4100 to 0.4500\n"));
+}
+END_TEST
+
+START_TEST(json_has_no_negative_zero)
+{
+	struct diagnose_report report = full_report();
+
+	report.repeats.between.low = -0.0;
+	report.diagnosis.gains[0].nll_saving = (struct estimate){-0.0, -0.0, -0.0, -0.0, 12};
+	ck_assert(diagnose_report_json(&report, capture.terminal.out, NULL) == STATUS_OK);
+	ck_assert_ptr_null(strstr(capture_text(&capture), "-0.0"));
+}
+END_TEST
+
 START_TEST(json_keeps_its_keys)
 {
 	static const char *const keys[] = {
@@ -209,6 +254,9 @@ int main(void)
 	tcase_add_test(tcase, verdict_says_what_was_found);
 	tcase_add_test(tcase, pair_evidence_needs_significance);
 	tcase_add_test(tcase, bars_are_for_terminals_only);
+	tcase_add_test(tcase, few_repeats_of_one_person_do_not_tell);
+	tcase_add_test(tcase, text_names_the_theorem_and_its_entropy);
+	tcase_add_test(tcase, json_has_no_negative_zero);
 	tcase_add_test(tcase, json_keeps_its_keys);
 	tcase_add_test(tcase, progress_is_drawn_on_terminals_only);
 	tcase_add_test(tcase, progress_fits_the_window);

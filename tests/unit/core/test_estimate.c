@@ -44,6 +44,28 @@ START_TEST(interval_is_students)
 }
 END_TEST
 
+START_TEST(a_shares_interval_is_wilsons)
+{
+	static const struct {
+		double mean;
+		size_t n;
+		double low, high; /* from tables of Wilson's interval */
+	} rows[] = {{0, 2, 0, 0.6576}, {1, 10, 0.7225, 1}, {0, 1, 0, 0.7935}, {0.5, 4, 0.15, 0.85}};
+	struct estimate many = estimate_share(0.25, 0.25 * 0.75 / 1e6, 1000000);
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct estimate e = estimate_share(rows[i].mean, 0, rows[i].n);
+
+		ck_assert_double_eq_tol(e.low, rows[i].low, 1e-4);
+		ck_assert_double_eq_tol(e.high, rows[i].high, 1e-4);
+		ck_assert_uint_eq(e.n_clusters, rows[i].n);
+	}
+	ck_assert_double_eq_tol(many.low, 0.25 - 1.95996 * many.se, 1e-6);
+	ck_assert_double_eq_tol(many.high, 0.25 + 1.95996 * many.se, 1e-6);
+	ck_assert_double_eq(estimate_share(0, 0, 0).high, 0);
+}
+END_TEST
+
 START_TEST(nothing_and_one_cluster_are_finite)
 {
 	const double sum[] = {3}, count[] = {4};
@@ -66,6 +88,7 @@ int main(void)
 	tcase_add_test(tcase, counts_of_one_make_the_plain_mean);
 	tcase_add_test(tcase, ratio_counts_clusters_not_terms);
 	tcase_add_test(tcase, interval_is_students);
+	tcase_add_test(tcase, a_shares_interval_is_wilsons);
 	tcase_add_test(tcase, nothing_and_one_cluster_are_finite);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
