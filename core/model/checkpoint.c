@@ -176,14 +176,13 @@ static enum status find_by_index(struct checkpoint *checkpoint, const char *name
 	if (file == NULL)
 		return STATUS_OK;
 	status = open_shard(checkpoint, file, &shard, err);
-	if (status == STATUS_OK) {
-		found_out->tensor = safetensors_find(shard->file, name);
-		if (found_out->tensor == NULL)
-			status =
-			    err_set(err, STATUS_BAD_FILE,
-				    "tensor %s is missing, which the index says is here", name);
-	}
-	return status == STATUS_OK ? status : err_wrap(err, "%s", file);
+	if (status != STATUS_OK)
+		return err_wrap(err, "%s: %s, which the index names for it", name, file);
+	found_out->tensor = safetensors_find(shard->file, name);
+	if (found_out->tensor != NULL)
+		return STATUS_OK;
+	return err_set(err, STATUS_BAD_FILE,
+		       "%s: tensor %s is missing, which the index says is here", file, name);
 }
 
 enum status checkpoint_find(struct checkpoint *checkpoint, const char *name,

@@ -271,6 +271,11 @@ static enum status parse_length(const void *bytes, size_t file_len, size_t *head
 			       "%zu bytes, too short for a safetensors file: want at least %d",
 			       file_len, SAFETENSORS_LENGTH_BYTES);
 	memcpy(&header_len, bytes, SAFETENSORS_LENGTH_BYTES);
+	if (header_len > SAFETENSORS_MAX_HEADER && file_len > SAFETENSORS_LENGTH_BYTES &&
+	    ((const char *)bytes)[SAFETENSORS_LENGTH_BYTES] != '{')
+		return err_set(err, STATUS_BAD_FILE,
+			       "not a safetensors file, which begins with the length of its header "
+			       "and '{'");
 	if (header_len > SAFETENSORS_MAX_HEADER)
 		return err_set(err, STATUS_BAD_FILE, "header of %" PRIu64 " bytes, want at most %u",
 			       header_len, SAFETENSORS_MAX_HEADER);

@@ -94,16 +94,19 @@ static const struct help help = {
     .usage = "micro-model heads --model FILE [--data FILE [FILE...]] [options]",
     .about = "Prints how well each head alone predicts labelled pairs, the best head of each\n"
 	     "context, and how the heads' predictions correlate. With --out it also writes\n"
-	     "the model with labels, masks, audit and merge, done in this order.",
+	     "the model with labels, masks, audit and merge, done in this order; without it\n"
+	     "--audit and --merge only say what they would do.",
     .groups = {&(const struct help_group){.specs = options, .n_specs = N_OPTIONS}},
 };
 
+static bool has_orders(const struct head_orders *orders)
+{
+	return orders->label != NULL || orders->mask != NULL || orders->unmask != NULL;
+}
+
 static bool has_changes(const struct heads_config *config)
 {
-	const struct head_orders *orders = &config->orders;
-
-	return orders->label != NULL || orders->mask != NULL || orders->unmask != NULL ||
-	       config->audit != NULL || config->merge >= 0;
+	return has_orders(&config->orders) || config->audit != NULL || config->merge >= 0;
 }
 
 /* Options that only make sense together. */
@@ -115,7 +118,7 @@ static enum status check_config(const struct examination *e, struct err *err)
 	if (config->merge >= 0 && config->data == NULL)
 		return err_set(err, STATUS_USAGE,
 			       "--merge needs --data, pairs to compare heads on");
-	if (has_changes(config) && config->out == NULL)
+	if (has_orders(&config->orders) && config->out == NULL)
 		return err_set(err, STATUS_USAGE,
 			       "a change needs --out, the model file to write; it may be %s",
 			       config->model);

@@ -14,41 +14,46 @@
 
 /* ---- labels and masks ---- */
 
-/* new_mask [n_heads]: as in the model, with the orders; scratch [n_heads]. */
+/* listed [n_heads]: the heads of a list, which may be NULL. */
+static enum status list_heads(const char *text, const char *option, size_t n_heads, bool *listed,
+			      struct err *err)
+{
+	memset(listed, 0, n_heads * sizeof(*listed));
+	if (text == NULL)
+		return STATUS_OK;
+	return usage_of_option(head_list_numbers(text, n_heads, listed, err), option, err);
+}
+
+/* new_mask [n_heads]: as in the model, with the orders; in and out [n_heads]: scratch. */
 static enum status order_mask(const struct model *model, const struct head_orders *orders,
-			      bool *new_mask, bool *scratch, struct err *err)
+			      bool *new_mask, bool *in, bool *out, struct err *err)
 {
 	size_t n_heads = model->heads.n_heads;
-	enum status status = STATUS_OK;
+	enum status status = list_heads(orders->unmask, "unmask", n_heads, in, err);
 
-	memcpy(new_mask, model->mask, n_heads * sizeof(*new_mask));
-	memset(scratch, 0, n_heads * sizeof(*scratch));
-	if (orders->unmask != NULL)
-		status = usage_of_option(head_list_numbers(orders->unmask, n_heads, scratch, err),
-					 "unmask", err);
+	if (status == STATUS_OK)
+		status = list_heads(orders->mask, "mask", n_heads, out, err);
 	if (status != STATUS_OK)
 		return status;
-	for (size_t k = 0; k < n_heads; k++)
-		new_mask[k] = new_mask[k] && !scratch[k];
-	if (orders->mask == NULL)
-		return STATUS_OK;
-	status =
-	    usage_of_option(head_list_numbers(orders->mask, n_heads, scratch, err), "mask", err);
-	for (size_t k = 0; k < n_heads && status == STATUS_OK; k++)
-		new_mask[k] = new_mask[k] || scratch[k];
-	return status;
+	for (size_t k = 0; k < n_heads; k++) {
+		if (in[k] && out[k])
+			return err_set(err, STATUS_USAGE,
+				       "--mask and --unmask: head %zu is in both", k);
+		new_mask[k] = out[k] || (model->mask[k] && !in[k]);
+	}
+	return STATUS_OK;
 }
 
 static enum status change_mask(struct model *model, const struct head_orders *orders,
 			       struct err *err)
 {
 	size_t n_heads = model->heads.n_heads;
-	bool *masks = mem_array(2 * n_heads, sizeof(*masks));
+	bool *masks = mem_array(3 * n_heads, sizeof(*masks));
 	enum status status;
 
 	if (masks == NULL)
 		return err_no_memory(err, "a mask");
-	status = order_mask(model, orders, masks, masks + n_heads, err);
+	status = order_mask(model, orders, masks, masks + n_heads, masks + 2 * n_heads, err);
 	if (status == STATUS_OK)
 		status = usage_of_option(model_set_mask(model, masks, err), "mask", err);
 	mem_free(masks);

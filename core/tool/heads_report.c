@@ -199,8 +199,8 @@ static enum status print_dataset(const struct heads_report *report, size_t j,
 	return print_contexts(report, j, terminal, err);
 }
 
-enum status heads_report_text(const struct heads_report *report, const struct terminal *terminal,
-			      struct err *err)
+static enum status print_all(const struct heads_report *report, const struct terminal *terminal,
+			     struct err *err)
 {
 	enum status status = STATUS_OK;
 
@@ -219,4 +219,15 @@ enum status heads_report_text(const struct heads_report *report, const struct te
 	return likeness_report_text(&report->likeness,
 				    "correlation of the predictions of two heads", "correlation",
 				    terminal, err);
+}
+
+enum status heads_report_text(const struct heads_report *report, const struct terminal *terminal,
+			      struct err *err)
+{
+	bool tried = report->audit->n_heads > 0 || report->merging->merge.n_heads > 0;
+	enum status status = print_all(report, terminal, err);
+
+	if (status == STATUS_OK && tried && report->out == NULL)
+		fputs("\nnothing is written; give --out\n", terminal->out);
+	return status;
 }

@@ -37,12 +37,13 @@ enum status heads_report_text(const struct heads_report *report, const struct te
 			      struct err *err);
 
 /**
- * heads_report_json(report, out, err): {"model","heads":[{"head","label","masked","center"}],
+ * heads_report_json(report, out, err): {"model","out","heads":[{"head","label","masked","center"}],
  * "audit":{"data","n_pairs","threshold","inverted":[...],"masked":[...]} or null,
  * "merge":{"threshold","groups":[[...]],"mixture":[{"data","before","after"}]} or null,
  * "sets":[{"data","n_pairs","heads":[{"accuracy","nll"}],
  *          "contexts":[{"context","n_pairs","best","heads":[...]}]}],
- * "weights":[...] and "correlation":[[...]], null without data}; numbers unrounded.
+ * "weights":[...] and "correlation":[[...]], null without data}; numbers unrounded; out is null if
+ * nothing is written.
  */
 enum status heads_report_json(const struct heads_report *report, FILE *out, struct err *err);
 

@@ -137,10 +137,10 @@ static json_t *correlation_json(const struct heads_report *report)
 
 enum status heads_report_json(const struct heads_report *report, FILE *out, struct err *err)
 {
-	return json_line_print(json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "model",
-					 report->model->id, "heads", heads_json(report->model),
-					 "audit", audit_json(report), "merge", merge_json(report),
-					 "sets", sets_json(report), "weights", weights_json(report),
-					 "correlation", correlation_json(report)),
-			       out, err);
+	return json_line_print(
+	    json_pack("{s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "model", report->model->id,
+		      "out", report->out, "heads", heads_json(report->model), "audit",
+		      audit_json(report), "merge", merge_json(report), "sets", sets_json(report),
+		      "weights", weights_json(report), "correlation", correlation_json(report)),
+	    out, err);
 }

@@ -57,7 +57,7 @@ def duplicate_key():
 MODELS = [
     ("empty", b"", ["empty file"]),
     ("a few bytes", b"1234", ["too short"]),
-    ("no safetensors at all", b"#!/bin/sh\necho this is a script, not a model\n", ["header of"]),
+    ("no safetensors at all", b"#!/bin/sh\necho this is a script, not a model\n", ["not a safetensors file"]),
     ("header longer than the file", struct.pack("<Q", 5000) + b"{}", ["truncated"]),
     ("header over the limit", struct.pack("<Q", 1 << 62) + b"{}", ["want at most 100000000"]),
     ("header that is no JSON", models.pack(b'{"a":', b""), ["header: line 1, column"]),

@@ -163,6 +163,21 @@ class Heads(MicroModel):
         self.assertEqual((shown["masked"], shown["training"]["audit.masked"]), ([0], "0"))
         self.assertIn("head 0: 1.0000, masked", self.heads("--audit", safety, "--out", self.out))
 
+    def test_without_out_audit_and_merge_are_only_told(self):
+        safety = self.write("safety.jsonl", [
+            {"prompt": [0, 0, 0, 0], "chosen": [-1, 1, 0, 0], "rejected": [1, 0, 0, 0]}])
+        before = self.model.read_bytes()
+        files = sorted(self.folder.iterdir())
+        for options, said in (
+                (("--audit", safety), r"\n  head 0: 1\.0000, masked\n"),
+                (("--data", self.data, "--merge", "0.95"), r"\Amerged: 1\+3; 3 heads are left\n")):
+            output = self.heads(*options)
+            self.assertRegex(output, said)
+            self.assertTrue(output.endswith("\n\nnothing is written; give --out\n"), output)
+            self.assertIsNone(json.loads(self.heads(*options, "--json"))["out"])
+        self.assertEqual((self.model.read_bytes(), sorted(self.folder.iterdir())),
+                         (before, files))
+
     def test_audit_that_would_leave_no_head_is_refused(self):
         bad = self.write("bad.jsonl", [
             {"prompt": [0] * 4, "chosen": [-1, 0, 0, 0], "rejected": [0, 0, 0, 0]},
@@ -209,6 +224,8 @@ class Heads(MicroModel):
                                   f"{self.model}"),
                 (("--out", self.out), "--out without a change: want --label, --mask, --unmask, "
                                       "--audit or --merge"),
+                (("--mask", "1,2", "--unmask", "1", "--out", self.out),
+                 "--mask and --unmask: head 1 is in both"),
                 (("--mask", "4", "--out", self.out), "--mask: \"4\": want a head from 0 to 3"),
                 (("--mask", "0,1,2,3", "--out", self.out), "--mask: all 4 heads would be masked, "
                                                            "want one that is not"),

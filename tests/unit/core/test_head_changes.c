@@ -56,6 +56,7 @@ static const struct {
     {{.mask = "0,x"}, "--mask: \"x\": want a head from 0 to 3"},
     {{.unmask = "4"}, "--unmask: \"4\": want a head from 0 to 3"},
     {{.mask = "0,1,2,3"}, "--mask: all 4 heads would be masked, want one that is not"},
+    {{.mask = "0,1", .unmask = "1"}, "--mask and --unmask: head 1 is in both"},
 };
 
 START_TEST(refuses_orders_and_keeps_the_mask)

@@ -360,11 +360,13 @@ static const struct {
     {"{\"weight_map\":{\"x\":\"a\",\"x\":\"b\"}}",
      SHARD_INDEX_NAME ": line 1, column 26: duplicate object key near '\"x\"'"},
     {"{\"weight_map\":{}}", "tensor score.weight is missing, want the heads, [n_heads, dim]"},
-    {"{\"weight_map\":{\"score.weight\":\"gone\"}}", "gone: open: No such file or directory"},
+    {"{\"weight_map\":{\"score.weight\":\"gone\"}}",
+     "score.weight: gone, which the index names for it: open: No such file or directory"},
     {"{\"weight_map\":{\"score.weight\":\"b.safetensors\"}}",
      "b.safetensors: tensor score.weight is missing, which the index says is here"},
     {"{\"weight_map\":{\"score.weight\":\"" SHARD_INDEX_NAME "\"}}",
-     SHARD_INDEX_NAME ": header of 8388068008349082235 bytes, want at most 100000000"},
+     "score.weight: " SHARD_INDEX_NAME ", which the index names for it: not a safetensors file, "
+     "which begins with the length of its header and '{'"},
 };
 
 START_TEST(refuses_indices)

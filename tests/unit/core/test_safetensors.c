@@ -176,21 +176,25 @@ START_TEST(parse_refuses_bad_lengths)
 	static const struct {
 		size_t len;
 		uint64_t header_len;
+		char first; /* of the header */
 		const char *want;
 	} cases[] = {
-	    {0, 0, "0 bytes, too short for a safetensors file: want at least 8"},
-	    {7, 0, "7 bytes, too short for a safetensors file: want at least 8"},
-	    {8, 0, "header does not begin with '{'"},
-	    {8, 2, "header of 2 bytes, but only 0 follow: truncated file"},
-	    {12, 5, "header of 5 bytes, but only 4 follow: truncated file"},
-	    {12, 100000001, "header of 100000001 bytes, want at most 100000000"},
-	    {12, UINT64_MAX, "header of 18446744073709551615 bytes, want at most 100000000"},
-	    {12, 4, "header does not begin with '{'"},
+	    {0, 0, ' ', "0 bytes, too short for a safetensors file: want at least 8"},
+	    {7, 0, ' ', "7 bytes, too short for a safetensors file: want at least 8"},
+	    {8, 0, ' ', "header does not begin with '{'"},
+	    {8, 2, ' ', "header of 2 bytes, but only 0 follow: truncated file"},
+	    {12, 5, ' ', "header of 5 bytes, but only 4 follow: truncated file"},
+	    {12, 100000001, '{', "header of 100000001 bytes, want at most 100000000"},
+	    {8, UINT64_MAX, ' ', "header of 18446744073709551615 bytes, want at most 100000000"},
+	    {12, UINT64_MAX, ' ',
+	     "not a safetensors file, which begins with the length of its header and '{'"},
+	    {12, 4, ' ', "header does not begin with '{'"},
 	};
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		memset(image.bytes, ' ', sizeof(image.bytes));
 		memcpy(image.bytes, &cases[i].header_len, 8);
+		image.bytes[8] = cases[i].first;
 		image.len = cases[i].len;
 		assert_refused(i, cases[i].want);
 	}
