@@ -32,6 +32,7 @@ struct compare_points {
  */
 struct compare_options {
 	const struct encoder *encoder; /* of all splits */
+	const char *libraries;	       /* that figures depend on, for the record; NULL: not told */
 	struct compare_split train, test;
 	struct compare_split route;    /* pairs for stage 2 */
 	struct compare_split contexts; /* what contexts are measured on; none: the test pairs */

@@ -154,6 +154,7 @@ static bool make_names(const struct compare_options *options, struct comparison 
 	       copy(&comparison->route_path, options->route.path) &&
 	       copy(&comparison->context_path, options->contexts.path) &&
 	       copy(&comparison->encoder_spec, encoder_spec(options->encoder)) &&
+	       copy(&comparison->libraries, options->libraries) &&
 	       copy_names(&comparison->context_names, measured->context_names,
 			  measured->n_contexts) &&
 	       make_curve(&options->heads_curve, compare_featured(options)->name,
@@ -162,11 +163,27 @@ static bool make_names(const struct compare_options *options, struct comparison 
 			  &comparison->budget_curve);
 }
 
+static void set_digest(const struct compare_split *split, char out[DIGEST_HEX_LEN + 1])
+{
+	if (split->dataset != NULL)
+		memcpy(out, split->dataset->sha256, DIGEST_HEX_LEN + 1);
+}
+
+static void set_digests(const struct compare_options *options, struct comparison *comparison)
+{
+	set_digest(&options->train, comparison->train_sha256);
+	set_digest(&options->test, comparison->test_sha256);
+	set_digest(&options->route, comparison->route_sha256);
+	set_digest(&options->contexts, comparison->context_sha256);
+}
+
 static void set_numbers(const struct compare_options *options, struct comparison *comparison)
 {
 	comparison->n_train_pairs = options->train.dataset->n_pairs;
 	comparison->n_train_users = options->train.dataset->n_users;
 	comparison->n_test_pairs = options->test.dataset->n_pairs;
+	comparison->n_heads = options->n_heads;
+	comparison->epochs = options->epochs;
 	comparison->first_seed = options->first_seed;
 	comparison->n_seeds = options->n_seeds;
 	comparison->n_shots = options->n_shots;
@@ -222,5 +239,6 @@ enum status compare_layout(const struct compare_options *options, struct compari
 	if (status != STATUS_OK)
 		return status;
 	set_numbers(options, comparison);
+	set_digests(options, comparison);
 	return make_names(options, comparison) ? STATUS_OK : err_no_memory(err, "a comparison");
 }

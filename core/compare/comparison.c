@@ -42,6 +42,7 @@ void comparison_free(struct comparison *comparison)
 	mem_free(comparison->route_path);
 	mem_free(comparison->context_path);
 	mem_free(comparison->encoder_spec);
+	mem_free(comparison->libraries);
 	free_names(comparison->context_names, comparison->n_contexts);
 	for (size_t i = 0; comparison->results != NULL && i < comparison->n_results; i++)
 		free_result(&comparison->results[i]);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/digest.h"
 #include "core/eval/eval.h"
 
 /* Over the seeds. sd: of the sample (n - 1); 0 with a single seed. */
@@ -58,9 +59,15 @@ struct compare_map {
 struct comparison {
 	char *train_path, *test_path;
 	char *route_path, *context_path; /* pairs for stage 2 and its test; NULL: none */
+	/* of the files above; "": none */
+	char train_sha256[DIGEST_HEX_LEN + 1], test_sha256[DIGEST_HEX_LEN + 1];
+	char route_sha256[DIGEST_HEX_LEN + 1], context_sha256[DIGEST_HEX_LEN + 1];
 	size_t n_train_pairs, n_train_users;
 	size_t n_test_pairs, n_test_users; /* users: those with pairs left to score */
 	char *encoder_spec;
+	char *libraries; /* that figures depend on, with versions */
+	size_t n_heads;	 /* of methods whose number is free */
+	size_t epochs;	 /* of stage 1; 0: each method's own */
 	uint64_t first_seed;
 	size_t n_seeds; /* first_seed, first_seed + 1, ... */
 

@@ -81,6 +81,34 @@ static void print_facts(const struct comparison *comparison, FILE *out)
 		comparison->n_seeds, (unsigned long long)comparison->first_seed);
 }
 
+static void print_digest(const char *name, const char *sha256, FILE *out)
+{
+	if (sha256[0] != '\0')
+		fprintf(out, "; %s %s", name, sha256);
+}
+
+/* What it takes to do the same again. */
+static void print_record(const struct comparison *comparison, FILE *out)
+{
+	fprintf(out, "<p class=\"note\">%zu heads where their number is free, ",
+		comparison->n_heads);
+	if (comparison->epochs == 0)
+		fputs("each method&#39;s own epochs", out);
+	else
+		fprintf(out, "%zu epochs", comparison->epochs);
+	fputs("; micro-model " MICRO_VERSION, out);
+	if (comparison->libraries != NULL) {
+		fputs(", ", out);
+		text_print(out, comparison->libraries);
+	}
+	fputs(".</p>\n<p class=\"note\">SHA-256", out);
+	print_digest("train", comparison->train_sha256, out);
+	print_digest("test", comparison->test_sha256, out);
+	print_digest("route", comparison->route_sha256, out);
+	print_digest("contexts", comparison->context_sha256, out);
+	fputs(".</p>\n", out);
+}
+
 /* ---- sections ---- */
 
 static void begin_section(const char *id, const char *title, FILE *out)
@@ -257,10 +285,26 @@ static enum status write_sections(const struct comparison *comparison, FILE *out
 	return status;
 }
 
+/* Curves that were not asked for, and how to. */
+static void print_not_drawn(const struct comparison *comparison, FILE *out)
+{
+	bool budgets = has_points(&comparison->budget_curve);
+	bool heads = has_points(&comparison->heads_curve);
+
+	if (budgets && heads)
+		return;
+	fprintf(out, "<p class=\"note\">Not drawn: %s%s%s.</p>\n",
+		budgets ? "" : "accuracy against pairs for the router (--route, --budgets)",
+		budgets || heads ? "" : "; ",
+		heads ? "" : "accuracy against the number of heads (--heads-curve)");
+}
+
 static void write_setting(const struct comparison *comparison, FILE *out)
 {
 	fputs("<section>\n<h2>How this was measured</h2>\n", out);
 	print_facts(comparison, out);
+	print_record(comparison, out);
+	print_not_drawn(comparison, out);
 	results_table_methods(comparison, out);
 	fputs("</section>\n", out);
 }

@@ -42,8 +42,11 @@ enum status compare_report_text(const struct compare_report *report,
  *  "heads_curve":{"method","points":[{"n_heads",...SCORE}]},
  *  "budget_curve":{"method","points":[{"n_pairs",...SCORE}]},
  *  "router_map":{"method","prompts":[],"heads":[],"weights":[[]]},
- *  "head_map":{"method","contexts":[],"heads":[],"accuracy":[[]]}}
- * Paths, shots_missed, context_mean, curves and maps that the comparison lacks are null.
+ *  "head_map":{"method","contexts":[],"heads":[],"accuracy":[[]]},
+ *  "sha256":{"train","test","route","contexts"},"options":{"heads","epochs"},
+ *  "version","libraries"}
+ * epochs: null where each method has its own. Digests of files,
+ * paths, shots_missed, context_mean, curves and maps that the comparison lacks are null.
  */
 enum status compare_report_json(const struct compare_report *report, FILE *out, struct err *err);
 

@@ -97,6 +97,25 @@ static json_t *map_json(const struct compare_map *map, const char *rows, const c
 			 json_line_rows(map->value, map->n_rows, map->n_columns));
 }
 
+/* null of a file that there is not */
+static json_t *digest_json(const char *sha256)
+{
+	return sha256[0] == '\0' ? json_null() : json_string(sha256);
+}
+
+static json_t *digests_json(const struct comparison *c)
+{
+	return json_pack("{s:o, s:o, s:o, s:o}", "train", digest_json(c->train_sha256), "test",
+			 digest_json(c->test_sha256), "route", digest_json(c->route_sha256),
+			 "contexts", digest_json(c->context_sha256));
+}
+
+static json_t *options_json(const struct comparison *c)
+{
+	return json_pack("{s:o, s:o}", "heads", number_json(c->n_heads), "epochs",
+			 c->epochs == 0 ? json_null() : number_json(c->epochs));
+}
+
 enum status compare_report_json(const struct compare_report *report, FILE *out, struct err *err)
 {
 	const struct comparison *c = &report->comparison;
@@ -108,7 +127,8 @@ enum status compare_report_json(const struct compare_report *report, FILE *out, 
 		      (json_int_t)c->n_test_pairs, "n_users", (json_int_t)c->n_test_users);
 
 	return json_line_print(
-	    json_pack("{s:o, s:o, s:s?, s:s?, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	    json_pack("{s:o, s:o, s:s?, s:s?, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		      "s:o, s:o, s:s, s:s?}",
 		      "train", train, "test", test, "route", c->route_path, "contexts",
 		      c->context_path, "encoder", c->encoder_spec, "first_seed",
 		      (json_int_t)c->first_seed, "n_seeds", (json_int_t)c->n_seeds, "methods",
@@ -117,6 +137,8 @@ enum status compare_report_json(const struct compare_report *report, FILE *out, 
 		      "heads_curve", curve_json(&c->heads_curve, "n_heads"), "budget_curve",
 		      curve_json(&c->budget_curve, "n_pairs"), "router_map",
 		      map_json(&c->router_map, "prompts", "weights"), "head_map",
-		      map_json(&c->head_map, "contexts", "accuracy")),
+		      map_json(&c->head_map, "contexts", "accuracy"), "sha256", digests_json(c),
+		      "options", options_json(c), "version", MICRO_VERSION, "libraries",
+		      c->libraries),
 	    out, err);
 }

@@ -15,6 +15,7 @@
 #include "core/tool/compare_progress.h"
 #include "core/tool/compare_report.h"
 #include "core/tool/interrupt.h"
+#include "core/tool/libraries.h"
 #include "core/tool/stopwatch.h"
 #include "core/tool/usage.h"
 
@@ -198,8 +199,10 @@ static struct compare_split split_of(const char *path, const struct dataset *dat
 static enum status compare(struct run *run, struct err *err)
 {
 	const struct eval_config *config = run->config;
+	char libraries[LIBRARIES_TEXT];
 	struct compare_options options = {
 	    .encoder = run->source.encoder,
+	    .libraries = libraries,
 	    .train = split_of(config->data, &run->train),
 	    .test = split_of(config->test, &run->test),
 	    .route = split_of(config->route, &run->route),
@@ -222,6 +225,7 @@ static enum status compare(struct run *run, struct err *err)
 
 	for (size_t j = 0; j < run->shots.n; j++)
 		options.shots[j] = run->shots.number[j];
+	libraries_text(libraries);
 	interrupt_catch();
 	terminal_init(&run->terminal, stderr);
 	compare_display_start(&run->display, config->quiet ? NULL : &run->terminal,

@@ -5,6 +5,7 @@
 The figures themselves have unit tests; here the real program trains, prints and writes: tables for
 people, JSON for machines, one HTML page that needs nothing else.
 """
+import hashlib
 import html.parser
 import json
 import math
@@ -25,6 +26,12 @@ OBSERVED = ("--shots", "0,2,6", "--seeds", "2", "--heads", "4", "--encoder", "ha
             "--epochs", "6")
 ELSEWHERE = re.compile(r"""(?:src|href|action|data|poster|xlink:href)\s*=\s*["']?(?!#|data:)|@import"""
                        r"|url\(\s*[\"']?(?!#|data:)|<script", re.IGNORECASE)
+
+
+FIGURES = ["Accuracy against feedback", "NLL against feedback", "Accuracy in each context",
+           "NLL in each context", "Which heads speak for which prompt",
+           "The head that knows each context best", "Every head in every context",
+           "Pairs for the router", "Number of heads"]
 
 
 class Page(html.parser.HTMLParser):
@@ -144,7 +151,15 @@ class Compare(Scenario):
                                    "--report", page)
         self.assertEqual(set(result), {
             "train", "test", "route", "contexts", "encoder", "first_seed", "n_seeds", "methods",
-            "left_out", "shots_missed", "heads_curve", "budget_curve", "router_map", "head_map"})
+            "left_out", "shots_missed", "heads_curve", "budget_curve", "router_map", "head_map",
+            "sha256", "options", "version", "libraries"})
+        self.assertEqual(result["sha256"], {name: hashlib.sha256(path.read_bytes()).hexdigest()
+                                            for name, path in (("train", self.train),
+                                                               ("test", self.test),
+                                                               ("route", self.route),
+                                                               ("contexts", self.contexts))})
+        self.assertEqual(result["options"], {"heads": 4, "epochs": 6})
+        self.assertIn("glibc", result["libraries"])
         self.assertEqual([method["name"] for method in result["methods"]],
                          ["bt", "static", "ensemble", "drm", "micro", "lore", "panel"])
         self.assertEqual([out["name"] for out in result["left_out"]], ["attributes"])
@@ -175,6 +190,12 @@ class Compare(Scenario):
         self.assertIsNone(ELSEWHERE.search(text))
         for method in result["methods"]:
             self.assertIn(method["name"], text)
+        self.assertEqual(re.findall(r"<h3>(.*?)</h3>", text), FIGURES)
+        self.assertEqual(text.count("<figure>"), len(FIGURES))
+        for digest in result["sha256"].values():
+            self.assertIn(digest, text)
+        self.assertIn(f"6 epochs; micro-model {result['version']}, {result['libraries']}.", text)
+        self.assertNotIn("Not drawn:", text)
         self.assertEqual([entry.name for entry in path.parent.iterdir()], [path.name])
 
     def test_supervised_attributes_need_contexts(self):

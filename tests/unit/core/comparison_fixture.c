@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/rng.h"
 
@@ -10,7 +11,7 @@
 
 static char train[] = "polis/train.jsonl.gz", test[] = "polis/test.jsonl.gz";
 static char route[] = "polis/context.train.jsonl.gz", context[] = "polis/context.test.jsonl.gz";
-static char encoder[] = "hash:2048:2";
+static char encoder[] = "hash:2048:2", libraries[] = "OpenBLAS 0.3.21, glibc 2.36";
 
 static const struct {
 	char *name, *description, *objective, *adapt;
@@ -152,6 +153,8 @@ void fixture_make(struct comparison_fixture *fixture, const struct fixture_size 
 	    .n_test_pairs = 12077,
 	    .n_test_users = 301,
 	    .encoder_spec = encoder,
+	    .libraries = libraries,
+	    .n_heads = 16,
 	    .first_seed = 1,
 	    .n_seeds = size->n_seeds,
 	    .n_shots = N_SHOTS,
@@ -160,6 +163,8 @@ void fixture_make(struct comparison_fixture *fixture, const struct fixture_size 
 	    .n_results = size->n_methods,
 	    .results = fixture->results,
 	};
+	memset(comparison->train_sha256, 'a', DIGEST_HEX_LEN);
+	memset(comparison->test_sha256, 'b', DIGEST_HEX_LEN);
 	for (size_t j = 0; j < N_SHOTS; j++)
 		comparison->shots[j] = shots[j];
 	for (size_t r = 0; r < size->n_methods; r++)
@@ -188,6 +193,7 @@ void fixture_name_all(struct comparison_fixture *fixture, char *name)
 	struct comparison *comparison = &fixture->comparison;
 
 	comparison->train_path = comparison->test_path = comparison->encoder_spec = name;
+	comparison->libraries = name;
 	comparison->route_path = comparison->context_path = name;
 	for (size_t r = 0; r < comparison->n_results; r++) {
 		struct compare_result *result = &comparison->results[r];

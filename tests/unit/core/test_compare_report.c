@@ -12,7 +12,7 @@
 
 static char path[] = "pairs.jsonl", bt[] = "bt", panel[] = "panel", none[] = "none",
 	    hedge[] = "hedge", text[] = "A sentence.", encoder[] = "hash:64", kind[] = "kind",
-	    head0[] = "head 0", head1[] = "head 1";
+	    libraries[] = "libm 1", head0[] = "head 0", head1[] = "head 1";
 static char *context_names[] = {kind}, *head_names[] = {head0, head1};
 static size_t points[] = {2, 16};
 static struct compare_score curve[] = {{{0.5, 0.01}, {0.6, 0.02}}, {{0.75, 0}, {0.5, 1.5}}};
@@ -62,7 +62,10 @@ static void setup(void)
 		    .n_train_users = 10,
 		    .n_test_pairs = 50,
 		    .n_test_users = 5,
+		    .train_sha256 = "ab",
 		    .encoder_spec = encoder,
+		    .libraries = libraries,
+		    .n_heads = 16,
 		    .first_seed = 3,
 		    .n_seeds = 2,
 		    .n_shots = 2,
@@ -265,6 +268,12 @@ START_TEST(json_has_every_figure_unrounded)
 	assert_equal(json_object_get(object, "first_seed"), json_integer(3));
 	assert_equal(json_object_get(object, "n_seeds"), json_integer(2));
 	assert_equal(json_object_get(object, "encoder"), json_string("hash:64"));
+	assert_equal(json_object_get(object, "sha256"),
+		     json_pack("{s:s, s:n, s:n, s:n}", "train", "ab", "test", "route", "contexts"));
+	assert_equal(json_object_get(object, "options"),
+		     json_pack("{s:i, s:n}", "heads", 16, "epochs"));
+	assert_equal(json_object_get(object, "version"), json_string(MICRO_VERSION));
+	assert_equal(json_object_get(object, "libraries"), json_string("libm 1"));
 	json_decref(object);
 }
 END_TEST
@@ -278,7 +287,7 @@ START_TEST(json_has_null_for_what_is_not_there)
 
 	report.comparison.n_contexts = 0;
 	object = print_json();
-	ck_assert_uint_eq(json_object_size(object), 14);
+	ck_assert_uint_eq(json_object_size(object), 18);
 	for (size_t i = 0; i < LENGTH(keys); i++)
 		ck_assert_msg(json_is_null(json_object_get(object, keys[i])), "%s", keys[i]);
 	ck_assert(json_is_null(json_object_get(
