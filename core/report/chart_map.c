@@ -14,7 +14,7 @@
 #define WIDEST	    54.0  /* cell */
 #define CELL_HEIGHT 22.0
 #define NAME_HEIGHT 19.0
-#define NUMBER	    22.0 /* a cell of this width has room for one */
+#define NUMBER	    24.0 /* a cell of this width has room for one */
 #define COLUMN_GAP  14.0 /* between upright names */
 #define KEY_HEIGHT  44.0
 

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The page of a comparison is well formed, complete in itself and safe, whatever the names are."""
+import html
 import html.parser
 import os
 import re
+import shutil
+import subprocess
+import tempfile
 import unittest
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
-from harness import main, run
+from harness import PATIENCE, main, run
 
 FULL = (8, 16, 16, 5, 3)
 SIZES = [FULL, (1, 0, 0, 0, 1), (1, 1, 1, 1, 1), (10, 40, 64, 16, 3), (0, 0, 0, 0, 1)]
@@ -24,6 +29,23 @@ HOSTILE = [
     "\u4e2d\U0001f600 " * 2_000,
 ]
 VOID = {"meta", "br"}
+# the page, 360 px wide; its title becomes the page's widths and the size of a map's numbers
+FRAME = """<!DOCTYPE html>
+<title></title>
+<iframe id="page" style="width: 360px; height: 800px; border: 0" srcdoc="%s"></iframe>
+<script>
+addEventListener("load", () => {
+	const page = document.getElementById("page").contentDocument;
+	const root = page.documentElement;
+	const sizes = Array.from(page.querySelectorAll("svg .cell"), cell => {
+		const chart = cell.ownerSVGElement;
+		return parseFloat(getComputedStyle(cell).fontSize) *
+			chart.getBoundingClientRect().width / chart.viewBox.baseVal.width;
+	});
+	document.title = [root.clientWidth, root.scrollWidth, ...sizes.slice(0, 1)].join(" ");
+});
+</script>
+"""
 MINUS_ZERO_OR_WORSE = re.compile(r"(?i)(?<![\w.])(nan|inf|infinity)(?![\w])|(?<!\d)-0(\.0*)?(?![.\d])")
 NUMERIC = {"x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "rx", "width", "height", "fill-opacity"}
 
@@ -103,6 +125,44 @@ class ReportPage(unittest.TestCase):
             with self.subTest(size=size):
                 page = self.check(sample(size))
                 self.assertIsNone(MINUS_ZERO_OR_WORSE.search("".join(page.text)))
+
+    def test_it_is_made_for_phones_and_for_the_dark(self):
+        page = Page(sample(FULL))
+        self.assertIn({"name": "viewport", "content": "width=device-width, initial-scale=1"},
+                      page.tags["meta"])
+        light, dark = re.search(r":root \{(.*?)\}.*?prefers-color-scheme: dark\) \{\s*"
+                                r":root \{(.*?)\}", sample(FULL), re.DOTALL).groups()
+        colours = [dict(re.findall(r"(--[\w-]+): (#\w+);", block)) for block in (light, dark)]
+        self.assertEqual(set(colours[0]), set(colours[1]))
+        self.assertGreater(len(colours[0]), 10)
+        for name in colours[0]:
+            self.assertNotEqual(colours[0][name], colours[1][name], name)
+
+    @unittest.skipUnless(shutil.which("chromium"), "chromium is not installed")
+    def test_it_fits_a_phone(self):
+        # a frame, because a window of chromium's own may not be so narrow
+        with tempfile.TemporaryDirectory() as folder:
+            for size, has_numbers in ((FULL, True), ((10, 40, 64, 16, 3), False)):
+                frame = Path(folder) / "frame.html"
+                frame.write_text(FRAME % html.escape(sample(size)), encoding="utf-8")
+                done = subprocess.run(
+                    ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu",
+                     "--hide-scrollbars", f"--user-data-dir={folder}/profile", "--virtual-time-budget=2000",
+                     "--dump-dom", frame.as_uri()], capture_output=True, text=True,
+                    timeout=2 * PATIENCE, check=True)
+                client, scroll, *cell = map(float, re.search(r"<title>([\d. ]+)</title>",
+                                                             done.stdout)[1].split())
+                with self.subTest(size=size):
+                    self.assertEqual(client, scroll)
+                    self.assertLessEqual(client, 360)
+                    self.assertEqual(len(cell), has_numbers)
+                    self.assertTrue(all(pixels >= 10 for pixels in cell), cell)
+
+    def test_curves_that_were_not_asked_for_are_named(self):
+        self.assertNotIn("Not drawn", sample(FULL))
+        text = sample((8, 16, 0, 0, 3))
+        for option in "--budgets", "--heads-curve":
+            self.assertIn(option, re.search(r"Not drawn: (.*)</p>", text)[1])
 
     def test_every_chart_has_its_numbers_as_a_table(self):
         page = self.check(sample(FULL))
