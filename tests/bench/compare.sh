@@ -9,22 +9,22 @@
 #   MICRO_BIN_DIR      folder of micro-model (build/release)
 #   MICRO_SHARED_DATA  folder of the data sets (../shared/data)
 #   SEEDS=3 HEADS=32
+#   METHODS=all CURVES=1  CURVES=0: only what the order is about
 # Exit status: 0 done, 1 failed, 77 skipped (the last line says why).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 micro_model=$(realpath "${MICRO_BIN_DIR:-build/release}/micro-model")
 data=${MICRO_SHARED_DATA:-../shared/data}/polis
 [ -f "$data/train.jsonl.gz" ] || { echo "skipped: $data is not there (MICRO_SHARED_DATA)"; exit 77; }
-report=()
-[ $# = 0 ] || report=(--report "$(realpath -- "$1")")
+options=(--compare "${METHODS:-all}" --heads "${HEADS:-32}" --seeds "${SEEDS:-3}")
+[ "${CURVES:-1}" = 0 ] || options+=(--route context.train.jsonl.gz --contexts context.test.jsonl.gz
+	--heads-curve 2,4,8,16,32 --budgets 52,104,208,416)
+[ $# = 0 ] || options+=(--report "$(realpath -- "$1")")
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 
 cd "$data" # so that the page is called after the file alone
-"$micro_model" eval --compare all --data train.jsonl.gz --test test.jsonl.gz \
-	--route context.train.jsonl.gz --contexts context.test.jsonl.gz \
-	--heads "${HEADS:-32}" --heads-curve 2,4,8,16,32 --budgets 52,104,208,416 --seeds "${SEEDS:-3}" \
-	"${report[@]}" | tee "$out"
+"$micro_model" eval --data train.jsonl.gz --test test.jsonl.gz "${options[@]}" | tee "$out"
 
 # mean TITLE METHOD: after 8 feedbacks, of that table
 mean() {
