@@ -9,19 +9,28 @@ import struct
 import subprocess
 
 import models
-from harness import Scenario, main, run
+from harness import PATIENCE, Scenario, main, run
 from models import embedding
 
-# how a user of NumPy reads heads.weight; run by Debian's Python, whose NumPy it is
-NUMPY_READER = """
-import json, sys, numpy
+# how a user of NumPy or PyTorch reads all tensors; run by Debian's Python, whose they are
+READER = """
+import json, sys
+%s
 raw = open(sys.argv[1], "rb").read()
-size = int(numpy.frombuffer(raw, "<u8", 1)[0])
-entry = json.loads(raw[8:8 + size])["heads.weight"]
-begin, end = entry["data_offsets"]
-weight = numpy.frombuffer(raw[8 + size + begin:8 + size + end], "<f4").reshape(entry["shape"])
-print(json.dumps(weight.tolist()))
+size = int.from_bytes(raw[:8], "little")
+header = json.loads(raw[8:8 + size])
+header.pop("__metadata__")
+tensors = {}
+for name, entry in header.items():
+    begin, end = entry["data_offsets"]
+    tensors[name] = read(raw[8 + size + begin:8 + size + end], entry["shape"]).tolist()
+print(json.dumps(tensors))
 """
+READERS = {
+    "numpy": "import numpy\nread = lambda raw, shape: numpy.frombuffer(raw, '<f4').reshape(shape)",
+    "torch": "import torch\nread = lambda raw, shape: torch.frombuffer(bytearray(raw), "
+             "dtype=torch.float32).reshape(shape)"}
+DEBIANS_PYTHON = "/usr/bin/python3"
 
 WRITE = {"F32": lambda x: struct.pack("<f", x), "F16": lambda x: struct.pack("<e", x),
          "BF16": lambda x: struct.pack("<f", x)[2:]}  # exact for what the tests write
@@ -150,12 +159,45 @@ class Import(Scenario):
         self.assertEqual(output, run("micro-model", "show", "--json", "--model", self.out)[1])
         self.assertEqual(json.loads(output)["templates"]["phi"], "{prompt}\n{response}")
 
+    def read(self, library, model):
+        """Every tensor of a model, name -> nested lists, as a library's user reads them."""
+        done = subprocess.run([DEBIANS_PYTHON, "-c", READER % READERS[library], model], check=True,
+                              capture_output=True, text=True, timeout=PATIENCE)
+        return json.loads(done.stdout)
+
+    def assert_reads_a_trained_model(self, library):
+        """An mlp router has the most tensors."""
+        rng = random.Random(2)
+        pairs = [{"user": f"u{i % 5}", "prompt": models.random_vector(rng),
+                  "chosen": models.random_vector(rng), "rejected": models.random_vector(rng)}
+                 for i in range(40)]
+        data = self.folder / "pairs.jsonl"
+        data.write_text("".join(json.dumps(pair) + "\n" for pair in pairs), encoding="utf-8")
+        status, _, errors = run("micro-model", "train", "--data", data, "--out", self.out,
+                                "--encoder", "none:4", "--heads", "3", "--router", "mlp",
+                                "--hidden", "8", "--epochs", "2", "--quiet")
+        self.assertEqual((status, errors), (0, ""))
+        values, shapes, _ = models.read_safetensors(self.out)
+        tensors = self.read(library, self.out)
+        self.assertEqual(set(tensors), {"heads.weight", "heads.center", "router.0.weight",
+                                        "router.0.bias", "router.2.weight", "router.2.bias"})
+        for name, tensor in tensors.items():
+            self.assertEqual(models.shape_of(tensor), shapes[name], name)
+            self.assertEqual(models.flat(tensor), values[name], name)
+        self.assertEqual(shapes["router.0.weight"], [8, 4])
+        self.assertTrue(any(models.flat(tensors["router.0.weight"])))
+
     def test_numpy_reads_what_is_written(self):
         self.source.write_bytes(checkpoint(authors()))
         self.make()
-        done = subprocess.run(["/usr/bin/python3", "-c", NUMPY_READER, self.out], check=True,
-                              capture_output=True, text=True, timeout=60)
-        self.assertEqual(json.loads(done.stdout), models.HEADS)
+        self.assertEqual(self.read("numpy", self.out)["heads.weight"], models.HEADS)
+        self.assert_reads_a_trained_model("numpy")
+
+    def test_pytorch_reads_what_is_written(self):
+        if subprocess.run([DEBIANS_PYTHON, "-c", "import torch"], capture_output=True,
+                          check=False).returncode != 0:
+            self.skipTest("python3-torch is not installed")
+        self.assert_reads_a_trained_model("torch")
 
     def test_imported_model_serves(self):
         self.source.write_bytes(checkpoint(authors()))

@@ -13,7 +13,8 @@ import sys
 import time
 import unittest
 
-from harness import PATIENCE, ROOT, SANITIZED, Scenario, clean_environment, main, program, run
+from harness import (PATIENCE, ROOT, SANITIZED, Scenario, clean_environment, main, program, run,
+                     run_on_terminal)
 
 NEED = re.compile(r"needs at most (\d+) MB")
 TRAIN = ("--heads", "8", "--quiet")
@@ -245,6 +246,20 @@ class Scale(Scenario):
                       "--audit-threshold", "0.9")
             masked.append(json.loads(self.tool("show", "--model", out, "--json"))["masked"])
         self.assertEqual(masked[0], masked[1])
+
+    # -- what a terminal shows --
+
+    def test_embed_draws_a_bar_and_no_colour_is_obeyed(self):
+        train, _ = self.demo()
+        arguments = ("embed", "--data", train, "--out", self.folder / "f.safetensors", "--encoder",
+                     "hash:512")
+        for env, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+            status, output, errors = run_on_terminal("micro-model", *arguments, env=env)
+            self.assertEqual((status, errors), (0, ""))
+            self.assertIn("\r\x1b[K", output)
+            self.assertRegex(re.sub(r"\x1b\[[\d;]*m", "", output), r"\d+/12000 pairs  #*\.+ ")
+            self.assertEqual(re.search(r"\x1b\[\d[\d;]*m", output) is not None, coloured)
+        self.assertNotIn("\x1b", self.tool(*arguments))
 
     # -- interruptions --
 
