@@ -88,7 +88,8 @@ static void set_parts(struct mapped_rows *rows, const struct mapped_part *parts,
 		rows->first_block[p + 1] = rows->first_block[p] + n_blocks;
 		rows->n_slots += n_blocks < MAPPED_ROWS_WINDOW ? n_blocks : MAPPED_ROWS_WINDOW;
 	}
-	if (rows->first_block[n_parts] <= room / rows->slot_bytes)
+	if (rows->first_block[n_parts] <= room / rows->slot_bytes &&
+	    rows->first_block[n_parts] <= MAPPED_ROWS_MOST)
 		rows->n_slots = rows->first_block[n_parts];
 }
 

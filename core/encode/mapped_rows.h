@@ -17,6 +17,10 @@
 #define MAPPED_ROWS_WINDOW    64 /* blocks mapped at most, of each part, where not all are */
 #define MAPPED_ROWS_MAX_PARTS 2
 
+/* Blocks that all stay mapped. Each makes two mappings, of which the system lets a process have
+ * 65,530 (vm.max_map_count), and prompts may have as many as responses. */
+#define MAPPED_ROWS_MOST 8192
+
 /* A tensor [n_rows, dim] of the file. Part p's rows are counted on after those of p - 1. */
 struct mapped_part {
 	const char *name; /* for errors; static */
@@ -29,8 +33,8 @@ struct mapped_rows; /* opaque */
 /**
  * mapped_rows_open(path, dtype, dim, parts, n_parts, room, rows_out, err): dtype is a float
  * one, n_parts <= MAPPED_ROWS_MAX_PARTS; the parts lie within the file. Whatever needs no more
- * than room bytes of addresses stays mapped. mapped_rows_close() releases. Errors: STATUS_IO,
- * STATUS_NO_MEMORY.
+ * than room bytes of addresses, and MAPPED_ROWS_MOST blocks, stays mapped. mapped_rows_close()
+ * releases. Errors: STATUS_IO, STATUS_NO_MEMORY.
  */
 enum status mapped_rows_open(const char *path, enum dtype dtype, size_t dim,
 			     const struct mapped_part *parts, size_t n_parts, size_t room,

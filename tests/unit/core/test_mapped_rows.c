@@ -132,6 +132,29 @@ START_TEST(all_rows_stay_mapped_where_there_is_room)
 }
 END_TEST
 
+START_TEST(more_blocks_than_the_system_maps_do_not_all_stay_mapped)
+{
+	const size_t most = MAPPED_ROWS_MOST * (MAPPED_ROWS_BLOCK / (DIM * sizeof(float)));
+	const char *path = write_rows(1);
+	struct mapped_part part = {"chosen", OFFSET, most};
+	size_t window;
+
+	/* a file with a hole */
+	ck_assert_int_eq(truncate(path, (off_t)(OFFSET + (most + 1) * DIM * sizeof(float))), 0);
+	ck_assert_int_eq(mapped_rows_open(path, DTYPE_F32, DIM, &part, 1, SIZE_MAX, &rows, NULL),
+			 STATUS_OK);
+	window = mapped_rows_window(rows);
+	ck_assert_uint_ge(window, most * DIM * sizeof(float));
+	mapped_rows_close(rows);
+
+	part.n_rows++;
+	ck_assert_int_eq(mapped_rows_open(path, DTYPE_F32, DIM, &part, 1, SIZE_MAX, &rows, NULL),
+			 STATUS_OK);
+	ck_assert_uint_lt(mapped_rows_window(rows), window / 8);
+	mapped_rows_close(rows);
+}
+END_TEST
+
 START_TEST(differences_are_those_of_rows_anywhere)
 {
 	enum { N = 300 };
@@ -305,6 +328,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, folder_make, folder_remove);
 	tcase_add_test(tcase, all_rows_of_both_parts_come_out_and_few_are_mapped);
 	tcase_add_test(tcase, all_rows_stay_mapped_where_there_is_room);
+	tcase_add_test(tcase, more_blocks_than_the_system_maps_do_not_all_stay_mapped);
 	tcase_add_test(tcase, differences_are_those_of_rows_anywhere);
 	tcase_add_test(tcase, threads_gather_at_once);
 	tcase_add_test(tcase, what_is_not_finite_is_named_when_it_is_met);
