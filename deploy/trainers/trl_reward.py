@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A TRL reward function: GRPOTrainer(reward_funcs=MicroReward("http://127.0.0.1:8080"), ...).
 
-Picklable. The dataset's columns `user` and `context`, if there are any, say for whom. A fault is an
-exception with the server's words, never a reward that is not one.
+Picklable. The dataset's columns `user` and `context`, if there are any, say for whom. A 503 is tried
+again when the server says; any other fault is an exception with the server's words, never a reward
+that is not one.
 """
 import json
 import math
+import time
+import urllib.error
 import urllib.request
+
+TRIES, LONGEST_WAIT = 16, 30
 
 
 def text(completion):
@@ -16,6 +21,21 @@ def text(completion):
     if len(completion) != 1:
         raise ValueError(f"want one message as completion, got {len(completion)}")
     return completion[0]["content"]
+
+
+def ask(request, timeout):
+    """The answer's JSON."""
+    for attempt in range(TRIES):
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            fault = f"{error.code}: {error.read(2000).decode(errors='replace')}"
+            wait = error.headers.get("Retry-After", "")
+            if error.code != 503 or attempt + 1 == TRIES:
+                break
+            time.sleep(min(int(wait) if wait.isdecimal() else 1, LONGEST_WAIT))
+    raise RuntimeError(f"{request.full_url}: {fault}")
 
 
 class MicroReward:
@@ -36,8 +56,7 @@ class MicroReward:
             headers["Authorization"] = f"Bearer {self.key}"
         request = urllib.request.Request(f"{self.url}/score", json.dumps({"items": items}).encode(),
                                          headers)
-        with urllib.request.urlopen(request, timeout=self.timeout) as answer:
-            rewards = [item["rewards"][0] for item in json.load(answer)["items"]]
+        rewards = [item["rewards"][0] for item in ask(request, self.timeout)["items"]]
         if len(rewards) != n or not all(map(math.isfinite, rewards)):
             raise ValueError(f"want {n} finite rewards, got {rewards[:5]}")
         return rewards

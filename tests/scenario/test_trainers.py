@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Trainers' clients against a real microd: their bytes in, what they read out."""
-import importlib.util
 import json
 import math
 import pickle
-import sys
 
 import models
 import trainer_clients as clients
-from harness import ROOT, Scenario, SharedDaemon, main
+from harness import Scenario, SharedDaemon, main
 
 PROMPT = "How long do I boil an egg?\n"
 CHAT = [{"role": "system", "content": "Be brief."},
@@ -217,13 +215,8 @@ class Trainers(SharedDaemon):
     # ---- TRL ----
 
     def test_trl_reward_is_picklable_checked_and_per_user(self):
-        spec = importlib.util.spec_from_file_location("trl_reward",
-                                                      ROOT / "deploy/trainers/trl_reward.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["trl_reward"] = module
-        spec.loader.exec_module(module)
         self.teach("trl user")
-        reward = pickle.loads(pickle.dumps(module.MicroReward(self.url)))
+        reward = pickle.loads(pickle.dumps(clients.recipe("trl_reward").MicroReward(self.url)))
         self.assertEqual(reward(prompts=[PROMPT] * 3, completions=ANSWERS, trainer_state=None),
                          [self.native(PROMPT, a) for a in ANSWERS])
         chat = [CHAT], [[{"role": "assistant", "content": ANSWERS[0]}]]

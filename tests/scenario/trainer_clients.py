@@ -4,10 +4,15 @@ again, what they read. Plain HTTP, a new connection each time where they have on
 shortened and counted instead.
 """
 import http.client
+import importlib.util
 import json
 import math
 import re
+import sys
 from urllib.parse import urlsplit
+
+import contract
+from harness import ROOT, Answer
 
 JSON_TYPE = re.compile(r"^application/(?:[\w.+-]+?\+)?json")  # what aiohttp's json() insists on
 
@@ -16,21 +21,35 @@ class ClientFault(Exception):
     """What ends a training, or its step."""
 
 
+def recipe(name):
+    """The module deploy/trainers/NAME.py."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"deploy/trainers/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # pickle finds it there
+    spec.loader.exec_module(module)
+    return module
+
+
 def post(url, payload, seen=None):
-    """One POST on a connection of its own: (status, content type, body). seen gets the status."""
+    """One POST on a connection of its own, held against the contract: (status, content type,
+    body). seen gets the status, None where there was no answer."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+    status, body = None, json.dumps(payload).encode()
     try:
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", target, json.dumps(payload),
+        connection.request("POST", target, body,
                            {"Content-Type": "application/json", "Accept": "*/*"})
-        response = connection.getresponse()
-        body = response.read()
+        answer = Answer(connection.getresponse())
+        status = answer.status
+    except (OSError, http.client.HTTPException) as error:
+        raise ClientFault(f"no answer: {error}") from error
     finally:
         connection.close()
-    if seen is not None:
-        seen.append(response.status)
-    return response.status, response.headers.get("Content-Type", ""), body
+        if seen is not None:
+            seen.append(status)
+    contract.check_exchange("POST", target, body, "application/json", answer)
+    return answer.status, answer.headers.get("Content-Type", ""), answer.body
 
 
 def aiohttp_json(status, kind, body):
@@ -87,8 +106,11 @@ def lightrft(url, queries, prompts):
 def verl_vllm(address, text, seen=None, tries=16):
     """4xx is raised at once, anything else tried again."""
     for _ in range(tries):
-        status, kind, body = post(f"http://{address}/classify", {
-            "model": "rm", "input": text, "use_activation": False}, seen)
+        try:
+            status, kind, body = post(f"http://{address}/classify", {
+                "model": "rm", "input": text, "use_activation": False}, seen)
+        except ClientFault:
+            continue
         if 400 <= status < 500:
             raise ClientFault(f"status {status}")
         if status < 400:
