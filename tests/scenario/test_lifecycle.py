@@ -10,8 +10,10 @@ import time
 import models
 from harness import PATIENCE, Scenario, main, run, wait_until
 from load import Load, feedback_body, score_body, seeded
+from prometheus import read_metrics
 
 N_CLIENTS = 4
+GRACE_MARGIN = 25  # seconds, on a slow machine; without a grace the requests would wait an hour
 
 
 class Stopping(Scenario):
@@ -64,6 +66,26 @@ class Stopping(Scenario):
         self.assertEqual(self.daemon.wait(), 0)
         self.daemon.start()
         self.assertEqual(self.daemon.client.get("/users/slow").json["events"], 1)
+
+    def test_grace_is_all_that_a_stalled_request_gets(self):
+        """Bodies that never come do not hold up the end."""
+        self.daemon.stop()
+        self.daemon.options += ["--grace", "1", "--request-timeout", "3600"]
+        self.daemon.start()
+        connections = [socket.create_connection(("127.0.0.1", self.daemon.port), PATIENCE)
+                       for _ in range(3)]
+        for connection in connections:
+            connection.sendall(b"POST /feedback HTTP/1.1\r\nHost: x\r\n"
+                               b"Content-Length: 999\r\n\r\n{")
+        wait_until(lambda: read_metrics(self.daemon.client)["micro_http_requests_in_flight"]
+                   == len(connections) + 1, "the requests")
+        begin = time.monotonic()
+        self.daemon.stop()  # exit status 0
+        self.assertLess(time.monotonic() - begin, 1 + GRACE_MARGIN)
+        self.assertIn("event=grace_exceeded", self.daemon.log())
+        for connection in connections:
+            with connection:
+                self.assertEqual(connection.recv(65536), b"")
 
     def test_sigterm_at_the_limit_of_connections(self):
         """More clients than may connect, each with a new connection for each request."""

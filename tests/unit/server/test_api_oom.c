@@ -85,7 +85,7 @@ static void assert_body(const struct exchange *exchange, long n)
 
 	if (strcmp(exchange->content_type, "application/json") != 0) {
 		ck_assert_int_eq(exchange->http_status, 200);
-		ck_assert_uint_gt(exchange->text_len, 0);
+		ck_assert(exchange->stream != NULL || exchange->text_len > 0);
 		return;
 	}
 	json = json_loadb(exchange->text, exchange->text_len, 0, NULL);
@@ -120,20 +120,59 @@ static const char *choice_body(struct arena *arena)
 	return body;
 }
 
-/* It answers 503 until there is enough memory, then 200. */
+/* An import of one feedback. */
+static const char *import_body(void)
+{
+	static const char form[] =
+	    "{\"type\":\"user\",\"format\":\"micro-user/1\",\"user\":\"ada\","
+	    "\"exported_at\":\"2026-01-02T00:00:00.000000Z\"}\n"
+	    "{\"type\":\"state\",\"context\":null,\"model\":\"%s\",\"updates\":1,"
+	    "\"updated_at\":\"2026-01-01T00:00:00.000000Z\","
+	    "\"log_weights\":[-1.0986122886681098,-1.0986122886681098,-1.0986122886681098]}\n"
+	    "{\"type\":\"event\",\"id\":\"e\",\"context\":null,\"model\":\"%s\","
+	    "\"at\":\"2026-01-01T00:00:00.000000Z\",\"temperature\":1,\"strength\":1,"
+	    "\"drift\":0,\"digest\":\"000102030405060708090a0b0c0d0e0f\","
+	    "\"losses\":[0.5,0.5,0.5],\"weights\":[0.25,0.25,0.5],\"updates\":1,"
+	    "\"input\":null}\n"
+	    "{\"type\":\"end\",\"states\":1,\"events\":1}\n";
+	static char body[2048];
+	struct served_model *served = live_model_acquire(api.live);
+
+	snprintf(body, sizeof(body), form, served->model.id, served->model.id);
+	live_model_release(api.live, served);
+	return body;
+}
+
+/* Whether the body that a stream makes, if there is one, comes to its end. */
+static bool read_to_the_end(struct exchange *exchange)
+{
+	char piece[64];
+	ssize_t n = 0;
+
+	if (exchange->stream == NULL)
+		return true;
+	do
+		n = api_read_stream(&api, exchange, piece, sizeof(piece));
+	while (n > 0);
+	return n == 0;
+}
+
+/* It answers 503 until there is enough memory, then 200; a stream may break off. */
 static void sweep_ask(const struct ask *ask)
 {
-	int http_status = 503;
+	bool whole = false;
 
-	for (long n = 0; http_status != 200; n++) {
+	for (long n = 0; !whole; n++) {
 		struct exchange exchange = {0};
+		int http_status;
 
 		mem_fail_after(n);
 		answer(ask, &exchange);
+		whole = read_to_the_end(&exchange) && exchange.http_status == 200;
 		mem_fail_after(-1);
 		http_status = exchange.http_status;
-		ck_assert_msg(http_status == 200 || http_status == 503, "%s, %ld: %d", ask->route,
-			      n, http_status);
+		ck_assert_msg(http_status == 200 || http_status == 503, "%s, %ld: %d, %.*s",
+			      ask->route, n, http_status, (int)exchange.text_len, exchange.text);
 		assert_body(&exchange, n);
 		api_close(&api, &exchange);
 	}
@@ -156,7 +195,13 @@ START_TEST(every_failed_allocation_is_answered)
 	    {"POST", "/feedback", "{\"user\":\"ada\",\"chosen\":" V ",\"rejected\":" V "}"},
 	    {"POST", "/score", "{\"user\":\"ada\",\"receipt\":true,\"responses\":[" V "]}"},
 	    {"POST", "/feedback", choice_body(&arena)},
+	    {"POST", "/feedback",
+	     "{\"user\":\"ada\",\"dry_run\":true,\"explain\":true,\"chosen\":" V ",\"rejected\":" V
+	     "}"},
+	    {"POST", "/feedback",
+	     "{\"user\":\"ada\",\"explain\":true,\"chosen\":" V ",\"rejected\":" V "}"},
 	    {"GET", "/users/ada", ""},
+	    {"GET", "/users/ada/export", ""},
 	    {"DELETE", "/users/ada", ""},
 	    {"GET", "/users", ""},
 	    {"POST", "/users/ada/reset", "{\"context\":\"work\"}"},
@@ -169,6 +214,8 @@ START_TEST(every_failed_allocation_is_answered)
 
 	for (size_t i = 0; i < LENGTH(cases); i++)
 		sweep(cases[i].method, cases[i].route, cases[i].body);
+	sweep_ask(&(struct ask){"POST", "/users/ada/import", import_body(), strlen(import_body()),
+				"application/x-ndjson"});
 	arena_free(&arena);
 }
 END_TEST
@@ -194,17 +241,29 @@ START_TEST(every_failed_allocation_of_texts_is_answered)
 }
 END_TEST
 
-START_TEST(every_failed_allocation_of_tensors_is_answered)
+/* Two rows of zeros with a header that names them. */
+static void sweep_tensors(const char *route, const char *head)
 {
-	static const char head[] =
-	    "{\"responses\":{\"dtype\":\"F32\",\"shape\":[2,4],\"data_offsets\":[0,32]}}";
-	const uint64_t head_len = sizeof(head) - 1;
-	char body[sizeof(head_len) + sizeof(head) - 1 + 32] = {0};
+	const uint64_t head_len = strlen(head);
+	const size_t n_data = 2 * SERVED_DIM * sizeof(float);
+	char body[1024] = {0};
 
+	ck_assert_uint_le(sizeof(head_len) + head_len + n_data, sizeof(body));
 	memcpy(body, &head_len, sizeof(head_len));
 	memcpy(body + sizeof(head_len), head, head_len);
-	sweep_ask(
-	    &(struct ask){"POST", "/score", body, sizeof(body), "application/vnd.safetensors"});
+	sweep_ask(&(struct ask){"POST", route, body, sizeof(head_len) + head_len + n_data,
+				"application/vnd.safetensors"});
+}
+
+START_TEST(every_failed_allocation_of_tensors_is_answered)
+{
+	sweep_tensors("/score", "{\"responses\":{\"dtype\":\"F32\",\"shape\":[2,4],"
+				"\"data_offsets\":[0,32]}}");
+	sweep_tensors("/feedback",
+		      "{\"__metadata__\":{\"request\":\"{\\\"user\\\":\\\"ada\\\","
+		      "\\\"id\\\":\\\"e\\\"}\"},"
+		      "\"chosen\":{\"dtype\":\"F32\",\"shape\":[1,4],\"data_offsets\":[0,16]},"
+		      "\"rejected\":{\"dtype\":\"F32\",\"shape\":[1,4],\"data_offsets\":[16,32]}}");
 }
 END_TEST
 
