@@ -39,6 +39,7 @@ check() {
 export -f check
 
 # file, NUL, command, NUL of every entry; a file is in one target only
+# shellcheck disable=SC2016 # the other bash expands them
 python3 - <<'END' | xargs -0 -n2 -P "$(nproc)" bash -c 'check "$1" "$2"' check
 import json, os, sys
 top = os.environ["top"]

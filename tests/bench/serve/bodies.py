@@ -49,8 +49,8 @@ def all_cases():
     cases = []
     for dim in (0, 384, 3072):
         for form in FORMS if dim else ("text",):
-            cases += [Case(dim, form, batch, "keep") for batch in (1, 8, 64)]
-            cases.append(Case(dim, form, 1, "close"))
+            cases += [Case(dim, form, batch, connection) for connection in ("keep", "close")
+                      for batch in (1, 8, 64)]
     return cases
 
 

@@ -179,6 +179,8 @@ class Bench:
                 "seconds": self.options.seconds,
                 "series": [{"case": case, "server": server, **series.summary()}
                            for (case, server), series in self.series.items()],
+                "over_no_work": [dict(zip(("case", "cpu", "rate"), row))
+                                 for row in targets.over_no_work(self.series)],
                 "memory": self.memory,
                 "targets": [verdict.summary() for verdict in self.verdicts]}
 
@@ -233,6 +235,7 @@ def main():
         print(f"no case matches {options.only}")
         return 1
     bench.judge()
+    report.print_ratios(targets.over_no_work(bench.series))
     report.print_verdicts(bench.verdicts)
     if options.json:
         Path(options.json).write_text(json.dumps(bench.summary(), indent=1) + "\n")

@@ -34,3 +34,10 @@ def print_verdicts(verdicts):
     for verdict in verdicts:
         print(f"{verdict.what:<66} {number(verdict.measured):>9} "
               f"{verdict.bound} {number(verdict.target):>6}  {'met' if verdict.met else 'MISSED'}")
+
+
+def print_ratios(ratios):
+    """ratios: (case, CPU a request over that without work, req/s without work over that)."""
+    print(f"\n{'microd / no work':<28} {'CPU':>9} {'1 / rate':>9}")
+    for case, cpu, rate in ratios:
+        print(f"{case:<28} {number(cpu):>9} {number(rate):>9}")

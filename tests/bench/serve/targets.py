@@ -46,6 +46,13 @@ def ratio(above, below, name):
                              for a, b in zip(above.samples, below.samples))
 
 
+def over_no_work(series):
+    """(case, CPU a request, the reciprocal of req/s) of microd over no work, of every case."""
+    return [(case, ratio(series[case, "microd"], series[case, NO_WORK], "cpu_us"),
+             ratio(series[case, NO_WORK], series[case, "microd"], "rate"))
+            for case, server in series if server == NO_WORK]
+
+
 def score_verdicts(series):
     """series: (case, server) -> Series"""
     verdicts = []
