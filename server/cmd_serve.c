@@ -273,6 +273,18 @@ static void log_listening(const struct microd *d)
 	live_model_release(d->api.live, served);
 }
 
+/* Who breaks into it may do what it may. */
+static void warn_of_root(void)
+{
+	struct log_line line;
+
+	if (geteuid() != 0)
+		return;
+	log_begin(&line, LOG_WARN, "runs_as_root");
+	log_text(&line, "message", "no privileges are needed: give microd a user of its own");
+	log_end(&line);
+}
+
 static void log_fault(const char *event, const struct err *err)
 {
 	struct log_line line;
@@ -394,6 +406,7 @@ int serve_run(int argc, char **argv)
 	process_keep_memory();
 	if (start(&d, &err) == STATUS_OK) {
 		log_listening(&d);
+		warn_of_root();
 		serve(&d);
 		drain(&d);
 	}

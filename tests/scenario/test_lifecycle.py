@@ -358,6 +358,13 @@ class PortFile(Scenario):
         line = f"event=listening address=127.0.0.1 port={daemon.port} "
         wait_until(lambda: line in daemon.log(), line)
 
+    def test_root_is_warned_and_nobody_else(self):
+        models.write_vector_model(self.folder / "m")
+        daemon = self.start(self.folder / "m")
+        daemon.stop()
+        warned = "level=warn event=runs_as_root" in daemon.log()
+        self.assertEqual(warned, os.geteuid() == 0, daemon.log())
+
 
 if __name__ == "__main__":
     main()
