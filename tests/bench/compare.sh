@@ -18,7 +18,7 @@ data=${MICRO_SHARED_DATA:-../shared/data}/polis
 [ -f "$data/train.jsonl.gz" ] || { echo "skipped: $data is not there (MICRO_SHARED_DATA)"; exit 77; }
 options=(--compare "${METHODS:-all}" --heads "${HEADS:-32}" --seeds "${SEEDS:-3}")
 [ "${CURVES:-1}" = 0 ] || options+=(--route context.train.jsonl.gz --contexts context.test.jsonl.gz
-	--heads-curve 2,4,8,16,32 --budgets 52,104,208,416)
+	--heads-curve "2,4,8,16,32" --budgets "52,104,208,416")
 [ $# = 0 ] || options+=(--report "$(realpath -- "$1")")
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
