@@ -11,6 +11,8 @@
 
 static void err_format(struct err *err, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
+static void format_at(char *out, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* A text that was cut must not end within a character: what answers with it is UTF-8. */
 static void drop_cut_character(char *text)
@@ -36,11 +38,16 @@ static void hide_control_characters(char *text)
 	}
 }
 
+static void format_at(char *out, size_t size, const char *format, va_list args)
+{
+	if (vsnprintf(out, size, format, args) >= (int)size)
+		drop_cut_character(out);
+	hide_control_characters(out);
+}
+
 static void err_format(struct err *err, const char *format, va_list args)
 {
-	if (vsnprintf(err->msg, sizeof(err->msg), format, args) >= (int)sizeof(err->msg))
-		drop_cut_character(err->msg);
-	hide_control_characters(err->msg);
+	format_at(err->msg, sizeof(err->msg), format, args);
 }
 
 enum status err_set(struct err *err, enum status code, const char *format, ...)
@@ -91,6 +98,19 @@ enum status err_wrap(struct err *err, const char *format, ...)
 	if (snprintf(err->msg + len, room, ": %s", inner) >= (int)room)
 		drop_cut_character(err->msg);
 	return err->code;
+}
+
+void err_append(struct err *err, const char *format, ...)
+{
+	va_list args;
+	size_t len;
+
+	if (err == NULL)
+		return;
+	len = strlen(err->msg);
+	va_start(args, format);
+	format_at(err->msg + len, sizeof(err->msg) - len, format, args);
+	va_end(args);
 }
 
 void err_retry_after(struct err *err, double seconds)

@@ -37,6 +37,10 @@ enum status err_at(struct err *err, enum status code, const char *param, const c
 enum status err_wrap(struct err *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** err_append(err, format, ...): put the text behind the message, as much of it as there is room.
+ */
+void err_append(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /** err_retry_after(err, seconds): after err_set(), when the same may pass; rounded up, at least 1.
  */
 void err_retry_after(struct err *err, double seconds);

@@ -33,8 +33,9 @@ size_t embedding_request_size(struct text text);
  * embedding_reply_read(api, body, len, n_texts, dim, rows_out, err): the vectors of a reply's
  * body, which a NUL follows, in the order of the request's texts: rows_out [n_texts, dim].
  * STATUS_NO_MEMORY, STATUS_ENCODER_FAULT saying
- * what is wrong: no JSON, another shape, too few or too many vectors, the same one twice, another
- * dimension, a number that is not finite, or a vector of zeros, which no text has.
+ * what is wrong, in our own words: no JSON, another shape, too few or too many vectors, the same
+ * one twice, another dimension, a number that is not finite, or a vector of zeros, which no text
+ * has.
  */
 enum status embedding_reply_read(enum embedding_api api, const char *body, size_t len,
 				 size_t n_texts, size_t dim, float *rows_out, struct err *err);

@@ -10,12 +10,11 @@
 #include "core/base/monotonic.h"
 #include "core/encode/retry.h"
 
-#define NAME_MAX_LEN   160 /* of messages, which have room for a reason too */
-#define COMPLAINT_SIZE 200
-#define QUOTED_TEXT    40   /* bytes of a refused text in a message */
-#define NUMBER_BYTES   32   /* of a reply, for each number of a vector */
-#define VECTOR_BYTES   4096 /* for each vector besides */
-#define REPLY_BYTES    ((size_t)64 << 10)
+#define NAME_MAX_LEN 160  /* of messages, which have room for a reason too */
+#define QUOTED_TEXT  40	  /* bytes of a refused text in a message */
+#define NUMBER_BYTES 32	  /* of a reply, for each number of a vector */
+#define VECTOR_BYTES 4096 /* for each vector besides */
+#define REPLY_BYTES  ((size_t)64 << 10)
 
 /* ---- opening ---- */
 
@@ -80,6 +79,7 @@ struct call {
 	double deadline;
 	bool may_pass; /* the same may have another outcome the next time */
 	double asked;  /* Retry-After, seconds */
+	struct embedding_call_facts *facts;
 };
 
 static size_t longest_reply(const struct embedding_link *link, size_t n_texts)
@@ -98,11 +98,11 @@ static const char *body_of(const struct http_reply *reply)
 }
 
 /* Its clients wait as long as it asks for. */
-static enum status down(const struct http_reply *reply, const char *complaint, struct err *err)
+static enum status down(const struct http_reply *reply, struct err *err)
 {
 	double asked = reply->retry_after < RETRY_MAX_TOLD ? reply->retry_after : RETRY_MAX_TOLD;
 
-	err_set(err, STATUS_ENCODER_DOWN, "HTTP %ld: %s", reply->status, complaint);
+	err_set(err, STATUS_ENCODER_DOWN, "HTTP %ld", reply->status);
 	if (asked > 0)
 		err_retry_after(err, asked);
 	return STATUS_ENCODER_DOWN;
@@ -112,21 +112,21 @@ static enum status refused_by_server(const struct call *call, const struct http_
 				     struct err *err)
 {
 	enum retry_verdict verdict = retry_judge(reply->status);
-	char complaint[COMPLAINT_SIZE];
 
-	embedding_reply_complaint(body_of(reply), reply->len, complaint, sizeof(complaint));
+	embedding_reply_complaint(body_of(reply), reply->len, call->facts->complaint,
+				  sizeof(call->facts->complaint));
 	if (verdict == RETRY_AGAIN)
-		return down(reply, complaint, err);
+		return down(reply, err);
 	if (verdict == RETRY_NEVER)
 		return err_set(
-		    err, STATUS_ENCODER_FAULT, "HTTP %ld: %s%s", reply->status, complaint,
+		    err, STATUS_ENCODER_FAULT, "HTTP %ld%s", reply->status,
 		    reply->status == 401 || reply->status == 403 ? " (it wants another key)" : "");
 	if (call->n_texts > 1)
-		return err_set(err, STATUS_ENCODER_REFUSED, "%zu texts: HTTP %ld: %s",
-			       call->n_texts, reply->status, complaint);
-	return err_set(err, STATUS_ENCODER_REFUSED, "the text \"%.*s\": HTTP %ld: %s",
+		return err_set(err, STATUS_ENCODER_REFUSED, "%zu texts: HTTP %ld", call->n_texts,
+			       reply->status);
+	return err_set(err, STATUS_ENCODER_REFUSED, "the text \"%.*s\": HTTP %ld",
 		       (int)(call->texts->len < QUOTED_TEXT ? call->texts->len : QUOTED_TEXT),
-		       call->texts->len == 0 ? "" : call->texts->bytes, reply->status, complaint);
+		       call->texts->len == 0 ? "" : call->texts->bytes, reply->status);
 }
 
 static enum status take_reply(const struct embedding_link *link, struct call *call,
@@ -143,7 +143,7 @@ static enum status take_reply(const struct embedding_link *link, struct call *ca
 }
 
 static enum status post_once(struct embedding_link *link, struct call *call, float *rows_out,
-			     bool *reconnected, struct err *err)
+			     struct err *err)
 {
 	struct http_reply reply = {.max_len = longest_reply(link, call->n_texts)};
 	double began = monotonic_seconds();
@@ -152,7 +152,8 @@ static enum status post_once(struct embedding_link *link, struct call *call, flo
 
 	atomic_fetch_add(&link->n_calls, 1);
 	atomic_fetch_add(&link->call_us, (unsigned long long)((monotonic_seconds() - began) * 1e6));
-	*reconnected |= reply.reconnected;
+	call->facts->reconnected |= reply.reconnected;
+	call->facts->complaint[0] = '\0';
 	call->asked = 0;
 	call->may_pass = status == STATUS_ENCODER_DOWN;
 	if (status == STATUS_OK)
@@ -174,10 +175,10 @@ static bool sleep_until(struct embedding_link *link, double until)
 }
 
 static enum status post_until_it_passes(struct embedding_link *link, struct call *call,
-					float *rows_out, bool *reconnected, struct err *err)
+					float *rows_out, struct err *err)
 {
 	for (unsigned attempt = 0;; attempt++) {
-		enum status status = post_once(link, call, rows_out, reconnected, err);
+		enum status status = post_once(link, call, rows_out, err);
 		double wait, until;
 
 		if (status == STATUS_OK || !call->may_pass || attempt == link->n_retries)
@@ -193,18 +194,24 @@ static enum status post_until_it_passes(struct embedding_link *link, struct call
 }
 
 enum status embedding_link_ask(struct embedding_link *link, const struct text *texts,
-			       size_t n_texts, float *rows_out, bool *reconnected, struct err *err)
+			       size_t n_texts, float *rows_out,
+			       struct embedding_call_facts *facts_out, struct err *err)
 {
 	struct call call = {
-	    .texts = texts, .n_texts = n_texts, .deadline = monotonic_seconds() + link->timeout};
+	    .texts = texts,
+	    .n_texts = n_texts,
+	    .deadline = monotonic_seconds() + link->timeout,
+	    .facts = facts_out,
+	};
 	enum status status;
 
+	*facts_out = (struct embedding_call_facts){.reconnected = false};
 	call.body =
 	    embedding_request_make(link->api, link->members, texts, n_texts, &call.body_len);
 	if (call.body == NULL)
 		return err_no_memory(err, "an encoder's request");
 	atomic_fetch_add(&link->n_sent, n_texts);
-	status = post_until_it_passes(link, &call, rows_out, reconnected, err);
+	status = post_until_it_passes(link, &call, rows_out, err);
 	mem_free(call.body);
 	if (status != STATUS_OK) {
 		atomic_fetch_add(&link->n_failed, 1);

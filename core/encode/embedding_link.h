@@ -38,6 +38,16 @@ struct embedding_link {
 	atomic_ullong n_calls, n_retried, n_failed, n_sent, call_us;
 };
 
+#define EMBEDDING_COMPLAINT_SIZE 200
+
+/* What else is known of a call. */
+struct embedding_call_facts {
+	bool reconnected; /* a connection was lost on the way */
+	/* What the server said of a call that it refused, "" for nothing. It may quote the texts,
+	 * so it is for who sent them, and nothing that is logged, kept or told to others. */
+	char complaint[EMBEDDING_COMPLAINT_SIZE];
+};
+
 /** embedding_link_open(link, question, options, err): link is zeroed; embedding_link_close()
  * releases, also on error. */
 enum status embedding_link_open(struct embedding_link *link,
@@ -48,13 +58,15 @@ enum status embedding_link_open(struct embedding_link *link,
 void embedding_link_close(struct embedding_link *link);
 
 /**
- * embedding_link_ask(link, texts, n_texts, rows_out, reconnected, err): rows_out [n_texts, dim].
- * *reconnected becomes true if a connection was lost on the way. Errors, with the server's name:
- * STATUS_ENCODER_DOWN, STATUS_ENCODER_FAULT, STATUS_ENCODER_REFUSED (of several texts: fewer may
- * be taken), STATUS_OVERLOADED, STATUS_INTERRUPTED, STATUS_NO_MEMORY.
+ * embedding_link_ask(link, texts, n_texts, rows_out, facts_out, err): rows_out [n_texts, dim].
+ * Errors, with the server's name: STATUS_ENCODER_DOWN, STATUS_ENCODER_FAULT, STATUS_ENCODER_REFUSED
+ * (of several texts: fewer may be taken), STATUS_OVERLOADED, STATUS_INTERRUPTED, STATUS_NO_MEMORY.
+ * But for STATUS_ENCODER_REFUSED, whose message shows where the text begins, messages are our own
+ * words: of the server's there is its HTTP status alone.
  */
 enum status embedding_link_ask(struct embedding_link *link, const struct text *texts,
-			       size_t n_texts, float *rows_out, bool *reconnected, struct err *err);
+			       size_t n_texts, float *rows_out,
+			       struct embedding_call_facts *facts_out, struct err *err);
 
 /** embedding_link_cancel(link): calls under way end soon, later ones at once. */
 void embedding_link_cancel(struct embedding_link *link);

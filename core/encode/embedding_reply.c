@@ -170,6 +170,16 @@ static enum status read_openai(struct reply *r, const struct node *root)
 	return status;
 }
 
+/* The one thing that a parser's message quotes: messages here are our own words. */
+static void forget_name(struct err *err)
+{
+	static const char before[] = "duplicate field";
+	char *at = strstr(err->msg, before);
+
+	if (at != NULL)
+		at[sizeof(before) - 1] = '\0';
+}
+
 static enum status read_tree(struct reply *r, enum embedding_api api, const char *body, size_t len,
 			     struct arena *arena)
 {
@@ -179,8 +189,10 @@ static enum status read_tree(struct reply *r, enum embedding_api api, const char
 	if (status == STATUS_NO_MEMORY)
 		return status;
 	if (status != STATUS_OK) {
-		if (r->err != NULL)
+		if (r->err != NULL) {
 			r->err->code = STATUS_ENCODER_FAULT;
+			forget_name(r->err);
+		}
 		err_wrap(r->err, "the reply is no JSON");
 		return STATUS_ENCODER_FAULT;
 	}

@@ -30,7 +30,7 @@ struct remote {
 	pthread_cond_t changed; /* the breaker has opened, or closing is true */
 	bool closing;
 	struct circuit_breaker breaker;
-	struct err last; /* why the breaker is not closed */
+	struct err last; /* why the breaker is not closed; everybody is told: nothing of a text */
 	struct batch_limit limit;
 	float *reference; /* [dim]: the probe's vector that the server has to show */
 	bool has_reference;
@@ -69,7 +69,7 @@ static void record_closed(struct remote *remote, enum call_kind kind, enum statu
 }
 
 /* What a call's outcome says about the server. Answers to what was asked before the breaker
- * opened say nothing. */
+ * opened say nothing. err is logged and told to others. */
 static void record(struct remote *remote, enum call_kind kind, enum status status,
 		   const struct err *err)
 {
@@ -125,13 +125,21 @@ static enum status compare(struct remote *remote, const float *row, struct err *
 				   err);
 }
 
-/* Ask for the probe's vector, row [dim], and hold it against the reference. */
+/* The server's words, for who sent it the texts. */
+static void add_complaint(struct err *err, const struct embedding_call_facts *facts)
+{
+	if (facts->complaint[0] != '\0')
+		err_append(err, ": %s", facts->complaint);
+}
+
+/* Ask for the probe's vector, row [dim], and hold it against the reference. The probe is ours:
+ * what the server says of it may be told to everybody. */
 static enum status verify(struct remote *remote, enum call_kind kind, float *row, struct err *err)
 {
-	bool reconnected = false;
-	enum status status =
-	    embedding_link_ask(&remote->link, &remote->probe, 1, row, &reconnected, err);
+	struct embedding_call_facts facts;
+	enum status status = embedding_link_ask(&remote->link, &remote->probe, 1, row, &facts, err);
 
+	add_complaint(err, &facts);
 	/* who does not take this text takes none */
 	if (status == STATUS_ENCODER_REFUSED)
 		status = err->code = STATUS_ENCODER_FAULT;
@@ -241,15 +249,16 @@ static size_t next_batch(struct remote *remote, const struct batch_try *try,
 static enum status encode_batch(struct remote *remote, const struct text *texts, size_t n_texts,
 				float *rows_out, struct err *err)
 {
-	bool reconnected = false;
+	struct embedding_call_facts facts;
 	enum status status = remote_health(remote, err);
 
 	if (status != STATUS_OK)
 		return status;
-	status = embedding_link_ask(&remote->link, texts, n_texts, rows_out, &reconnected, err);
+	status = embedding_link_ask(&remote->link, texts, n_texts, rows_out, &facts, err);
 	record(remote, CALL_TEXTS, status, err);
-	if (status == STATUS_OK && !is_verified(remote, reconnected))
-		status = verify_again(remote, CALL_FINGERPRINT, err);
+	if (status == STATUS_OK && !is_verified(remote, facts.reconnected))
+		return verify_again(remote, CALL_FINGERPRINT, err);
+	add_complaint(err, &facts);
 	return status;
 }
 

@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         service = self.service
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         is_tei = self.path == "/embed"
-        texts = body["inputs" if is_tei else "input"]
+        texts = self.texts = body["inputs" if is_tei else "input"]
         with service.lock:
             service.requests.append({
                 "path": self.path, "headers": dict(self.headers), "body": body, "texts": texts,
@@ -223,6 +223,13 @@ def hang_up(handler, _):
     """It ends before any answer."""
     handler.connection.shutdown(socket.SHUT_RDWR)
     handler.close_connection = True
+
+
+def echo(status):
+    """A refusal that quotes the texts, as servers do."""
+    def fault(handler, _):
+        handler.refuse(status, f"cannot embed: {handler.texts}")
+    return fault
 
 
 def garbage(handler, _):

@@ -321,10 +321,45 @@ class Secrets(Keys):
                 self.look_for_secrets(model, level)
                 self.log_path.unlink()
 
+    def send_secrets_beside_the_body(self, client):
+        """In queries and headers, receipts and imports: right ones and wrong ones."""
+        question = {"query": "promptsecret", "documents": ["chosensecret"]}
+        self.assertEqual(client.post("/rerank?user=usersecret&context=contextsecret",
+                                     question).status, 200)
+        self.assertEqual(client.post("/rerank", question, headers={
+            "X-Micro-User": "usersecret", "X-Micro-Context": "contextsecret"}).status, 200)
+        for query, headers in (("?user=usersecret%zz", {}), ("?user=" + "usersecret" * 100, {}),
+                               ("?user=usersecret", {"X-Micro-User": "secret2"}),
+                               ("", {"X-Micro-User": b"usersecret\xff"}),
+                               ("", {"X-Micro-Context": "secret" * 100})):
+            self.assertIn(client.post("/rerank" + query, question, headers=headers).status,
+                          (400, 422))
+        feedback = {"user": "usersecret", "prompt": "promptsecret", "chosen": "chosensecret",
+                    "rejected": "rejectedsecret"}
+        for key, status in (("keysecret", 200), ('"keysecret', 400), ("keysecret" * 100, 422)):
+            self.assertEqual(client.post("/feedback", feedback, headers={"Idempotency-Key": key})
+                             .status, status)
+        scored = client.post("/score", {"user": "usersecret", "prompt": "promptsecret",
+                                        "responses": ["chosensecret", "rejectedsecret"],
+                                        "receipt": True})
+        receipt = {"receipt": scored.json["receipt"], "chosen": 0, "rejected": 1}
+        self.assertEqual(client.post("/feedback", receipt).status, 200)
+        for change in ({"chosen": 1, "rejected": 0}, {"user": "othersecret"}, {"chosen": 7},
+                       {"receipt": "receiptsecret"}, {"context": "contextsecret"}):
+            self.assertEqual(client.post("/feedback", receipt | change).status, 422)
+        lines = client.get("/users/usersecret/export").body
+        as_lines = {"Content-Type": "application/x-ndjson"}
+        for user, body, status in (("importsecret", lines, 422), ("usersecret", lines, 200),
+                                   ("usersecret", b'{"usersecret', 400)):
+            self.assertEqual(client.post(f"/users/{user}/import", body, headers=as_lines).status,
+                             status)
+        self.receipts.append(receipt["receipt"])
+
     def look_for_secrets(self, model, level):
         key, line = new_key("app", "score,feedback,admin")
         own, _ = new_key("own", "none")
         self.write_keys(line)
+        self.receipts = []
         secrets = {key, own, "usersecret", "promptsecret", "chosensecret", "rejectedsecret",
                    "contextsecret", "eventsecret", "wrongsecret", "pathsecret", "querysecret",
                    basic("u", key).split()[1], basic("u", "wrongsecret").split()[1]}
@@ -348,6 +383,7 @@ class Secrets(Keys):
             self.assertEqual(answer.status, 401)
         self.assertEqual(client.post("/score", score,
                                      headers={"Authorization": basic("u", key)}).status, 200)
+        self.send_secrets_beside_the_body(client)
         self.assertEqual(daemon.new_client(own).delete("/users/usersecret").status, 200)
         post = b"POST /score HTTP/1.1\r\nHost: secret\r\n"
         self.send_raw(daemon.port, b"GET /secret HTTP/9.9\r\n\r\n", b"SECRET\r\n\r\n",
@@ -364,7 +400,7 @@ class Secrets(Keys):
         if level in ("info", "debug"):
             self.assertIn("key=app", log)
             self.assertIn("key=environment", log)
-        for secret in secrets:
+        for secret in (*secrets, *self.receipts):
             self.assertNotIn(secret, log)
             self.assertNotIn(secret, metrics)
         self.assertEqual(re.findall("(?i)secret", log + metrics), [])

@@ -149,6 +149,48 @@ class Fault(Served):
         self.assertEqual(self.daemon.client.post("/score", BODY).error["code"], "encoder_mismatch")
 
 
+class Secrecy(Served):
+    """What a server says of a text is for who sent the text."""
+
+    SECRET = BODY | {"prompt": "secretprompt"}
+
+    def fail_until_down(self, status):
+        """The answers to who sends the secret."""
+        self.server.always = faults.echo(status)
+        answers = []
+        wait_until(lambda: answers.append(self.daemon.client.post("/score", self.SECRET)) or
+                   self.daemon.client.get("/readyz").status == 503, "/readyz to say no")
+        return answers
+
+    def test_texts_that_a_server_quotes_reach_nobody_else(self):
+        self.serve("--encoder-cache", "0", "--encoder-timeout", "0.5", "--log-level", "debug",
+                   "--access-log")
+        self.assert_scores()
+        for status, code in ((500, "encoder_down"), (404, "encoder_fault"),
+                             (401, "encoder_fault")):
+            with self.subTest(status):
+                first, *_ = self.fail_until_down(status)
+                self.assert_error(first, 503, code, f"HTTP {status}")
+                self.assertIn("cannot embed: ['c|secretprompt', 'secretprompt|a'", first.error["message"])
+                other = self.daemon.new_client().post("/score", BODY)
+                self.assertEqual(other.status, 503, other)
+                told = [other, *(self.daemon.client.get(route) for route in
+                                 ("/readyz", "/metrics", "/model"))]
+                self.assertIn(f"HTTP {status}", other.error["message"])
+                self.assertIn(f"HTTP {status}", told[1].json["reasons"][0])
+                for answer in told:
+                    self.assertNotIn(b"secret", answer.body)
+                self.server.always = None
+                wait_until(lambda: self.daemon.client.get("/readyz").status == 200, "/readyz")
+        self.server.always = faults.echo(422)
+        answer = self.daemon.client.post("/score", self.SECRET)
+        self.assert_error(answer, 422, "encoder_refused", "cannot embed: [")
+        log = self.daemon.log()
+        self.assertEqual(log.count("event=encoder_down"), 3)
+        self.assertIn("HTTP 500", log)
+        self.assertNotIn("secret", log)
+
+
 class Start(Served):
     def failed_start(self, *options):
         status, _, errors = run("microd", "check", "--model", self.model, "--state",

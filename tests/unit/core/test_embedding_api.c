@@ -70,6 +70,19 @@ START_TEST(read_takes_base64_with_escaped_slashes)
 }
 END_TEST
 
+START_TEST(what_is_wrong_is_not_quoted)
+{
+	static const char body[] = "{\"secret\":1,\"secret\":2}";
+	struct err err;
+	float row[2];
+
+	ck_assert_int_eq(
+	    embedding_reply_read(EMBEDDING_API_TEI, body, sizeof(body) - 1, 1, 2, row, &err),
+	    STATUS_ENCODER_FAULT);
+	ck_assert_msg(strstr(err.msg, "secret") == NULL, "%s", err.msg);
+}
+END_TEST
+
 START_TEST(read_names_what_is_wrong)
 {
 	static const struct {
@@ -102,6 +115,7 @@ START_TEST(read_names_what_is_wrong)
 	    {EMBEDDING_API_TEI, "[[1,2],[3,4", "no JSON: line 1, column 1"},
 	    {EMBEDDING_API_TEI, "[[1,2],[3,4]]x", "no JSON: line 1, column 1"},
 	    {EMBEDDING_API_TEI, "[[1,2],]", "no JSON: line 1, column 8"},
+	    {EMBEDDING_API_TEI, "{\"a\":1,\"a\":2}", "no JSON: line 1, column 8: duplicate field"},
 	    {EMBEDDING_API_OPENAI, "[[1,2],[3,4]]", "want an object with an array \"data\""},
 	    {EMBEDDING_API_OPENAI, "{\"error\":\"x\"}", "want an object with an array \"data\""},
 	    {EMBEDDING_API_OPENAI, "{\"data\":{}}", "want an object with an array \"data\""},
@@ -260,6 +274,7 @@ int main(void)
 	tcase_add_test(tcase, read_takes_every_right_shape);
 	tcase_add_test(tcase, read_takes_base64_with_escaped_slashes);
 	tcase_add_test(tcase, read_names_what_is_wrong);
+	tcase_add_test(tcase, what_is_wrong_is_not_quoted);
 	tcase_add_test(tcase, read_bounds_the_depth);
 	tcase_add_test(tcase, complaint_finds_the_message_of_every_kind_of_server);
 	tcase_add_test(tcase, request_has_the_texts_and_the_fields);

@@ -93,6 +93,28 @@ START_TEST(control_characters_do_not_reach_the_message)
 }
 END_TEST
 
+START_TEST(append_keeps_the_rest_and_is_cut)
+{
+	char text[1200];
+	struct err err;
+
+	err_append(NULL, "x");
+	err_at(&err, STATUS_ENCODER_DOWN, "/a", "a");
+	err_retry_after(&err, 3);
+	err_append(&err, ": %s", "b\n");
+	ck_assert_str_eq(err.msg, "a: b?");
+	ck_assert_str_eq(err.param, "/a");
+	ck_assert_int_eq(err.code, STATUS_ENCODER_DOWN);
+	ck_assert_uint_eq(err.retry_after, 3);
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	err_append(&err, "%s", text);
+	ck_assert_uint_eq(strlen(err.msg), sizeof(err.msg) - 1);
+	err_append(&err, "y");
+	ck_assert_uint_eq(strlen(err.msg), sizeof(err.msg) - 1);
+}
+END_TEST
+
 START_TEST(time_to_try_again_is_of_this_fault_alone)
 {
 	struct err err;
@@ -176,6 +198,7 @@ int main(void)
 	tcase_add_test(tcase, wrap_with_a_long_prefix_is_cut);
 	tcase_add_test(tcase, no_memory_names_the_thing);
 	tcase_add_test(tcase, errno_becomes_words);
+	tcase_add_test(tcase, append_keeps_the_rest_and_is_cut);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
