@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/text_batch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/mem.h"
@@ -86,16 +87,30 @@ static enum status add_question(struct batch *batch, struct question *question, 
 	return status;
 }
 
+/* Where the refused text stands in the request, the first time. */
+static void name_refused(const struct batch *batch, size_t refused, struct err *err)
+{
+	char where[PLACE_TEXT_MAX];
+	size_t i = 0;
+
+	if (refused == ENCODER_NO_TEXT || err == NULL)
+		return;
+	while (batch->which[i] != refused)
+		i++;
+	snprintf(err->param, sizeof(err->param), "%s", place_text(batch->inputs[i]->place, where));
+}
+
 static enum status encode(struct batch *batch, struct err *err)
 {
-	size_t dim = encoder_dim(batch->served->encoder);
+	size_t dim = encoder_dim(batch->served->encoder), refused;
 	struct features rows;
 	enum status status;
 
 	features_init(&rows, dim, false);
-	status =
-	    encoder_encode(batch->served->encoder, batch->texts, batch->distinct.n, &rows, err);
+	status = encoder_encode_many(batch->served->encoder, batch->texts, batch->distinct.n, &rows,
+				     &refused, err);
 	if (status != STATUS_OK) {
+		name_refused(batch, refused, err);
 		features_free(&rows);
 		return status;
 	}

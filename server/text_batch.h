@@ -20,7 +20,8 @@ bool text_batch_wanted(const struct served_model *served, const struct question 
 /**
  * text_batch_encode(served, questions, n_questions, arena, err): fill in the encoded vectors of
  * all texts of the questions, which have passed judge_check(); they live in arena. Nothing to do
- * for encoders without a server. Errors: the encoder's, STATUS_NO_MEMORY.
+ * for encoders without a server. Errors: the encoder's, of STATUS_ENCODER_REFUSED
+ * with the text's place, STATUS_NO_MEMORY.
  */
 enum status text_batch_encode(const struct served_model *served, struct question *const *questions,
 			      size_t n_questions, struct arena *arena, struct err *err);

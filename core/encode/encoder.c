@@ -196,9 +196,19 @@ static enum status encode_here(const struct encoder *encoder, const struct text 
 enum status encoder_encode(const struct encoder *encoder, const struct text *texts, size_t n_texts,
 			   struct features *out, struct err *err)
 {
+	size_t refused;
+
+	return encoder_encode_many(encoder, texts, n_texts, out, &refused, err);
+}
+
+enum status encoder_encode_many(const struct encoder *encoder, const struct text *texts,
+				size_t n_texts, struct features *out, size_t *refused_out,
+				struct err *err)
+{
 	size_t n_rows_before = out->n_rows;
 	enum status status = STATUS_OK;
 
+	*refused_out = ENCODER_NO_TEXT;
 	for (size_t i = 0; i < n_texts && status == STATUS_OK; i++)
 		status = check_text(texts[i], err);
 	if (status != STATUS_OK || n_texts == 0)
@@ -208,7 +218,7 @@ enum status encoder_encode(const struct encoder *encoder, const struct text *tex
 	else
 		status = check_address(encoder, err);
 	if (status == STATUS_OK && encoder_is_remote(encoder))
-		status = encoder_http_encode(encoder, texts, n_texts, out, err);
+		status = encoder_http_encode(encoder, texts, n_texts, out, refused_out, err);
 	if (status != STATUS_OK)
 		out->n_rows = n_rows_before;
 	return status;

@@ -25,6 +25,7 @@
 #define ENCODER_DEFAULT_SPEC "hash:8192"
 #define ENCODER_MIN_COSINE   0.999 /* of two fingerprints that count as the same encoder's */
 #define ENCODER_SPEC_MAX     1024  /* bytes */
+#define ENCODER_NO_TEXT	     ((size_t)-1)
 #define ENCODER_KEY_VARIABLE "MICROD_ENCODER_KEY" /* of the environment: a server's key */
 
 struct encoder; /* opaque; immutable after opening, any number of threads may share it */
@@ -143,6 +144,16 @@ bool encoder_reads_text(const struct encoder *encoder);
  */
 enum status encoder_encode(const struct encoder *encoder, const struct text *texts, size_t n_texts,
 			   struct features *out, struct err *err);
+
+/**
+ * encoder_encode_many(encoder, texts, n_texts, out, refused_out, err): encoder_encode(), and of
+ * STATUS_ENCODER_REFUSED which of the texts its server does not take, the first of several;
+ * *refused_out is ENCODER_NO_TEXT otherwise. To find it among many that were refused together takes
+ * about 2 log2(texts of a call) calls.
+ */
+enum status encoder_encode_many(const struct encoder *encoder, const struct text *texts,
+				size_t n_texts, struct features *out, size_t *refused_out,
+				struct err *err);
 
 /**
  * encoder_fingerprint(encoder, vector_out, err): its dense vector [dim] of a

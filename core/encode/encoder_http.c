@@ -168,6 +168,16 @@ static void remember(const struct plan *plan, struct embedding_cache *cache)
 	}
 }
 
+/* Which text was the slot's first. */
+static size_t text_in_slot(const struct plan *plan, size_t slot)
+{
+	size_t i = 0;
+
+	while (plan->first[i] != i || plan->slot[i] != slot)
+		i++;
+	return i;
+}
+
 static enum status give_out(const struct plan *plan, struct features *out, struct err *err)
 {
 	enum status status = STATUS_OK;
@@ -181,15 +191,19 @@ static enum status give_out(const struct plan *plan, struct features *out, struc
 }
 
 enum status encoder_http_encode(const struct encoder *encoder, const struct text *texts,
-				size_t n_texts, struct features *out, struct err *err)
+				size_t n_texts, struct features *out, size_t *refused_out,
+				struct err *err)
 {
 	struct encoder_http *http = encoder->http;
 	struct plan plan = {.texts = texts, .n_texts = n_texts, .dim = encoder->dim};
 	enum status status = make_plan(&plan, http->cache, err);
+	size_t refused = ENCODER_NO_TEXT;
 
 	atomic_fetch_add(&http->n_texts, n_texts);
 	if (status == STATUS_OK && plan.n_asked > 0)
-		status = remote_encode(http->remote, plan.asked, plan.n_asked, plan.rows, err);
+		status =
+		    remote_encode(http->remote, plan.asked, plan.n_asked, plan.rows, &refused, err);
+	*refused_out = refused == ENCODER_NO_TEXT ? refused : text_in_slot(&plan, refused);
 	if (status == STATUS_OK) {
 		remember(&plan, http->cache);
 		status = give_out(&plan, out, err);

@@ -263,7 +263,7 @@ static enum status encode_batch(struct remote *remote, const struct text *texts,
 }
 
 enum status remote_encode(struct remote *remote, const struct text *texts, size_t n_texts,
-			  float *rows_out, struct err *err)
+			  float *rows_out, size_t *refused_out, struct err *err)
 {
 	struct batch_try try = {0};
 	struct err own;
@@ -282,6 +282,8 @@ enum status remote_encode(struct remote *remote, const struct text *texts, size_
 		} else if (status == STATUS_ENCODER_REFUSED && n > 1) {
 			batch_try_refused(&try, n);
 		} else {
+			if (status == STATUS_ENCODER_REFUSED)
+				*refused_out = at;
 			return status;
 		}
 	}

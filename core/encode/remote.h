@@ -35,9 +35,11 @@ void remote_pin(struct remote *remote, const float *fingerprint);
 /** remote_fingerprint(remote, row_out, err): ask for the probe's vector [dim]. */
 enum status remote_fingerprint(struct remote *remote, float *row_out, struct err *err);
 
-/** remote_encode(remote, texts, n_texts, rows_out, err): rows_out [n_texts, dim]. */
+/** remote_encode(remote, texts, n_texts, rows_out, refused_out, err): rows_out [n_texts, dim].
+ * *refused_out becomes the number of the text with STATUS_ENCODER_REFUSED, and is left alone
+ * otherwise. */
 enum status remote_encode(struct remote *remote, const struct text *texts, size_t n_texts,
-			  float *rows_out, struct err *err);
+			  float *rows_out, size_t *refused_out, struct err *err);
 
 /** remote_health(), remote_stats(), remote_cancel(): encoder_health() and so on. */
 enum status remote_health(struct remote *remote, struct err *err);

@@ -9,9 +9,9 @@ from harness import main, run, wait_until
 
 
 class Fault(Served):
-    def refused(self, status, code, fragment, body=None):
+    def refused(self, status, code, fragment, body=None, param=None):
         answer = self.daemon.client.post("/score", body or BODY)
-        self.assert_error(answer, status, code, fragment)
+        self.assert_error(answer, status, code, fragment, param)
         self.assertIn(SPEC[:9], answer.error["message"])
         self.assertIn(f"http://127.0.0.1:{self.server.port}/", answer.error["message"])
         return answer
@@ -88,10 +88,61 @@ class Fault(Served):
     def test_text_that_is_too_long_is_the_clients_fault(self):
         self.serve()
         self.server.refused_text = "p|b"
-        self.refused(422, "encoder_refused", 'the text "p|b": HTTP 422: the text is too long')
+        self.refused(422, "encoder_refused", 'the text "p|b": HTTP 422: the text is too long',
+                     param="/responses/1")
         self.server.refused_text = None
         self.assert_scores()
         self.assertEqual(self.daemon.client.get("/readyz").status, 200)
+
+    def test_refused_text_is_named_on_every_route(self):
+        self.serve("--encoder-cache", "0")
+        items = [BODY, BODY | {"responses": ["a", "b", "long"]}]
+        preference = {"user": "u", "prompt": "p", "chosen": "a", "rejected": ["b", "long"]}
+        talk = [{"role": "user", "content": "p"}, {"role": "assistant", "content": "long"}]
+        cases = (
+            ("/score", BODY | {"responses": ["long", "b"]}, "p|long", "/responses/0"),
+            ("/score", BODY, "c|p", "/prompt"),
+            ("/score", BODY | {"prompt": talk[:1]}, "c|p", "/prompt"),
+            ("/score", {"items": items}, "p|long", "/items/1/responses/2"),
+            ("/score", {"prompt": "p", "response": "long", "label": ""}, "p|long", "/response"),
+            ("/feedback", preference, "p|long", "/rejected/1"),
+            ("/feedback", preference, "p|a", "/chosen"),
+            ("/get_reward", {"query": ["pa", "plong"], "prompts": ["p", "p"]}, "p|long",
+             "/query/1"),
+            ("/get_reward", {"query": ["pa", "qb"], "prompts": ["p", "q"]}, "|q", "/prompts/1"),
+            ("/get_reward", {"query": "long"}, "|long", "/query"),
+            ("/classify", {"input": ["a", "b", "long"]}, "|long", "/input/2"),
+            ("/classify", {"text": ["long"]}, "|long", "/text/0"),
+            ("/classify", {"messages": talk}, "p|long", "/messages"),
+            ("/score/evaluation", {"messages": ["a", "long"]}, "|long", "/messages/1"),
+            ("/rerank", {"query": "p", "documents": ["a", {"text": "long"}]}, "p|long",
+             "/documents/1"),
+            ("/rerank", {"query": "p", "documents": ["a"]}, "|p", "/query"))
+        for route, body, text, param in cases:
+            with self.subTest(route=route, param=param):
+                self.server.refused_text = text
+                answer = self.daemon.client.post(route, body)
+                self.assert_error(answer, 422, "encoder_refused", f'the text "{text}"', param)
+                self.server.refused_text = None
+                self.assertEqual(self.daemon.client.post(route, body).status, 200)
+
+    def test_refused_text_among_many_is_found_with_few_calls(self):
+        self.serve("--encoder-cache", "0")
+        body = BODY | {"responses": [f"r{i}" for i in range(100)]}
+        for number in (0, 49, 99):
+            self.server.refused_text = f"p|r{number}"
+            self.server.forget()
+            self.refused(422, "encoder_refused", f'the text "p|r{number}"', body,
+                         f"/responses/{number}")
+            self.assertLessEqual(self.server.n_requests(), 16)
+
+    def test_refused_text_is_named_beside_cached_and_equal_ones(self):
+        self.serve()
+        self.assert_scores()
+        self.server.refused_text = "p|long"
+        self.refused(422, "encoder_refused", 'the text "p|long"',
+                     BODY | {"responses": ["a", "new", "new", "long", "long", "b"]},
+                     "/responses/3")
 
     def test_batch_limit_is_found(self):
         self.serve("--encoder-cache", "0")
@@ -184,7 +235,7 @@ class Secrecy(Served):
                 wait_until(lambda: self.daemon.client.get("/readyz").status == 200, "/readyz")
         self.server.always = faults.echo(422)
         answer = self.daemon.client.post("/score", self.SECRET)
-        self.assert_error(answer, 422, "encoder_refused", "cannot embed: [")
+        self.assert_error(answer, 422, "encoder_refused", "cannot embed: [", "/prompt")
         log = self.daemon.log()
         self.assertEqual(log.count("event=encoder_down"), 3)
         self.assertIn("HTTP 500", log)

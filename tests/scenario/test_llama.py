@@ -124,7 +124,8 @@ class Llama(Scenario):
         daemon = self.start(model, "--encoder-url", self.url)
         answer = daemon.client.post("/score", {"prompt": "p", "responses": [
             "short", "long " * gguf.CONTEXT]})
-        self.assert_error(answer, 422, "encoder_refused", "longer than the usable context size")
+        self.assert_error(answer, 422, "encoder_refused", "longer than the usable context size",
+                          "/responses/1")
 
 
 if __name__ == "__main__":
