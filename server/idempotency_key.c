@@ -44,8 +44,6 @@ enum status idempotency_key_take(const char *header, struct arena *arena, struct
 	size_t len = strlen(header);
 	enum status status = STATUS_OK;
 
-	if (feedback->choice != NULL)
-		return STATUS_OK;
 	if (header[0] == '"') {
 		key = unquoted;
 		status = unquote(header, unquoted, sizeof(unquoted), &len, err);
@@ -57,6 +55,10 @@ enum status idempotency_key_take(const char *header, struct arena *arena, struct
 	key = arena_string(arena, key, len);
 	if (key == NULL)
 		return err_no_memory(err, "the request");
+	if (feedback->choice != NULL)
+		return err_at(err, STATUS_INVALID_VALUE, HEADER,
+			      "a receipt is an id of its own and counts once, want no other beside "
+			      "it");
 	if (receipt_is_event_id(key))
 		return err_at(err, STATUS_INVALID_VALUE, HEADER,
 			      "ids that begin like this are those of receipts, want another");

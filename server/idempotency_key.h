@@ -17,9 +17,9 @@
 /**
  * idempotency_key_take(header, arena, feedback, err): the key, a quoted string of structured
  * fields (RFC 9651), or the bare text that many clients send, becomes the feedback's event
- * id, unless the body has the same one. A receipt is an id of its own: nothing is taken then.
- * Errors, at "Idempotency-Key": STATUS_MALFORMED, STATUS_INVALID_VALUE (no id, or another than
- * the body's).
+ * id, unless the body has the same one. A receipt is an id of its own and takes no other.
+ * Errors, at "Idempotency-Key": STATUS_MALFORMED, STATUS_INVALID_VALUE (no id, another than the
+ * body's, or one beside a receipt).
  */
 enum status idempotency_key_take(const char *header, struct arena *arena, struct feedback *feedback,
 				 struct err *err);

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """POST /feedback: the closed form of the Hedge step, event ids, contexts, options."""
+import concurrent.futures
 import random
 import re
+import threading
 import uuid
 
 import models
@@ -106,6 +108,25 @@ class Explained(SharedDaemon):
                           "another id", "Idempotency-Key")
         self.assert_error(self.give({"Idempotency-Key": '"a'}), 400, "malformed", "quoted",
                           "Idempotency-Key")
+
+    def test_of_many_with_one_key_at_once_one_is_applied(self):
+        body = self.learner.body()
+        clients = [self.daemon.new_client() for _ in range(8)]
+        for key in range(5):
+            start = threading.Barrier(len(clients))
+
+            def give(client, headers={"Idempotency-Key": f'"at-once-{key}"'}, start=start):
+                start.wait(timeout=30)
+                return client.post("/feedback", body, headers=headers)
+
+            with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+                answers = list(pool.map(give, clients))
+            self.assertEqual([answer.status for answer in answers], [200] * len(clients))
+            self.assertEqual(sum(not answer.json["duplicate"] for answer in answers), 1)
+            first = next(answer.json for answer in answers if not answer.json["duplicate"])
+            self.assertEqual(first["updates"], key + 1)
+            for answer in answers:
+                self.assertEqual(answer.json | {"duplicate": False}, first)
 
 
 class Learning(SharedDaemon):

@@ -103,6 +103,21 @@ class Receipts(SharedDaemon):
 
     # ---- what is refused ----
 
+    def test_key_beside_a_receipt_is_refused(self):
+        body = {"receipt": self.receipt(), "chosen": 0, "rejected": 1}
+        for key, status, code, fragment in (
+                ('"k"', 422, "invalid_value", "a receipt is an id of its own"),
+                ("k", 422, "invalid_value", "a receipt is an id of its own"),
+                ("receipt-1", 422, "invalid_value", "a receipt is an id of its own"),
+                ("k" * 257, 422, "invalid_value", "257 bytes"),
+                ('"k', 400, "malformed", "want a quoted string")):
+            answer = self.client.post("/feedback", body, headers={"Idempotency-Key": key})
+            self.assert_error(answer, status, code, fragment, "Idempotency-Key")
+        self.assert_error(self.client.post("/feedback", body | {"id": "k"}), 422, "unknown_field",
+                          "", "/id")
+        self.assertEqual(self.client.get(f"/users/{self.user}").status, 404)
+        self.assertEqual(self.client.post("/feedback", body).json["updates"], 1)
+
     def refuse(self, receipt, code, param="/receipt", chosen=0, rejected=1, fragment="", **more):
         answer = self.choose(receipt, chosen, rejected, **more)
         self.assert_error(answer, 422, code, fragment, param)

@@ -55,7 +55,11 @@ START_TEST(receipt_is_an_id_of_its_own)
 	struct feedback feedback = {.choice = &choice};
 	struct arena arena = {0};
 
-	ck_assert_int_eq(idempotency_key_take("k", &arena, &feedback, NULL), STATUS_OK);
+	struct err err = {0};
+
+	ck_assert_int_eq(idempotency_key_take("k", &arena, &feedback, &err), STATUS_INVALID_VALUE);
+	ck_assert_str_eq(err.param, "Idempotency-Key");
+	ck_assert_int_eq(idempotency_key_take("\"k", &arena, &feedback, &err), STATUS_MALFORMED);
 	ck_assert_ptr_null(feedback.event_id);
 	arena_free(&arena);
 }
