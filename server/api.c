@@ -177,7 +177,9 @@ void api_open(struct api *api, struct exchange *exchange, const struct exchange_
 		api_refuse(api, exchange);
 }
 
-static void hold_model(struct api *api, struct exchange *exchange, struct wire_limits *limits_out)
+/* The model, and what a body for it is held to. */
+static enum status hold_model(struct api *api, struct exchange *exchange,
+			      struct wire_limits *limits_out)
 {
 	exchange->served = live_model_acquire(api->live);
 	*limits_out = (struct wire_limits){
@@ -186,6 +188,8 @@ static void hold_model(struct api *api, struct exchange *exchange, struct wire_l
 	    .max_responses = api->max_responses,
 	    .max_strength = api->max_strength,
 	};
+	return person_read(&exchange->person, &exchange->arena, &limits_out->person,
+			   &exchange->err);
 }
 
 static enum status read_feedback(struct exchange *exchange, const struct wire_limits *limits,
@@ -204,16 +208,13 @@ static enum status read_feedback(struct exchange *exchange, const struct wire_li
 }
 
 /* A question in the words of another server. */
-static enum status read_foreign(struct exchange *exchange, const struct reader *reader,
-				const struct wire_limits *limits, const struct protocol *protocol,
+static enum status read_foreign(const struct exchange *exchange, const struct reader *reader,
+				const struct wire_limits *limits,
 				struct protocol_request *request_out)
 {
-	struct person person;
-	const struct protocol_reading in = {reader, limits, &person, exchange->format};
-	enum status status =
-	    person_read(&exchange->person, &exchange->arena, &person, &exchange->err);
+	const struct protocol_reading in = {reader, limits, &limits->person, exchange->format};
 
-	return status == STATUS_OK ? protocol->read(&in, request_out) : status;
+	return exchange->protocol->read(&in, request_out);
 }
 
 /* Room for what is asked, which outlives the function that reads it. */
@@ -252,7 +253,7 @@ static enum status read_question(struct exchange *exchange, const struct wire_li
 		exchange->protocol = protocol_slime();
 	if (exchange->protocol == NULL)
 		return wire_read_question(&reader, limits, &asked->score);
-	return read_foreign(exchange, &reader, limits, exchange->protocol, asked);
+	return read_foreign(exchange, &reader, limits, asked);
 }
 
 static void answer_foreign(struct api *api, struct exchange *exchange)
@@ -297,8 +298,8 @@ static enum api_next score(struct api *api, struct exchange *exchange)
 {
 	struct wire_limits limits;
 
-	hold_model(api, exchange, &limits);
-	if (read_question(exchange, &limits) != STATUS_OK)
+	if (hold_model(api, exchange, &limits) != STATUS_OK ||
+	    read_question(exchange, &limits) != STATUS_OK)
 		return refuse(api, exchange);
 	if (service_score_waits(exchange->served, &exchange->asked->score))
 		return API_WAIT;
@@ -327,7 +328,8 @@ static enum api_next feedback(struct api *api, struct exchange *exchange)
 {
 	struct wire_limits limits;
 
-	hold_model(api, exchange, &limits);
+	if (hold_model(api, exchange, &limits) != STATUS_OK)
+		return refuse(api, exchange);
 	exchange->feedback = new_request(exchange, sizeof(*exchange->feedback));
 	if (exchange->feedback == NULL ||
 	    read_feedback(exchange, &limits, exchange->feedback) != STATUS_OK ||

@@ -1,18 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/wire_fields.h"
 
+#include <string.h>
+
 #include "server/receipt.h"
 
-enum status wire_fields_person(const struct reader *reader, const struct node *object,
-			       const char **user_out, const char **context_out)
+/* beside: NULL for nothing */
+static enum status read_name(const struct reader *reader, const struct node *object,
+			     const char *field, size_t min_len, const char *beside,
+			     const char **out)
 {
 	enum status status;
 
-	*user_out = NULL;
-	*context_out = "";
-	status = reader_name(reader, object, "user", 1, user_out);
+	*out = NULL;
+	status = reader_name(reader, object, field, min_len, out);
+	if (status != STATUS_OK || beside == NULL)
+		return status;
+	if (*out == NULL)
+		*out = beside;
+	else if (object == reader->root && strcmp(*out, beside) != 0)
+		return reader_fault(reader, node_find(object, field), STATUS_INVALID_VALUE,
+				    "the query or a header has another %s, want one", field);
+	return STATUS_OK;
+}
+
+enum status wire_fields_bearer(const struct reader *reader, const struct node *object,
+			       const struct person *beside, const char **user_out,
+			       const char **context_out)
+{
+	const char *context = beside->context;
+	enum status status = read_name(reader, object, "user", 1, beside->user, user_out);
+
+	if (context != NULL && context[0] == '\0')
+		context = NULL;
 	if (status == STATUS_OK)
-		status = reader_name(reader, object, "context", 0, context_out);
+		status = read_name(reader, object, "context", 0, context, context_out);
+	return status;
+}
+
+enum status wire_fields_person(const struct reader *reader, const struct node *object,
+			       const struct person *beside, const char **user_out,
+			       const char **context_out)
+{
+	enum status status = wire_fields_bearer(reader, object, beside, user_out, context_out);
+
+	if (status == STATUS_OK && *context_out == NULL)
+		*context_out = "";
 	return status;
 }
 

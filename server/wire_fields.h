@@ -4,13 +4,25 @@
 #ifndef MICRO_SERVER_WIRE_FIELDS_H
 #define MICRO_SERVER_WIRE_FIELDS_H
 
+#include "server/person.h"
 #include "server/reader.h"
 #include "server/service.h"
 
-/** wire_fields_person(reader, object, user_out, context_out): "user", NULL if it is missing,
- * and "context", "" then. */
+/**
+ * wire_fields_person(reader, object, beside, user_out, context_out): "user", NULL if it is missing,
+ * and "context", "" then. What the object does not say is beside the body, or nowhere.
+ * STATUS_INVALID_VALUE if the body, as a whole for one person, has another one than is beside it;
+ * one of its items may.
+ */
 enum status wire_fields_person(const struct reader *reader, const struct node *object,
-			       const char **user_out, const char **context_out);
+			       const struct person *beside, const char **user_out,
+			       const char **context_out);
+
+/** wire_fields_bearer(reader, object, beside, user_out, context_out): the same, and the context
+ * is NULL where nobody says one. */
+enum status wire_fields_bearer(const struct reader *reader, const struct node *object,
+			       const struct person *beside, const char **user_out,
+			       const char **context_out);
 
 /** wire_fields_item(reader, object, item): what a score is to be like: "receipt", which
  * wants the item's user, and "personalize". */

@@ -86,7 +86,8 @@ static enum status read_person(const struct reader *reader, const struct wire_li
 			       const struct node *object, size_t item, const char **user_out,
 			       struct question *question)
 {
-	enum status status = wire_fields_person(reader, object, user_out, &question->context);
+	enum status status =
+	    wire_fields_person(reader, object, &limits->person, user_out, &question->context);
 
 	if (status == STATUS_OK)
 		status = wire_read_prompt(reader, limits, object, item, &question->prompt);
@@ -226,7 +227,7 @@ static enum status read_pair(const struct reader *reader, const struct wire_limi
 	const struct node *root = reader->root, *user;
 	enum status status = reader_object(reader, root, feedback_fields);
 
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && limits->person.user == NULL)
 		status = reader_require(reader, root, "user", &user);
 	if (status == STATUS_OK)
 		status = read_person(reader, limits, root, PLACE_NONE, &out->user, &out->question);
@@ -297,9 +298,8 @@ static enum status read_choice(const struct reader *reader, const struct wire_li
 	if (status != STATUS_OK)
 		return status;
 	choice->token = reader_text(token);
-	status = reader_name(reader, root, "user", 1, &out->user);
-	if (status == STATUS_OK)
-		status = reader_name(reader, root, "context", 0, &out->question.context);
+	status =
+	    wire_fields_bearer(reader, root, &limits->person, &out->user, &out->question.context);
 	if (status == STATUS_OK)
 		status = read_indices(reader, limits, choice);
 	return status == STATUS_OK ? wire_fields_step(reader, root, limits->max_strength, out)

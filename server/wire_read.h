@@ -10,14 +10,17 @@
 
 #include "core/base/err.h"
 #include "core/base/arena.h"
+#include "server/person.h"
 #include "server/reader.h"
 #include "server/service.h"
 
+/* What a body is held to, and what was said beside it. */
 struct wire_limits {
 	size_t dim; /* of the model's vectors */
 	size_t max_items;
 	size_t max_responses;
 	double max_strength;
+	struct person person; /* of what names none itself; zeroed: nobody */
 };
 
 /**

@@ -57,7 +57,8 @@ static enum status read_fields(const struct source *s, const struct node *object
 			       struct score_item *out)
 {
 	const struct reader *reader = &s->body.reader;
-	enum status status = wire_fields_person(reader, object, &out->user, &out->question.context);
+	enum status status = wire_fields_person(reader, object, &s->limits->person, &out->user,
+						&out->question.context);
 
 	out->question.prompt = (struct input){.place = place_field(PLACE_NONE, "prompt")};
 	return status == STATUS_OK ? wire_fields_item(reader, object, out) : status;
@@ -218,10 +219,11 @@ static enum status read_feedback(const struct source *s, struct feedback *out)
 	const struct node *root = reader->root, *user;
 	enum status status = reader_object(reader, root, feedback_fields);
 
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && s->limits->person.user == NULL)
 		status = reader_require(reader, root, "user", &user);
 	if (status == STATUS_OK)
-		status = wire_fields_person(reader, root, &out->user, &out->question.context);
+		status = wire_fields_person(reader, root, &s->limits->person, &out->user,
+					    &out->question.context);
 	if (status == STATUS_OK)
 		status = wire_fields_event(reader, root, s->limits->max_strength, out);
 	if (status == STATUS_OK)

@@ -5,6 +5,7 @@ import concurrent.futures
 import random
 import re
 import threading
+import urllib.parse
 import uuid
 
 import models
@@ -127,6 +128,105 @@ class Explained(SharedDaemon):
             self.assertEqual(first["updates"], key + 1)
             for answer in answers:
                 self.assertEqual(answer.json | {"duplicate": False}, first)
+
+
+class BesideTheBody(SharedDaemon):
+    """User and context in the query or in headers."""
+
+    @classmethod
+    def make_model(cls, folder):
+        cls.reference = models.write_vector_model(folder / "model.safetensors")
+        return folder / "model.safetensors"
+
+    def setUp(self):
+        super().setUp()
+        self.user, self.other = self.id() + " ä", self.id() + "-other"
+        quoted = urllib.parse.quote(self.user)
+        header = {"X-Micro-User": self.user.encode()}
+        self.ways = ((f"?user={quoted}&context=work", {}),
+                     ("", header | {"X-Micro-Context": "work"}),
+                     (f"?user={quoted}", header | {"X-Micro-Context": "work"}))
+        rng = random.Random(self.id())
+        first, second = (embedding(models.random_vector(rng)) for _ in range(2))
+        self.item = {"prompt": embedding(PSI), "responses": [first, second]}
+        self.pair = {"prompt": embedding(PSI), "chosen": first, "rejected": second}
+        self.named = {"user": self.user, "context": "work"}
+
+    def post(self, path, body, way=("", {})):
+        return self.client.post(path + way[0], body, headers=way[1])
+
+    def score(self, body, way=("", {})):
+        answer = self.post("/score", body, way)
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json
+
+    def teach(self):
+        """Two users, one of them in a context besides."""
+        for body in (self.pair | {"user": self.user}, self.pair | self.named,
+                     self.pair | {"user": self.other, "strength": 3}):
+            self.assertEqual(self.post("/feedback", body).status, 200)
+
+    def test_feedback_is_that_person_s(self):
+        for updates, way in enumerate(self.ways, 1):
+            answer = self.post("/feedback", self.pair, way)
+            self.assertEqual(answer.status, 200, answer)
+            self.assertEqual((answer.json["user"], answer.json["context"], answer.json["updates"]),
+                             (self.user, "work", updates))
+        # null is not said, and the same may be said twice
+        for more in ({"user": None, "context": None}, self.named):
+            self.assertEqual(self.post("/feedback", self.pair | more, self.ways[0]).status, 200)
+        self.assertEqual(self.client.get("/users/" + urllib.parse.quote(self.user))
+                         .json["states"][0]["updates"], 5)
+
+    def test_score_is_for_that_person(self):
+        self.teach()
+        nobody, personal = self.score(self.item), self.score(self.item | self.named)
+        self.assertEqual((nobody["updates"], personal["updates"]), (0, 1))
+        self.assertNotEqual(nobody["rewards"], personal["rewards"])
+        for way in self.ways:
+            self.assertEqual(self.score(self.item, way), personal)
+            self.assertEqual(self.score(self.item | self.named, way), personal)
+            self.assertEqual(self.score(self.item | {"personalize": False}, way), nobody)
+
+    def test_items_that_name_nobody_are_for_that_person(self):
+        self.teach()
+        own = ({}, {"user": self.other}, {"user": self.other, "context": ""}, {"context": ""},
+               {"context": "new"}, {"user": None})
+        meant = (self.named, self.named | own[1], own[2], self.named | own[3],
+                 self.named | own[4], self.named)
+        want = self.score({"items": [self.item | more for more in meant]})
+        self.assertEqual([one["updates"] for one in want["items"]], [1, 1, 1, 2, 2, 1])
+        for way in self.ways:
+            self.assertEqual(self.score({"items": [self.item | more for more in own]}, way), want)
+
+    def test_receipt_is_that_person_s(self):
+        scored = self.score(self.item | {"receipt": True}, self.ways[0])
+        choice = {"receipt": scored["receipt"], "chosen": 0, "rejected": 1}
+        self.assert_error(self.post("/feedback", choice, ("?user=b", {})), 422, "receipt_foreign",
+                          "", "/receipt")
+        self.assert_error(self.post("/feedback", choice, ("?context=b", {})), 422,
+                          "receipt_foreign", "", "/receipt")
+        answer = self.post("/feedback", choice, self.ways[1])
+        self.assertEqual((answer.json["user"], answer.json["context"]), (self.user, "work"))
+
+    def test_two_persons_are_refused(self):
+        for path, body in (("/score", self.item), ("/feedback", self.pair)):
+            for more, fragment, param in (
+                    ({"user": self.other}, "another user, want one", "/user"),
+                    ({"context": "home"}, "another context, want one", "/context"),
+                    ({"context": ""}, "another context, want one", "/context")):
+                for way in self.ways:
+                    self.assert_error(self.post(path, body | more, way), 422, "invalid_value",
+                                      fragment, param)
+            for way, status, code, param in (
+                    (("?user=a", {"X-Micro-User": "b"}), 422, "invalid_value", "X-Micro-User"),
+                    (("?user=", {}), 422, "invalid_value", "?user"),
+                    (("?user=%4", {}), 400, "malformed", "?user"),
+                    (("", {"X-Micro-Context": b"\xff"}), 400, "malformed", "X-Micro-Context")):
+                self.assert_error(self.post(path, body, way), status, code, "", param)
+        self.assert_error(self.post("/feedback", self.pair, ("?context=work", {})), 422,
+                          "missing_field", "required", "/user")
+        self.assertEqual(self.client.get("/users/" + urllib.parse.quote(self.user)).status, 404)
 
 
 class Learning(SharedDaemon):

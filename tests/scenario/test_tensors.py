@@ -56,6 +56,23 @@ class Tensors(SharedDaemon):
                              request | {"prompt": embedding(prompt[0]),
                                         "responses": [embedding(row) for row in responses]})
 
+    def test_user_and_context_beside_the_body(self):
+        prompt, chosen, rejected = (self.rows(1) for _ in range(3))
+        path, user = "?user=beside&context=work", {"user": "beside", "context": "work"}
+        answer = self.post("/feedback" + path, prompt=prompt, chosen=chosen, rejected=rejected)
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual((answer.json["user"], answer.json["context"]), ("beside", "work"))
+        tensors = {"prompt": prompt, "responses": chosen + rejected}
+        as_json = {"prompt": embedding(prompt[0]),
+                   "responses": [embedding(chosen[0]), embedding(rejected[0])]}
+        self.assert_same(self.post("/score" + path, **tensors), as_json | user)
+        items = {"items": [{"responses": 1}, {"user": "ada", "responses": 1}]}
+        self.assert_same(self.post("/score" + path, items, **tensors), {"items": [
+            as_json | user | {"responses": as_json["responses"][:1]},
+            as_json | {"user": "ada", "context": "work", "responses": as_json["responses"][1:]}]})
+        self.assert_error(self.post("/score" + path, {"user": "ada"}, **tensors), 422,
+                          "invalid_value", "another user, want one", "/__metadata__/request/user")
+
     def test_half_floats(self):
         prompt, responses = self.rows(1), self.rows(3)
         want = {"prompt": embedding(prompt[0]), "responses": [embedding(r) for r in responses]}

@@ -95,7 +95,7 @@ static void assert_body(const struct exchange *exchange, long n)
 	json_decref(json);
 }
 
-/* A feedback by a receipt that the service made. */
+/* A feedback by a receipt that the service made, in the context that is asked for. */
 static const char *choice_body(struct arena *arena)
 {
 	static const float numbers[2 * SERVED_HEADS] = {1, 0, 0.5f};
@@ -103,7 +103,7 @@ static const char *choice_body(struct arena *arena)
 	struct served_model *served = live_model_acquire(api.live);
 	const struct receipt receipt = {
 	    .user = "ada",
-	    .context = "",
+	    .context = "c",
 	    .model_id = served->model.id,
 	    .issued_us = SERVED_TIME_US,
 	    .n_responses = 2,
