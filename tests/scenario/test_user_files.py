@@ -5,6 +5,7 @@ nothing, never twice; what does not fit is refused with its line and field."""
 import http.client
 import json
 import random
+import socket
 import threading
 import time
 from pathlib import Path
@@ -363,6 +364,7 @@ class Refused(Files):
 
 class Many(Files):
     N_EVENTS = 3000 if SANITIZED else 30000
+    N_UNREAD = 30000  # more than lies between the daemon and readers who do not read
 
     def make_lines(self, n_events=N_EVENTS):
         """A user of many events, made of one export."""
@@ -389,38 +391,42 @@ class Many(Files):
             self.daemon.stop()  # from recent events, then from the tables
             self.daemon.start()
 
+    def begin_export(self):
+        """A reader who takes its time: little fits between the daemon and it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=30)
+        connection.sock = socket.socket()
+        connection.sock.settimeout(30)
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sock.connect(("127.0.0.1", self.daemon.port))
+        connection.request("GET", "/users/ada/export")
+        return connection, connection.getresponse()
+
     def test_a_reader_who_leaves_and_one_too_many(self):
-        self.take_in("ada", self.make_lines())
+        self.take_in("ada", self.make_lines(self.N_UNREAD))
         readers = []
         try:
             for _ in range(8):
-                connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=30)
-                connection.request("GET", "/users/ada/export")
-                readers.append((connection, connection.getresponse()))
+                readers.append(self.begin_export())
             answer = self.client.get("/users/ada/export")
             self.assert_error(answer, 503, "overloaded", "8 exports")
             # what they read is of their moment, and others are served meanwhile
             self.client.delete("/users/ada")
             self.assertEqual(self.client.get("/users/ada").status, 404)
             whole = readers[0][1].read().splitlines()
-            self.assertEqual(json.loads(whole[-1])["events"], self.N_EVENTS)
+            self.assertEqual(json.loads(whole[-1])["events"], self.N_UNREAD)
         finally:
             for connection, _ in readers:
                 connection.close()
         self.give("bob", 1)
         wait_until(lambda: self.client.get("/users/bob/export").status == 200, "a free export")
 
-
     def test_stop_while_an_export_is_read(self):
         self.daemon.stop()
         self.daemon.options += ["--grace", "0.1"]
         self.daemon.start()
-        # more than lies between the daemon and a reader who does not read
-        self.take_in("ada", self.make_lines(30000))
-        connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=30)
+        self.take_in("ada", self.make_lines(self.N_UNREAD))
+        connection, response = self.begin_export()
         try:
-            connection.request("GET", "/users/ada/export")
-            response = connection.getresponse()
             self.daemon.stop()
             # what had been sent may still come, but not its end
             with self.assertRaises((http.client.HTTPException, OSError)):
