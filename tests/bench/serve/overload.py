@@ -113,13 +113,15 @@ def measure(options, folder):
 
 
 def judge(options, over, capacity, samples, seconds):
-    quarter = samples[:max(int(options.seconds / seconds * len(samples) / 4), 1)]
-    growth = max(samples) / max(quarter)
+    n_during = max(int(options.seconds / seconds * len(samples)), 4)
+    quarter, during = samples[:n_during // 4], samples[:n_during]
+    growth = max(during) / max(quarter)
     goodput = over["goodput"] / capacity
     lost = over["broken"] + over["timed_out"] + over["other_status"]
     print(f"goodput / capacity: {goodput:.2f}, want >= {GOODPUT}")
-    print(f"resident: {max(quarter):.0f} MB in the first quarter, {max(samples):.0f} MB at most: "
-          f"{growth:.2f} times, want <= {GROWTH}")
+    # at the end all connections are replaced by those that waited, before they are cleared away
+    print(f"resident: {max(quarter):.0f} MB in the first quarter, {max(during):.0f} MB at most: "
+          f"{growth:.2f} times, want <= {GROWTH}; {max(samples):.0f} MB when the load ends")
     print(f"neither answered nor refused: {lost}, want 0")
     if options.check:
         # a sanitizer keeps what was freed
