@@ -3,8 +3,9 @@
  * acceptor.h - the thread that accepts connections and deals them out to the threads that answer.
  *
  * Those may be busy for long; this one never is. So whoever comes past a limit, of connections
- * or of open files, is told 503 at once instead of waiting in the kernel's queue, and a limit
- * that is near makes room: connections without a request give way to new ones.
+ * or of open files, is told 503 instead of waiting in the kernel's queue, and a limit that is near
+ * makes room: connections without a request give way to new ones. Where there is not enough
+ * processor time for both, this thread gives way to those that answer.
  */
 #ifndef MICRO_SERVER_ACCEPTOR_H
 #define MICRO_SERVER_ACCEPTOR_H

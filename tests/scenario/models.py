@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import ROOT, program, run
+from harness import ROOT, SharedDaemon, program, run
 from reference import Reference
 
 DIM = 4
@@ -144,3 +144,12 @@ def text_model(folder):
     """A small trained model for texts."""
     train, _ = demo_data(folder, users=30, pairs=8, test_users=1, test_pairs=1)
     return trained(train, "--encoder", "hash:512", "--heads", "4", "--epochs", "6")
+
+
+class VectorDaemon(SharedDaemon):
+    """Tests that share one daemon, whose model reads vectors; reference knows what it answers."""
+
+    @classmethod
+    def make_model(cls, folder):
+        cls.reference = write_vector_model(folder / "model.safetensors")
+        return folder / "model.safetensors"

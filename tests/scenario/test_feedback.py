@@ -9,7 +9,7 @@ import urllib.parse
 import uuid
 
 import models
-from harness import Scenario, SharedDaemon, main
+from harness import Scenario, main
 from models import embedding
 
 PSI = [1.0, -0.5, 0.25, 0.0]
@@ -46,12 +46,7 @@ class Learner:
                               what="weights")
 
 
-class Explained(SharedDaemon):
-    @classmethod
-    def make_model(cls, folder):
-        cls.reference = models.write_vector_model(folder / "model.safetensors")
-        return folder / "model.safetensors"
-
+class Explained(models.VectorDaemon):
     def setUp(self):
         super().setUp()
         self.learner = Learner(self, self.reference, self.id())
@@ -130,13 +125,8 @@ class Explained(SharedDaemon):
                 self.assertEqual(answer.json | {"duplicate": False}, first)
 
 
-class BesideTheBody(SharedDaemon):
+class BesideTheBody(models.VectorDaemon):
     """User and context in the query or in headers."""
-
-    @classmethod
-    def make_model(cls, folder):
-        cls.reference = models.write_vector_model(folder / "model.safetensors")
-        return folder / "model.safetensors"
 
     def setUp(self):
         super().setUp()
@@ -229,12 +219,7 @@ class BesideTheBody(SharedDaemon):
         self.assertEqual(self.client.get("/users/" + urllib.parse.quote(self.user)).status, 404)
 
 
-class Learning(SharedDaemon):
-    @classmethod
-    def make_model(cls, folder):
-        cls.reference = models.write_vector_model(folder / "model.safetensors")
-        return folder / "model.safetensors"
-
+class Learning(models.VectorDaemon):
     def learner(self):
         return Learner(self, self.reference, self.id())
 

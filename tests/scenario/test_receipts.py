@@ -7,7 +7,7 @@ import stat
 import time
 
 import models
-from harness import Microd, Scenario, SharedDaemon, main, run
+from harness import Microd, Scenario, main, run
 from models import embedding
 from reference import normalized
 
@@ -20,12 +20,7 @@ def swap(token, i):
     return token[:i] + ("A" if token[i] != "A" else "B") + token[i + 1:]
 
 
-class Receipts(SharedDaemon):
-    @classmethod
-    def make_model(cls, folder):
-        cls.reference = models.write_vector_model(folder / "model.safetensors")
-        return folder / "model.safetensors"
-
+class Receipts(models.VectorDaemon):
     def setUp(self):
         super().setUp()
         rng = random.Random(self.id())

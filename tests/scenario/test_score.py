@@ -9,12 +9,7 @@ from harness import Scenario, SharedDaemon, main
 from models import embedding, floats_base64
 
 
-class Vectors(SharedDaemon):
-    @classmethod
-    def make_model(cls, folder):
-        cls.reference = models.write_vector_model(folder / "model.safetensors")
-        return folder / "model.safetensors"
-
+class Vectors(models.VectorDaemon):
     def setUp(self):
         super().setUp()
         self.rng = random.Random(self.id())

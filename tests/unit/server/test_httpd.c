@@ -9,21 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "server/httpd.h"
-#include "server/listener.h"
-#include "server/log.h"
-#include "tests/unit/server/served_fixture.h"
+#include "tests/unit/server/httpd_fixture.h"
 #include "tests/unit/unit.h"
 
 #define V	 "{\"embedding\":[1,0,0,0]}"
 #define FEEDBACK "{\"user\":\"u\",\"chosen\":" V ",\"rejected\":" V "}"
-#define PATIENCE 10 /* seconds */
 
-static struct api api;
-static struct fake_store fake;
-static struct httpd *httpd;
-static char path[64];
-static uint16_t port;
+static struct httpd_fixture served;
 
 /* While closed, the writer waits before it applies what it has taken. */
 static pthread_mutex_t gate_lock = PTHREAD_MUTEX_INITIALIZER; /* guards gate_closed */
@@ -51,35 +43,13 @@ static void set_gate(bool closed)
 
 static void set_up(void)
 {
-	struct httpd_options options = {.n_threads = 2,
-					.max_connections = 64,
-					.n_places = 512,
-					.max_pending = 1 << 20,
-					.idle_timeout = 60,
-					.request_timeout = 60,
-					.connection_memory = 32768};
-	struct err err = {0};
-
-	log_open(LOG_ERROR, STDERR_FILENO);
-	served_save("none:4", ROUTER_STATIC, path);
-	fake_store_init(&fake);
-	fake.before_apply = pass_gate;
-	api.service = served_service(&fake);
-	api.max_body = 4096;
-	api.max_items = api.max_responses = 4;
-	api.max_strength = 10;
-	ck_assert_int_eq(live_model_open(path, &api.live, &err), STATUS_OK);
-	ck_assert_int_eq(writer_start(&fake.store, 2, 1, &api.writer, &err), STATUS_OK);
-	ck_assert_int_eq(listener_open("127.0.0.1", 0, &options.listen_fd, &port, &err), STATUS_OK);
-	ck_assert_int_eq(httpd_start(&options, &api, &httpd, &err), STATUS_OK);
+	httpd_fixture_start(&served, 2, 64);
+	served.fake.before_apply = pass_gate;
 }
 
 static void tear_down(void)
 {
-	httpd_stop(httpd);
-	writer_stop(api.writer);
-	live_model_close(api.live);
-	unlink(path);
+	httpd_fixture_stop(&served);
 }
 
 static void nap(void)
@@ -89,14 +59,7 @@ static void nap(void)
 
 static int connect_client(void)
 {
-	const struct timeval patience = {.tv_sec = PATIENCE};
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	return fd;
+	return httpd_fixture_connect(&served);
 }
 
 static void send_text(int fd, const char *text)
@@ -133,13 +96,13 @@ static void assert_received(int fd, const char *part)
 
 static void wait_in_flight(long long want)
 {
-	for (int ms = 0; ms < PATIENCE * 1000; ms++) {
-		if (atomic_load(&api.metrics.in_flight) == want)
+	for (int ms = 0; ms < HTTPD_PATIENCE * 1000; ms++) {
+		if (atomic_load(&served.api.metrics.in_flight) == want)
 			return;
 		nap();
 	}
-	ck_abort_msg("%lld in flight, want %lld", (long long)atomic_load(&api.metrics.in_flight),
-		     want);
+	ck_abort_msg("%lld in flight, want %lld",
+		     (long long)atomic_load(&served.api.metrics.in_flight), want);
 }
 
 /* A write is on its way, whatever becomes of its client. */
@@ -147,7 +110,7 @@ static void wait_at_gate(void)
 {
 	bool arrived = false;
 
-	for (int ms = 0; ms < PATIENCE * 1000 && !arrived; ms++) {
+	for (int ms = 0; ms < HTTPD_PATIENCE * 1000 && !arrived; ms++) {
 		pthread_mutex_lock(&gate_lock);
 		arrived = at_gate;
 		pthread_mutex_unlock(&gate_lock);
@@ -160,8 +123,8 @@ static void wait_queued(size_t want)
 {
 	struct writer_stats stats = {0};
 
-	for (int ms = 0; ms < PATIENCE * 1000; ms++) {
-		writer_stats(api.writer, &stats);
+	for (int ms = 0; ms < HTTPD_PATIENCE * 1000; ms++) {
+		writer_stats(served.api.writer, &stats);
 		if (stats.queued == want)
 			return;
 		nap();
@@ -211,7 +174,7 @@ START_TEST(full_queue_is_503_with_retry_after)
 		assert_received(fds[i], "HTTP/1.1 200");
 	for (size_t i = 0; i < LENGTH(fds); i++)
 		close(fds[i]);
-	ck_assert_uint_eq(fake.n_applied, 3);
+	ck_assert_uint_eq(served.fake.n_applied, 3);
 }
 END_TEST
 
@@ -229,7 +192,7 @@ START_TEST(client_that_vanishes_while_suspended_leaves_nothing)
 		close(fd);
 		set_gate(false);
 		wait_in_flight(0);
-		ck_assert_uint_eq(fake.n_applied, round + 1);
+		ck_assert_uint_eq(served.fake.n_applied, round + 1);
 	}
 }
 END_TEST
@@ -248,7 +211,7 @@ START_TEST(client_that_vanishes_while_sending_leaves_nothing)
 	for (size_t ms = 0; ms < 200; ms++)
 		nap();
 	wait_in_flight(0);
-	ck_assert_uint_eq(fake.n_applied, 0);
+	ck_assert_uint_eq(served.fake.n_applied, 0);
 }
 END_TEST
 
@@ -343,7 +306,7 @@ START_TEST(drain_waits_for_what_is_in_flight)
 	set_gate(true);
 	send_post(fd, "/feedback", FEEDBACK);
 	wait_at_gate();
-	ck_assert(!httpd_drain(httpd, 0.05));
+	ck_assert(!httpd_drain(served.httpd, 0.05));
 	set_gate(false);
 	const char *answer = receive(fd);
 	ck_assert_msg(strstr(answer, "HTTP/1.1 200") == answer, "%s", answer);
@@ -355,13 +318,14 @@ END_TEST
 START_TEST(drain_lets_nobody_in)
 {
 	int fd = connect_client(), late = socket(AF_INET, SOCK_STREAM, 0);
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(served.port),
+				      .sin_addr = {htonl(INADDR_LOOPBACK)}};
 
 	set_gate(true);
 	send_post(fd, "/feedback", FEEDBACK);
 	wait_at_gate();
-	ck_assert(!httpd_drain(httpd, 0));
+	ck_assert(!httpd_drain(served.httpd, 0));
 	ck_assert_int_ne(connect(late, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(late);
 	set_gate(false);
@@ -377,12 +341,12 @@ START_TEST(stop_waits_for_the_writes_of_those_who_are_late)
 	set_gate(true);
 	send_post(fd, "/feedback", FEEDBACK);
 	wait_at_gate();
-	ck_assert(!httpd_drain(httpd, 0));
+	ck_assert(!httpd_drain(served.httpd, 0));
 	set_gate(false);
-	httpd_stop(httpd);
-	httpd = NULL;
-	ck_assert_uint_eq(fake.n_applied, 1);
-	ck_assert_int_eq(atomic_load(&api.metrics.in_flight), 0);
+	httpd_stop(served.httpd);
+	served.httpd = NULL;
+	ck_assert_uint_eq(served.fake.n_applied, 1);
+	ck_assert_int_eq(atomic_load(&served.api.metrics.in_flight), 0);
 	close(fd);
 }
 END_TEST

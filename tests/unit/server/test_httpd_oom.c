@@ -1,74 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_httpd_oom.c - every allocation that a request over a socket costs fails in turn. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "server/httpd.h"
-#include "server/listener.h"
-#include "server/log.h"
 #include "tests/unit/mem_failing.h"
-#include "tests/unit/server/served_fixture.h"
+#include "tests/unit/server/httpd_fixture.h"
 #include "tests/unit/unit.h"
 
 #define V		"{\"embedding\":[1,0,0,0]}"
-#define PATIENCE	10 /* seconds */
 #define MAX_ALLOCATIONS 1000
 
-static struct api api;
-static struct fake_store fake;
-static struct httpd *httpd;
-static char path[64];
-static uint16_t port;
+static struct httpd_fixture served;
 
 static void set_up(void)
 {
-	struct httpd_options options = {.n_threads = 1,
-					.max_connections = 8,
-					.n_places = 64,
-					.max_pending = 1 << 20,
-					.idle_timeout = 60,
-					.request_timeout = 60,
-					.connection_memory = 32768};
-	struct err err = {0};
-
-	log_open(LOG_ERROR, STDERR_FILENO);
-	served_save("none:4", ROUTER_STATIC, path);
-	fake_store_init(&fake);
-	fake.known_user = "ada";
-	api.service = served_service(&fake);
-	api.max_body = 4096;
-	api.max_items = api.max_responses = 4;
-	api.max_strength = 10;
-	ck_assert_int_eq(live_model_open(path, &api.live, &err), STATUS_OK);
-	ck_assert_int_eq(writer_start(&fake.store, 2, 1, &api.writer, &err), STATUS_OK);
-	ck_assert_int_eq(listener_open("127.0.0.1", 0, &options.listen_fd, &port, &err), STATUS_OK);
-	ck_assert_int_eq(httpd_start(&options, &api, &httpd, &err), STATUS_OK);
+	httpd_fixture_start(&served, 1, 8);
+	served.fake.known_user = "ada";
 }
 
 static void tear_down(void)
 {
-	httpd_stop(httpd);
-	writer_stop(api.writer);
-	live_model_close(api.live);
-	unlink(path);
-}
-
-static int connect_client(void)
-{
-	const struct timeval patience = {.tv_sec = PATIENCE};
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	return fd;
+	httpd_fixture_stop(&served);
 }
 
 /* The status of one request on a connection of its own; 0: it ended without an answer, or in the
@@ -76,7 +32,7 @@ static int connect_client(void)
 static int ask(const char *method, const char *route, const char *body)
 {
 	char text[1024], answer[16384];
-	int fd = connect_client(), http_status = 0;
+	int fd = httpd_fixture_connect(&served), http_status = 0;
 	size_t len = 0;
 	ssize_t n;
 
@@ -98,9 +54,10 @@ static void wait_idle(void)
 {
 	const struct timespec nap = {.tv_nsec = 1000000};
 
-	for (int ms = 0; ms < PATIENCE * 1000 && atomic_load(&api.metrics.in_flight) != 0; ms++)
+	for (int ms = 0;
+	     ms < HTTPD_PATIENCE * 1000 && atomic_load(&served.api.metrics.in_flight) != 0; ms++)
 		nanosleep(&nap, NULL);
-	ck_assert_int_eq(atomic_load(&api.metrics.in_flight), 0);
+	ck_assert_int_eq(atomic_load(&served.api.metrics.in_flight), 0);
 }
 
 /* 503, or the connection ends; the next one is served as if nothing had been. */
