@@ -292,7 +292,8 @@ static void write_notes(FILE *out)
 	      "  + 300 a name + 16 a byte of a name\n"
 	      "  + window + 17 MB + 34 MB T\n"
 	      "where the window is the file's vectors, if responses and prompts each take less\n"
-	      "than an eighth of memory, and 103 MB otherwise or under a limit of addresses\n",
+	      "than an eighth of memory and 4 GB, and 103 MB otherwise or under a limit\n"
+	      "of addresses\n",
 	      out);
 }
 

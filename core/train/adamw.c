@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/base/simd.h"
 
 enum status adamw_init(struct adamw *opt, size_t n_params, double weight_decay, struct err *err)
 {
@@ -105,7 +106,7 @@ void adamw_update(struct adamw *opt, struct adamw_rates rates, size_t begin, siz
 	float *mean = opt->mean + begin, *variance = opt->variance + begin, *x = params + begin;
 
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2")) {
+	if (simd_runs(SIMD_AVX2)) {
 		update_avx2(rates, n, grad, mean, variance, x);
 		return;
 	}
