@@ -299,9 +299,11 @@ static enum api_next score(struct api *api, struct exchange *exchange)
 	struct wire_limits limits;
 
 	if (hold_model(api, exchange, &limits) != STATUS_OK ||
-	    read_question(exchange, &limits) != STATUS_OK)
+	    read_question(exchange, &limits) != STATUS_OK ||
+	    service_gather_score(exchange->served, &exchange->asked->score, &exchange->arena,
+				 &exchange->err) != STATUS_OK)
 		return refuse(api, exchange);
-	if (service_score_waits(exchange->served, &exchange->asked->score))
+	if (exchange->asked->score.texts != NULL)
 		return API_WAIT;
 	return answer_score(api, exchange);
 }
@@ -333,11 +335,32 @@ static enum api_next feedback(struct api *api, struct exchange *exchange)
 	exchange->feedback = new_request(exchange, sizeof(*exchange->feedback));
 	if (exchange->feedback == NULL ||
 	    read_feedback(exchange, &limits, exchange->feedback) != STATUS_OK ||
-	    take_idempotency_key(exchange) != STATUS_OK)
+	    take_idempotency_key(exchange) != STATUS_OK ||
+	    service_gather_feedback(exchange->served, exchange->feedback, &exchange->arena,
+				    &exchange->err) != STATUS_OK)
 		return refuse(api, exchange);
-	if (service_feedback_waits(exchange->served, exchange->feedback))
+	if (exchange->feedback->texts != NULL)
 		return API_WAIT;
 	return prepare_feedback(api, exchange);
+}
+
+/* NULL: no server is asked for any, or not yet known. */
+static struct text_batch *texts_of(const struct exchange *exchange)
+{
+	if (exchange->asked != NULL)
+		return exchange->asked->score.texts;
+	return exchange->feedback != NULL ? exchange->feedback->texts : NULL;
+}
+
+bool api_ask(struct exchange *exchange, struct http_mux *mux, void (*done)(void *context),
+	     void *context)
+{
+	return text_batch_start(texts_of(exchange), mux, done, context);
+}
+
+bool api_is_ready(const struct exchange *exchange)
+{
+	return text_batch_is_ready(texts_of(exchange));
 }
 
 enum api_next api_work(struct api *api, struct exchange *exchange)
@@ -474,6 +497,7 @@ void api_end(struct api *api, struct exchange *exchange)
 void api_close(struct api *api, struct exchange *exchange)
 {
 	user_stream_close(exchange->stream);
+	text_batch_close(texts_of(exchange));
 	live_model_release(api->live, exchange->served);
 	arena_free(&exchange->arena);
 	buffer_free(&exchange->body);

@@ -4,8 +4,9 @@
  * tests and fuzzers feed it bytes. An exchange goes through
  *
  *   api_open    the headers are in
- *   api_begin   the body is in; answers, asks for a write, or for a thread that may wait
- *   api_work    where that waits for a server; answers, or asks for a write
+ *   api_begin   the body is in; answers, asks for a write, or for texts to be encoded
+ *   api_ask     asks a server for these, without waiting
+ *   api_work    waits for it where it has to; answers, or asks for a write
  *   api_end     the write is done; answers
  *   api_close   the answer is sent or given up
  *
@@ -50,7 +51,7 @@ struct api {
 
 enum api_next {
 	API_ANSWERED,
-	API_WAIT,  /* api_work() is to be called, on a thread that may wait for a server */
+	API_WAIT, /* api_work() is to be called: unless api_is_ready(), on a thread that may wait */
 	API_WRITE, /* exchange->op is to be given to the writer, and api_end() called after that */
 };
 
@@ -61,6 +62,14 @@ void api_open(struct api *api, struct exchange *exchange, const struct exchange_
 /** api_begin(api, exchange): answer exchange->body, or say what is next. Never waits for a
  * server that encodes texts. */
 enum api_next api_begin(struct api *api, struct exchange *exchange);
+
+/** api_ask(exchange, mux, done, context): after API_WAIT, once: begin with what api_work() would
+ * wait for. http_mux_run(mux) calls done(context); false: nothing was begun. */
+bool api_ask(struct exchange *exchange, struct http_mux *mux, void (*done)(void *context),
+	     void *context);
+
+/** api_is_ready(exchange): after API_WAIT: whether api_work() would not wait. */
+bool api_is_ready(const struct exchange *exchange);
 
 /** api_work(api, exchange): what was left to do at API_WAIT; any thread may call it, one does. */
 enum api_next api_work(struct api *api, struct exchange *exchange);

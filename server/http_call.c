@@ -323,7 +323,17 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 	return MHD_YES;
 }
 
-/* The call belongs to its connection again; on any thread. */
+/* The call belongs to its connection again; from the loop, which goes on with it. */
+static void resume(struct call *call)
+{
+	struct http_server *server = call->server;
+
+	MHD_resume_connection(call->connection);
+	/* the last thing here: httpd_stop() waits for it */
+	atomic_fetch_sub(&server->n_asleep, 1);
+}
+
+/* The same on any thread. */
 static void wake(struct call *call)
 {
 	struct http_server *server = call->server;
@@ -331,7 +341,6 @@ static void wake(struct call *call)
 
 	MHD_resume_connection(call->connection);
 	http_loop_wake(loop);
-	/* the last thing here: httpd_stop() waits for it */
 	atomic_fetch_sub(&server->n_asleep, 1);
 }
 
@@ -371,11 +380,40 @@ static void submit_work(struct call *call)
 	struct exchange *exchange = &call->exchange;
 	struct api *api = call->server->api;
 
-	call->work = (struct workers_job){.run = work, .context = call};
 	if (workers_submit(api->workers, &call->work, &exchange->err) == STATUS_OK)
 		return;
 	api_refuse(api, exchange);
 	wake(call);
+}
+
+/* On the loop's thread: the first request for its texts has an outcome. */
+static void asked(void *context)
+{
+	struct call *call = context;
+	struct workers *workers = call->server->api->workers;
+
+	if (!api_is_ready(&call->exchange)) {
+		workers_take_over(workers, &call->work);
+		return;
+	}
+	workers_leave(workers);
+	if (api_work(call->server->api, &call->exchange) == API_WRITE)
+		submit_write(call);
+	else
+		resume(call);
+}
+
+/* A server is asked for its texts from here, or else by a thread that may wait. */
+static void ask(struct call *call)
+{
+	struct workers *workers = call->server->api->workers;
+	struct http_mux *mux = http_loop_mux(call->loop);
+
+	call->work = (struct workers_job){.run = work, .context = call};
+	if (mux == NULL || !workers_enter(workers))
+		submit_work(call);
+	else if (!api_ask(&call->exchange, mux, asked, call))
+		workers_take_over(workers, &call->work);
 }
 
 /* The connection sleeps before anyone else can know of it, so it cannot be woken too early. */
@@ -396,7 +434,7 @@ static enum MHD_Result sleep_until_done(struct call *call, enum api_next next)
 	if (next == API_WRITE)
 		submit_write(call);
 	else
-		submit_work(call);
+		ask(call);
 	return MHD_YES;
 }
 
@@ -413,6 +451,8 @@ static enum MHD_Result answer(struct call *call)
 		return respond(call);
 	}
 	next = api_begin(call->server->api, exchange);
+	if (next == API_WAIT && api_is_ready(exchange))
+		next = api_work(call->server->api, exchange);
 	/* where the body is still needed, what it costs is pending until the answer */
 	if (next == API_ANSWERED || (next == API_WRITE && exchange->body.bytes == NULL))
 		release(call);

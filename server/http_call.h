@@ -2,7 +2,8 @@
 /*
  * http_call.h - one request: its headers, its body, its answer, as libmicrohttpd calls for them.
  * A request that needs the store's writer sleeps until its operation is durable; one whose texts
- * a server encodes sleeps until it has.
+ * a server encodes sleeps until it has: the lane itself sends the first call and goes on; only what
+ * has to wait or to be repeated is left to the workers.
  */
 #ifndef MICRO_SERVER_HTTP_CALL_H
 #define MICRO_SERVER_HTTP_CALL_H

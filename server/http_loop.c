@@ -47,6 +47,8 @@ struct http_loop {
 	int wakeup;
 	atomic_bool is_woken; /* wakeup is readable, or about to be */
 	atomic_bool stopping;
+	struct http_mux *mux; /* NULL: it was not asked for */
+	bool is_mux_readable;
 	struct guest *ended; /* what they sent is not read to its end yet */
 	struct clients clients;
 	struct client_limits limits;
@@ -61,7 +63,7 @@ struct http_loop {
 	struct metrics *metrics;
 };
 
-/* source: NULL for the daemon, the loop for wakeup, else a guest */
+/* source: NULL for the daemon, the loop for wakeup, its mux, else a guest */
 static int watch(struct http_loop *loop, int fd, uint32_t events, void *source)
 {
 	struct epoll_event event = {.events = events, .data = {.ptr = source}};
@@ -333,6 +335,14 @@ static void take_wakeup(struct http_loop *loop)
 	atomic_store(&loop->is_woken, false);
 }
 
+/* Of two times in milliseconds, -1 for never. */
+static int sooner(int a, int b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
+}
+
 /* Milliseconds until something is to be done whatever happens; -1: never. */
 static int timeout_of(const struct http_loop *loop)
 {
@@ -341,6 +351,8 @@ static int timeout_of(const struct http_loop *loop)
 
 	if (loop->admission.waiting != NULL)
 		most = ADMIT_MS;
+	if (loop->mux != NULL)
+		most = sooner(most, http_mux_timeout(loop->mux));
 	if (MHD_get_timeout(loop->daemon, &ms) != MHD_YES)
 		return most;
 	return ms > (MHD_UNSIGNED_LONG_LONG)most ? most : (int)ms;
@@ -356,9 +368,33 @@ static void wait_for_events(struct http_loop *loop)
 
 		if (source == loop)
 			take_wakeup(loop);
+		else if (source != NULL && source == loop->mux)
+			loop->is_mux_readable = true;
 		else if (source != NULL)
 			note_end(loop, source);
 	}
+}
+
+struct http_mux *http_loop_mux(struct http_loop *loop)
+{
+	if (loop->mux != NULL)
+		return loop->mux;
+	if (http_mux_open(&loop->mux, NULL) != STATUS_OK)
+		return NULL;
+	if (watch(loop, http_mux_fd(loop->mux), EPOLLIN, loop->mux) != 0) {
+		http_mux_close(loop->mux);
+		loop->mux = NULL;
+	}
+	return loop->mux;
+}
+
+/* Before the daemon runs, which then answers those who have waited for it. */
+static void run_mux(struct http_loop *loop)
+{
+	if (loop->mux == NULL)
+		return;
+	http_mux_run(loop->mux, loop->is_mux_readable);
+	loop->is_mux_readable = false;
 }
 
 static void *drive(void *context)
@@ -373,6 +409,7 @@ static void *drive(void *context)
 		atomic_store(&loop->read_until, loop->now);
 		loop->now = clock_monotonic();
 		n_added = add_arrivals(loop);
+		run_mux(loop);
 		MHD_run(loop->daemon);
 		count_open(loop, n_added);
 		look_at_ended(loop);
@@ -430,6 +467,7 @@ void http_loop_close(struct http_loop *loop)
 		close(arrival->fd);
 		mem_free(arrival);
 	}
+	http_mux_close(loop->mux);
 	pthread_mutex_destroy(&loop->lock);
 	if (loop->epoll >= 0)
 		close(loop->epoll);

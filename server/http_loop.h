@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "core/base/err.h"
+#include "core/encode/http_mux.h"
 #include "server/acceptor.h"
 #include "server/admission.h"
 #include "server/clients.h"
@@ -72,7 +73,12 @@ bool http_loop_admit(struct http_loop *loop, struct MHD_Connection *connection,
  * the caller's to give back. From the daemon's callbacks. */
 void http_loop_forget(struct http_loop *loop, struct applicant *applicant);
 
-/** http_loop_wake(loop): a connection was resumed: look at it now. Any thread. */
+/** http_loop_mux(loop): for requests to other servers; the loop runs it. Only from its thread; NULL
+ * without memory. */
+struct http_mux *http_loop_mux(struct http_loop *loop);
+
+/** http_loop_wake(loop): a connection was resumed, or requests were cancelled: look at it now. Any
+ * thread; not needed from what the loop itself calls. */
 void http_loop_wake(struct http_loop *loop);
 
 /** http_loop_close(loop): end the thread, close all connections, none of which is suspended;

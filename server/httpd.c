@@ -211,6 +211,8 @@ void httpd_stop(struct httpd *httpd)
 	acceptor_stop(httpd->acceptor);
 	atomic_store(&httpd->server.closing, true);
 	live_model_cancel(httpd->server.api->live);
+	for (size_t i = 0; i < httpd->n_lanes; i++)
+		http_loop_wake(httpd->lanes[i].loop);
 	while (atomic_load(&httpd->server.n_asleep) > 0)
 		nap();
 	httpd_free(httpd);

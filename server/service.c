@@ -8,7 +8,6 @@
 #include "core/math/logmath.h"
 #include "core/model/mixture.h"
 #include "server/receipt.h"
-#include "server/text_batch.h"
 
 /* Work space of a request; all but judge for one item at a time. */
 struct scratch {
@@ -151,13 +150,15 @@ static enum status score_item(const struct service *service, const struct served
 	return make_receipt(service, &served->model, scratch, item, arena, err);
 }
 
-/* The texts of all items in one call, where a call is dear. */
-static enum status encode_items(const struct served_model *served, struct score_request *request,
-				struct arena *arena, struct err *err)
+enum status service_gather_score(const struct served_model *served, struct score_request *request,
+				 struct arena *arena, struct err *err)
 {
-	struct question **questions = arena_array(arena, request->n_items, sizeof(*questions));
+	struct question **questions;
 	enum status status = STATUS_OK;
 
+	if (!encoder_is_remote(served->encoder))
+		return STATUS_OK;
+	questions = arena_array(arena, request->n_items, sizeof(*questions));
 	if (questions == NULL)
 		return err_no_memory(err, "texts");
 	for (size_t i = 0; i < request->n_items && status == STATUS_OK; i++) {
@@ -166,16 +167,20 @@ static enum status encode_items(const struct served_model *served, struct score_
 	}
 	if (status != STATUS_OK)
 		return status;
-	return text_batch_encode(served, questions, request->n_items, arena, err);
+	return text_batch_gather(served, questions, request->n_items, arena, &request->texts, err);
 }
 
-bool service_score_waits(const struct served_model *served, const struct score_request *request)
+/* The texts of all items in one call, where a call is dear. */
+static enum status encode_texts(const struct served_model *served, struct score_request *request,
+				struct arena *arena, struct err *err)
 {
-	for (size_t i = 0; i < request->n_items; i++) {
-		if (text_batch_wanted(served, &request->items[i].question))
-			return true;
-	}
-	return false;
+	enum status status = STATUS_OK;
+
+	if (request->texts == NULL)
+		status = service_gather_score(served, request, arena, err);
+	if (status == STATUS_OK && request->texts != NULL)
+		status = text_batch_finish(request->texts, err);
+	return status;
 }
 
 /* The next few items, from the first on. */
@@ -195,8 +200,8 @@ enum status service_score(const struct service *service, const struct served_mod
 	struct scratch scratch;
 	enum status status = scratch_init(&scratch, served, request, arena, err);
 
-	if (status == STATUS_OK && encoder_is_remote(served->encoder))
-		status = encode_items(served, request, arena, err);
+	if (status == STATUS_OK)
+		status = encode_texts(served, request, arena, err);
 	for (size_t i = 0; i < request->n_items && status == STATUS_OK; i++) {
 		if (i % JUDGE_TOGETHER == 0)
 			prepare(&scratch.judge, request, i);

@@ -21,6 +21,7 @@
 #include "server/page.h"
 #include "server/receipt_key.h"
 #include "server/store.h"
+#include "server/text_batch.h"
 
 /* Immutable after start; any thread may use it. */
 struct service {
@@ -53,7 +54,8 @@ struct score_item {
 struct score_request {
 	struct score_item *items; /* [n_items] */
 	size_t n_items;
-	bool is_batch; /* came as {"items": [...]} and is answered so */
+	bool is_batch;		  /* came as {"items": [...]} and is answered so */
+	struct text_batch *texts; /* of service_gather_score(); NULL: none */
 };
 
 /* Which of the responses that a receipt is for was chosen, and over which others. */
@@ -75,8 +77,9 @@ struct feedback {
 				     context, NULL if it is not said */
 	const struct receipt_choice *choice; /* NULL: no receipt */
 	double strength;
-	bool dry_run; /* tell what it would do, and do not do it */
-	bool explain; /* tell the losses, and the weights before it */
+	bool dry_run;		  /* tell what it would do, and do not do it */
+	bool explain;		  /* tell the losses, and the weights before it */
+	struct text_batch *texts; /* of service_gather_feedback(); NULL: none */
 };
 
 /* A user's states with the weights that they alone would give, softmax(s). */
@@ -97,10 +100,16 @@ struct user_list {
 enum status service_score(const struct service *service, const struct served_model *served,
 			  struct score_request *request, struct arena *arena, struct err *err);
 
-/** service_score_waits(served, request), service_feedback_waits(served, feedback): whether texts go
- * to a server, so that service_score() or service_prepare_feedback() takes its time. */
-bool service_score_waits(const struct served_model *served, const struct score_request *request);
-bool service_feedback_waits(const struct served_model *served, const struct feedback *feedback);
+/**
+ * service_gather_score(served, request, arena, err), service_gather_feedback(...): the texts that a
+ * server is asked for, into texts: if there are any, service_score() or
+ * service_prepare_feedback() waits for it, unless text_batch_is_ready(). They gather them where
+ * it was not done before. Errors: a question that the model cannot answer, STATUS_NO_MEMORY.
+ */
+enum status service_gather_score(const struct served_model *served, struct score_request *request,
+				 struct arena *arena, struct err *err);
+enum status service_gather_feedback(const struct served_model *served, struct feedback *feedback,
+				    struct arena *arena, struct err *err);
 
 /**
  * service_prepare_feedback(service, served, feedback, arena, op_out, err): the

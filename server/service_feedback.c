@@ -8,7 +8,6 @@
 #include "server/pair_record.h"
 #include "server/receipt.h"
 #include "server/service.h"
-#include "server/text_batch.h"
 
 static enum status make_event_id(const struct service *service, struct feedback *feedback,
 				 struct arena *arena, struct err *err)
@@ -52,6 +51,32 @@ static enum status add_losses(const float *chosen, const float *rejected, size_t
 	return STATUS_OK;
 }
 
+enum status service_gather_feedback(const struct served_model *served, struct feedback *feedback,
+				    struct arena *arena, struct err *err)
+{
+	struct question *question = &feedback->question;
+	enum status status;
+
+	if (feedback->choice != NULL || !encoder_is_remote(served->encoder))
+		return STATUS_OK;
+	status = judge_check(served, question, err);
+	if (status != STATUS_OK)
+		return status;
+	return text_batch_gather(served, &question, 1, arena, &feedback->texts, err);
+}
+
+static enum status encode_texts(const struct served_model *served, struct feedback *feedback,
+				struct arena *arena, struct err *err)
+{
+	enum status status = STATUS_OK;
+
+	if (feedback->texts == NULL)
+		status = service_gather_feedback(served, feedback, arena, err);
+	if (status == STATUS_OK && feedback->texts != NULL)
+		status = text_batch_finish(feedback->texts, err);
+	return status;
+}
+
 /* L_k of the responses and g of the prompt, in the arena: the store reads them later. */
 static enum status judge_responses(const struct served_model *served, struct feedback *feedback,
 				   struct arena *arena, struct store_feedback *step,
@@ -69,7 +94,7 @@ static enum status judge_responses(const struct served_model *served, struct fee
 		return err_no_memory(err, "feedback");
 	status = make_room(step, feedback->explain, arena, &loss, err);
 	if (status == STATUS_OK)
-		status = text_batch_encode(served, &question, 1, arena, err);
+		status = encode_texts(served, feedback, arena, err);
 	if (status != STATUS_OK)
 		return status;
 	status = judge_open(&judge, served, 1, n_responses, arena, err);
@@ -194,11 +219,6 @@ static enum status prepare_choice(const struct service *service, const struct se
 	status = make_room(step, feedback->explain, arena, &loss, err);
 	return status == STATUS_OK ? choice_losses(feedback->choice, &receipt, loss, arena, err)
 				   : status;
-}
-
-bool service_feedback_waits(const struct served_model *served, const struct feedback *feedback)
-{
-	return feedback->choice == NULL && text_batch_wanted(served, &feedback->question);
 }
 
 enum status service_prepare_feedback(const struct service *service,

@@ -8,11 +8,12 @@
 #include "core/encode/template.h"
 #include "server/distinct.h"
 
-struct batch {
+struct text_batch {
 	const struct served_model *served;
 	struct arena *arena;
-	struct distinct distinct; /* texts, each of which is sent once */
-	struct text *texts;	  /* [distinct.n]; freed when they are encoded */
+	struct distinct distinct;  /* texts, each of which is sent once */
+	struct text *texts;	   /* [distinct.n]; owned */
+	struct encoder_call *call; /* with them; owned */
 	size_t n_inputs;
 	struct input **inputs; /* [n_inputs] */
 	size_t *which;	       /* [n_inputs]: number of the input's text */
@@ -32,12 +33,7 @@ static size_t count_texts(const struct served_model *served, const struct questi
 	return n;
 }
 
-bool text_batch_wanted(const struct served_model *served, const struct question *question)
-{
-	return encoder_is_remote(served->encoder) && count_texts(served, question) > 0;
-}
-
-static enum status add_text(struct batch *batch, const char *template,
+static enum status add_text(struct text_batch *batch, const char *template,
 			    const struct template_fields *fields, struct input *input,
 			    struct err *err)
 {
@@ -59,13 +55,8 @@ static enum status add_text(struct batch *batch, const char *template,
 	return STATUS_OK;
 }
 
-static void free_texts(struct batch *batch)
-{
-	for (size_t i = 0; i < batch->distinct.n; i++)
-		mem_free((char *)batch->texts[i].bytes);
-}
-
-static enum status add_question(struct batch *batch, struct question *question, struct err *err)
+static enum status add_question(struct text_batch *batch, struct question *question,
+				struct err *err)
 {
 	const struct model *model = &batch->served->model;
 	struct template_fields fields = {
@@ -88,7 +79,7 @@ static enum status add_question(struct batch *batch, struct question *question, 
 }
 
 /* Where the refused text stands in the request, the first time. */
-static void name_refused(const struct batch *batch, size_t refused, struct err *err)
+static void name_refused(const struct text_batch *batch, size_t refused, struct err *err)
 {
 	char where[PLACE_TEXT_MAX];
 	size_t i = 0;
@@ -100,15 +91,80 @@ static void name_refused(const struct batch *batch, size_t refused, struct err *
 	snprintf(err->param, sizeof(err->param), "%s", place_text(batch->inputs[i]->place, where));
 }
 
-static enum status encode(struct batch *batch, struct err *err)
+static enum status allocate(struct text_batch *batch, size_t n, struct arena *arena,
+			    struct err *err)
+{
+	batch->arena = arena;
+	batch->texts = arena_array(arena, n, sizeof(*batch->texts));
+	batch->inputs = arena_array(arena, n, sizeof(*batch->inputs));
+	batch->which = arena_array(arena, n, sizeof(*batch->which));
+	if (batch->texts == NULL || batch->inputs == NULL || batch->which == NULL)
+		return err_no_memory(err, "texts");
+	return distinct_init(&batch->distinct, n, arena, err);
+}
+
+static enum status fill(struct text_batch *batch, struct question *const *questions,
+			size_t n_questions, struct err *err)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; i < n_questions && status == STATUS_OK; i++)
+		status = add_question(batch, questions[i], err);
+	if (status != STATUS_OK)
+		return status;
+	return encoder_call_open(batch->served->encoder, batch->texts, batch->distinct.n,
+				 &batch->call, err);
+}
+
+enum status text_batch_gather(const struct served_model *served, struct question *const *questions,
+			      size_t n_questions, struct arena *arena,
+			      struct text_batch **batch_out, struct err *err)
+{
+	struct text_batch *batch;
+	enum status status;
+	size_t n = 0;
+
+	*batch_out = NULL;
+	if (!encoder_is_remote(served->encoder))
+		return STATUS_OK;
+	for (size_t i = 0; i < n_questions; i++)
+		n += count_texts(served, questions[i]);
+	if (n == 0)
+		return STATUS_OK;
+	batch = arena_array(arena, 1, sizeof(*batch));
+	if (batch == NULL)
+		return err_no_memory(err, "texts");
+	batch->served = served;
+	status = allocate(batch, n, arena, err);
+	if (status == STATUS_OK)
+		status = fill(batch, questions, n_questions, err);
+	if (status != STATUS_OK) {
+		text_batch_close(batch);
+		return status;
+	}
+	*batch_out = batch;
+	return STATUS_OK;
+}
+
+bool text_batch_start(struct text_batch *batch, struct http_mux *mux, void (*done)(void *context),
+		      void *context)
+{
+	return encoder_call_start(batch->call, mux, done, context);
+}
+
+bool text_batch_is_ready(const struct text_batch *batch)
+{
+	return encoder_call_is_ready(batch->call);
+}
+
+static enum status encode(struct text_batch *batch, struct err *err)
 {
 	size_t dim = encoder_dim(batch->served->encoder), refused;
 	struct features rows;
 	enum status status;
 
 	features_init(&rows, dim, false);
-	status = encoder_encode_many(batch->served->encoder, batch->texts, batch->distinct.n, &rows,
-				     &refused, err);
+	status = encoder_call_finish(batch->call, &rows, &refused, err);
 	if (status != STATUS_OK) {
 		name_refused(batch, refused, err);
 		features_free(&rows);
@@ -122,29 +178,21 @@ static enum status encode(struct batch *batch, struct err *err)
 	return STATUS_OK;
 }
 
-enum status text_batch_encode(const struct served_model *served, struct question *const *questions,
-			      size_t n_questions, struct arena *arena, struct err *err)
+enum status text_batch_finish(struct text_batch *batch, struct err *err)
 {
-	struct batch batch = {.served = served, .arena = arena};
-	enum status status = STATUS_OK;
-	size_t n = 0;
+	enum status status = encode(batch, err);
 
-	if (!encoder_is_remote(served->encoder))
-		return STATUS_OK;
-	for (size_t i = 0; i < n_questions; i++)
-		n += count_texts(served, questions[i]);
-	if (n == 0)
-		return STATUS_OK;
-	batch.texts = arena_array(arena, n, sizeof(*batch.texts));
-	batch.inputs = arena_array(arena, n, sizeof(*batch.inputs));
-	batch.which = arena_array(arena, n, sizeof(*batch.which));
-	if (batch.texts == NULL || batch.inputs == NULL || batch.which == NULL)
-		return err_no_memory(err, "texts");
-	status = distinct_init(&batch.distinct, n, arena, err);
-	for (size_t i = 0; i < n_questions && status == STATUS_OK; i++)
-		status = add_question(&batch, questions[i], err);
-	if (status == STATUS_OK)
-		status = encode(&batch, err);
-	free_texts(&batch);
+	text_batch_close(batch);
 	return status;
+}
+
+void text_batch_close(struct text_batch *batch)
+{
+	if (batch == NULL)
+		return;
+	encoder_call_close(batch->call);
+	batch->call = NULL;
+	for (size_t i = 0; i < batch->distinct.n; i++)
+		mem_free((char *)batch->texts[i].bytes);
+	batch->distinct.n = 0;
 }

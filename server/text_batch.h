@@ -14,16 +14,30 @@
 #include "server/judge.h"
 #include "server/live_model.h"
 
-/** text_batch_wanted(served, question): whether a server is asked for texts of the question. */
-bool text_batch_wanted(const struct served_model *served, const struct question *question);
+struct text_batch; /* opaque; in the request's arena; one thread at a time has it */
 
 /**
- * text_batch_encode(served, questions, n_questions, arena, err): fill in the encoded vectors of
- * all texts of the questions, which have passed judge_check(); they live in arena. Nothing to do
- * for encoders without a server. Errors: the encoder's, of STATUS_ENCODER_REFUSED
- * with the text's place, STATUS_NO_MEMORY.
+ * text_batch_gather(served, questions, n_questions, arena, batch_out, err): the texts of the
+ * questions, which have passed judge_check(), for the encoder's server; *batch_out becomes NULL
+ * where no server is asked for any. questions stay until text_batch_finish() or
+ * text_batch_close(). Errors: STATUS_NO_MEMORY, those of encoder_call_open().
  */
-enum status text_batch_encode(const struct served_model *served, struct question *const *questions,
-			      size_t n_questions, struct arena *arena, struct err *err);
+enum status text_batch_gather(const struct served_model *served, struct question *const *questions,
+			      size_t n_questions, struct arena *arena,
+			      struct text_batch **batch_out, struct err *err);
+
+/** text_batch_start(), text_batch_is_ready(): encoder_call_start(), encoder_call_is_ready(). */
+bool text_batch_start(struct text_batch *batch, struct http_mux *mux, void (*done)(void *context),
+		      void *context);
+bool text_batch_is_ready(const struct text_batch *batch);
+
+/** text_batch_finish(batch, err): fill in the encoded vectors of the texts, in the arena, and
+ * close the batch. Errors: the encoder's, of STATUS_ENCODER_REFUSED with the text's place,
+ * STATUS_NO_MEMORY. */
+enum status text_batch_finish(struct text_batch *batch, struct err *err);
+
+/** text_batch_close(batch): release what it holds besides the arena; nothing is under way. NULL and
+ * one that is closed are allowed. */
+void text_batch_close(struct text_batch *batch);
 
 #endif

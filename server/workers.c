@@ -2,7 +2,6 @@
 #include "server/workers.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 
 #include "core/base/mem.h"
 
@@ -35,13 +34,18 @@ static void wait_for_call(struct worker *worker)
 		pthread_cond_wait(&worker->wakeup, &workers->lock);
 }
 
+static bool is_full(const struct workers *workers)
+{
+	return workers->stats.busy == workers->n_workers && !workers->stopping;
+}
+
 /* The oldest job; NULL: stopping, none left. */
 static struct workers_job *take_job(struct worker *worker)
 {
 	struct workers *workers = worker->workers;
 	struct workers_job *job;
 
-	while (workers->first == NULL && !workers->stopping)
+	while ((workers->first == NULL || is_full(workers)) && !workers->stopping)
 		wait_for_call(worker);
 	job = workers->first;
 	if (job == NULL)
@@ -112,6 +116,15 @@ static void append_job(struct workers *workers, struct workers_job *job)
 	workers->stats.queued++;
 }
 
+static void prepend_job(struct workers *workers, struct workers_job *job)
+{
+	job->next = workers->first;
+	if (workers->first == NULL)
+		workers->last = job;
+	workers->first = job;
+	workers->stats.queued++;
+}
+
 /* The worker that is to do one more job; NULL: all are at work, and look for more after it. */
 static struct worker *call_idle(struct workers *workers)
 {
@@ -122,6 +135,43 @@ static struct worker *call_idle(struct workers *workers)
 	workers->idle = worker->next;
 	worker->called = true;
 	return worker;
+}
+
+bool workers_enter(struct workers *workers)
+{
+	bool is_free;
+
+	pthread_mutex_lock(&workers->lock);
+	is_free = workers->first == NULL && !is_full(workers);
+	workers->stats.busy += is_free;
+	pthread_mutex_unlock(&workers->lock);
+	return is_free;
+}
+
+/* Who waits for a place has one now. */
+static void free_place(struct workers *workers, struct workers_job *first)
+{
+	struct worker *called = NULL;
+
+	pthread_mutex_lock(&workers->lock);
+	workers->stats.busy--;
+	if (first != NULL)
+		prepend_job(workers, first);
+	if (workers->first != NULL)
+		called = call_idle(workers);
+	pthread_mutex_unlock(&workers->lock);
+	if (called != NULL)
+		pthread_cond_signal(&called->wakeup);
+}
+
+void workers_leave(struct workers *workers)
+{
+	free_place(workers, NULL);
+}
+
+void workers_take_over(struct workers *workers, struct workers_job *job)
+{
+	free_place(workers, job);
 }
 
 enum status workers_submit(struct workers *workers, struct workers_job *job, struct err *err)
@@ -137,7 +187,7 @@ enum status workers_submit(struct workers *workers, struct workers_job *job, str
 				 workers->stats.capacity);
 	} else {
 		append_job(workers, job);
-		called = call_idle(workers);
+		called = is_full(workers) ? NULL : call_idle(workers);
 	}
 	pthread_mutex_unlock(&workers->lock);
 	/* not under the lock, which is what it wants first when it wakes */

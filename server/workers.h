@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * workers.h - threads for what waits: requests whose texts a server encodes. As many at once as
- * there are threads, a bounded number in a queue, and no more.
+ * workers.h - places and threads for what waits: requests whose texts a server encodes. As many at
+ * once as there are threads, a bounded number in a queue, and no more. A place may be held without
+ * a thread, while there is nothing to do but to wait.
  */
 #ifndef MICRO_SERVER_WORKERS_H
 #define MICRO_SERVER_WORKERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/base/err.h"
@@ -22,7 +24,7 @@ struct workers_job {
 struct workers_stats {
 	size_t queued; /* jobs waiting now */
 	size_t capacity;
-	size_t busy; /* jobs being run */
+	size_t busy; /* places taken: jobs being run, and those that need no thread yet */
 };
 
 /** workers_start(n_threads, capacity, workers_out, err): Error: STATUS_NO_MEMORY. */
@@ -34,6 +36,17 @@ enum status workers_start(size_t n_threads, size_t capacity, struct workers **wo
  * job is not run then.
  */
 enum status workers_submit(struct workers *workers, struct workers_job *job, struct err *err);
+
+/** workers_enter(workers): take a place without a thread; false: none is free, or others are in the
+ * queue. It ends with workers_leave() or workers_take_over(). */
+bool workers_enter(struct workers *workers);
+
+/** workers_leave(workers): the place is free. */
+void workers_leave(struct workers *workers);
+
+/** workers_take_over(workers, job): a thread is needed in the place; at once, whatever is queued.
+ */
+void workers_take_over(struct workers *workers, struct workers_job *job);
 
 /** workers_stats(workers, stats_out): as of now; all zero for NULL. */
 void workers_stats(struct workers *workers, struct workers_stats *stats_out);

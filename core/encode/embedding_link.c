@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/encode/embedding_link.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,18 +71,6 @@ void embedding_link_cancel(struct embedding_link *link)
 
 /* ---- one request ---- */
 
-/* A call while it is made. */
-struct call {
-	const struct text *texts; /* [n_texts] */
-	size_t n_texts;
-	char *body;
-	size_t body_len;
-	double deadline;
-	bool may_pass; /* the same may have another outcome the next time */
-	double asked;  /* Retry-After, seconds */
-	struct embedding_call_facts *facts;
-};
-
 static size_t longest_reply(const struct embedding_link *link, size_t n_texts)
 {
 	size_t vector, all;
@@ -108,13 +97,13 @@ static enum status down(const struct http_reply *reply, struct err *err)
 	return STATUS_ENCODER_DOWN;
 }
 
-static enum status refused_by_server(const struct call *call, const struct http_reply *reply,
+static enum status refused_by_server(struct embedding_call *call, const struct http_reply *reply,
 				     struct err *err)
 {
 	enum retry_verdict verdict = retry_judge(reply->status);
 
-	embedding_reply_complaint(body_of(reply), reply->len, call->facts->complaint,
-				  sizeof(call->facts->complaint));
+	embedding_reply_complaint(body_of(reply), reply->len, call->facts.complaint,
+				  sizeof(call->facts.complaint));
 	if (verdict == RETRY_AGAIN)
 		return down(reply, err);
 	if (verdict == RETRY_NEVER)
@@ -129,37 +118,84 @@ static enum status refused_by_server(const struct call *call, const struct http_
 		       call->texts->len == 0 ? "" : call->texts->bytes, reply->status);
 }
 
-static enum status take_reply(const struct embedding_link *link, struct call *call,
-			      const struct http_reply *reply, float *rows_out, struct err *err)
+static enum status take_reply(struct embedding_call *call, const struct http_reply *reply,
+			      struct err *err)
 {
+	const struct embedding_link *link = call->link;
 	enum retry_verdict verdict = retry_judge(reply->status);
 
 	if (verdict == RETRY_ANSWERED)
 		return embedding_reply_read(link->api, body_of(reply), reply->len, call->n_texts,
-					    link->dim, rows_out, err);
+					    link->dim, call->rows_out, err);
 	call->may_pass = verdict == RETRY_AGAIN;
 	call->asked = reply->retry_after;
 	return refused_by_server(call, reply, err);
 }
 
-static enum status post_once(struct embedding_link *link, struct call *call, float *rows_out,
-			     struct err *err)
+/* After a request, with its outcome; the reply is released. */
+static enum status conclude(struct embedding_call *call, enum status status,
+			    struct http_reply *reply, struct err *err)
 {
-	struct http_reply reply = {.max_len = longest_reply(link, call->n_texts)};
-	double began = monotonic_seconds();
-	enum status status =
-	    http_pool_post(link->pool, call->body, call->body_len, call->deadline, &reply, err);
+	struct embedding_link *link = call->link;
+	double seconds = monotonic_seconds() - call->began;
 
 	atomic_fetch_add(&link->n_calls, 1);
-	atomic_fetch_add(&link->call_us, (unsigned long long)((monotonic_seconds() - began) * 1e6));
-	call->facts->reconnected |= reply.reconnected;
-	call->facts->complaint[0] = '\0';
+	atomic_fetch_add(&link->call_us, (unsigned long long)(seconds * 1e6));
+	call->facts.reconnected |= reply->reconnected;
+	call->facts.complaint[0] = '\0';
 	call->asked = 0;
 	call->may_pass = status == STATUS_ENCODER_DOWN;
 	if (status == STATUS_OK)
-		status = take_reply(link, call, &reply, rows_out, err);
-	http_reply_free(&reply);
+		status = take_reply(call, reply, err);
+	http_reply_free(reply);
 	return status;
+}
+
+static enum status post_once(struct embedding_call *call, struct err *err)
+{
+	struct embedding_link *link = call->link;
+	struct http_reply reply = {.max_len = longest_reply(link, call->n_texts)};
+	enum status status;
+
+	call->began = monotonic_seconds();
+	status =
+	    http_pool_post(link->pool, call->body, call->body_len, call->deadline, &reply, err);
+	return conclude(call, status, &reply, err);
+}
+
+/* ---- a first request that nobody waits for ---- */
+
+static void take_flight(struct http_flight *flight)
+{
+	struct embedding_call *call =
+	    (struct embedding_call *)((char *)flight - offsetof(struct embedding_call, flight));
+
+	call->err = flight->err;
+	call->status = conclude(call, flight->status, &call->reply, &call->err);
+	call->start = EMBEDDING_REPLIED;
+	call->done(call->context);
+}
+
+bool embedding_call_start(struct embedding_call *call, struct http_mux *mux,
+			  void (*done)(void *context), void *context)
+{
+	struct embedding_link *link = call->link;
+
+	call->done = done;
+	call->context = context;
+	call->began = monotonic_seconds();
+	call->reply = (struct http_reply){.max_len = longest_reply(link, call->n_texts)};
+	call->flight = (struct http_flight){
+	    .body = call->body,
+	    .len = call->body_len,
+	    .deadline = call->deadline,
+	    .reply = &call->reply,
+	    .done = take_flight,
+	};
+	if (!http_pool_start(link->pool, mux, &call->flight))
+		return false;
+	call->start = EMBEDDING_STARTED;
+	return true;
 }
 
 /* ---- until it passes ---- */
@@ -174,48 +210,59 @@ static bool sleep_until(struct embedding_link *link, double until)
 	return !atomic_load(&link->cancelled);
 }
 
-static enum status post_until_it_passes(struct embedding_link *link, struct call *call,
-					float *rows_out, struct err *err)
+static enum status first_outcome(struct embedding_call *call, struct err *err)
 {
-	for (unsigned attempt = 0;; attempt++) {
-		enum status status = post_once(link, call, rows_out, err);
-		double wait, until;
+	if (call->start != EMBEDDING_REPLIED)
+		return post_once(call, err);
+	if (call->status != STATUS_OK)
+		*err = call->err;
+	return call->status;
+}
 
-		if (status == STATUS_OK || !call->may_pass || attempt == link->n_retries)
-			return status;
-		wait = retry_wait(attempt, call->asked, randombytes_random());
-		until = monotonic_seconds() + wait;
+static enum status post_until_it_passes(struct embedding_call *call, struct err *err)
+{
+	struct embedding_link *link = call->link;
+	enum status status = first_outcome(call, err);
+
+	for (unsigned n = 0; status != STATUS_OK && call->may_pass && n < link->n_retries; n++) {
+		double wait = retry_wait(n, call->asked, randombytes_random());
+		double until = monotonic_seconds() + wait;
+
 		if (wait < 0 || until >= call->deadline)
 			return status;
 		if (!sleep_until(link, until))
 			return err_set(err, STATUS_INTERRUPTED, "given up");
 		atomic_fetch_add(&link->n_retried, 1);
+		status = post_once(call, err);
 	}
+	return status;
 }
 
-enum status embedding_link_ask(struct embedding_link *link, const struct text *texts,
-			       size_t n_texts, float *rows_out,
-			       struct embedding_call_facts *facts_out, struct err *err)
+enum status embedding_call_open(struct embedding_link *link, struct embedding_call *call,
+				struct err *err)
 {
-	struct call call = {
-	    .texts = texts,
-	    .n_texts = n_texts,
-	    .deadline = monotonic_seconds() + link->timeout,
-	    .facts = facts_out,
-	};
+	call->link = link;
+	call->deadline = monotonic_seconds() + link->timeout;
+	call->body = embedding_request_make(link->api, link->members, call->texts, call->n_texts,
+					    &call->body_len);
+	return call->body == NULL ? err_no_memory(err, "an encoder's request") : STATUS_OK;
+}
+
+enum status embedding_call_finish(struct embedding_call *call, struct err *err)
+{
+	struct embedding_link *link = call->link;
 	enum status status;
 
-	*facts_out = (struct embedding_call_facts){.reconnected = false};
-	call.body =
-	    embedding_request_make(link->api, link->members, texts, n_texts, &call.body_len);
-	if (call.body == NULL)
-		return err_no_memory(err, "an encoder's request");
-	atomic_fetch_add(&link->n_sent, n_texts);
-	status = post_until_it_passes(link, &call, rows_out, err);
-	mem_free(call.body);
+	atomic_fetch_add(&link->n_sent, call->n_texts);
+	status = post_until_it_passes(call, err);
 	if (status != STATUS_OK) {
 		atomic_fetch_add(&link->n_failed, 1);
 		err_wrap(err, "encoder %s", link->name);
 	}
 	return status;
+}
+
+void embedding_call_close(struct embedding_call *call)
+{
+	mem_free(call->body);
 }

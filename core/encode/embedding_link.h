@@ -57,16 +57,54 @@ enum status embedding_link_open(struct embedding_link *link,
 /** embedding_link_close(link): no call is under way. */
 void embedding_link_close(struct embedding_link *link);
 
+/* One batch of texts. The caller zeroes it but for its own members. */
+struct embedding_call {
+	const struct text *texts; /* [n_texts]; the caller's, until the call is closed */
+	size_t n_texts;
+	float *rows_out; /* [n_texts, dim]; the caller's */
+	struct embedding_call_facts facts;
+	/* the link's */
+	struct embedding_link *link;
+	char *body;
+	size_t body_len;
+	double deadline, began;
+	bool may_pass; /* the same may have another outcome the next time */
+	double asked;  /* Retry-After, seconds */
+	/* of a first request that nobody waits for */
+	enum embedding_start { EMBEDDING_NOT_STARTED, EMBEDDING_STARTED, EMBEDDING_REPLIED } start;
+	enum status status;
+	struct err err;
+	struct http_reply reply;
+	struct http_flight flight;
+	void (*done)(void *context);
+	void *context;
+};
+
+/** embedding_call_open(link, call, err): make its request. STATUS_NO_MEMORY.
+ * embedding_call_close() releases, also after an error. */
+enum status embedding_call_open(struct embedding_link *link, struct embedding_call *call,
+				struct err *err);
+
 /**
- * embedding_link_ask(link, texts, n_texts, rows_out, facts_out, err): rows_out [n_texts, dim].
- * Errors, with the server's name: STATUS_ENCODER_DOWN, STATUS_ENCODER_FAULT, STATUS_ENCODER_REFUSED
- * (of several texts: fewer may be taken), STATUS_OVERLOADED, STATUS_INTERRUPTED, STATUS_NO_MEMORY.
- * But for STATUS_ENCODER_REFUSED, whose message shows where the text begins, messages are our own
- * words: of the server's there is its HTTP status alone.
+ * embedding_call_start(call, mux, done, context): send the first request; http_mux_run() calls
+ * done(context) with its outcome in call->status. false: nothing was begun
+ * (http_pool_start()).
  */
-enum status embedding_link_ask(struct embedding_link *link, const struct text *texts,
-			       size_t n_texts, float *rows_out,
-			       struct embedding_call_facts *facts_out, struct err *err);
+bool embedding_call_start(struct embedding_call *call, struct http_mux *mux,
+			  void (*done)(void *context), void *context);
+
+/**
+ * embedding_call_finish(call, err): wait until there are vectors, there is no hope, or there is no
+ * time left; not at all after a first request that gave vectors. Errors, with the server's name:
+ * STATUS_ENCODER_DOWN, STATUS_ENCODER_FAULT, STATUS_ENCODER_REFUSED (of several texts: fewer may be
+ * taken), STATUS_OVERLOADED, STATUS_INTERRUPTED, STATUS_NO_MEMORY. But for STATUS_ENCODER_REFUSED,
+ * whose message shows where the text begins, messages are our own words: of the server's there is
+ * its HTTP status alone.
+ */
+enum status embedding_call_finish(struct embedding_call *call, struct err *err);
+
+/** embedding_call_close(call): no request of it is under way. */
+void embedding_call_close(struct embedding_call *call);
 
 /** embedding_link_cancel(link): calls under way end soon, later ones at once. */
 void embedding_link_cancel(struct embedding_link *link);

@@ -201,24 +201,55 @@ enum status encoder_encode(const struct encoder *encoder, const struct text *tex
 	return encoder_encode_many(encoder, texts, n_texts, out, &refused, err);
 }
 
+static enum status check_texts(const struct text *texts, size_t n_texts, struct err *err)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; i < n_texts && status == STATUS_OK; i++)
+		status = check_text(texts[i], err);
+	return status;
+}
+
+enum status encoder_call_open(const struct encoder *encoder, const struct text *texts,
+			      size_t n_texts, struct encoder_call **call_out, struct err *err)
+{
+	enum status status = check_texts(texts, n_texts, err);
+
+	if (status == STATUS_OK)
+		status = check_address(encoder, err);
+	if (status != STATUS_OK)
+		return status;
+	return encoder_http_call_open(encoder, texts, n_texts, call_out, err);
+}
+
+static enum status encode_there(const struct encoder *encoder, const struct text *texts,
+				size_t n_texts, struct features *out, size_t *refused_out,
+				struct err *err)
+{
+	struct encoder_call *call = NULL;
+	enum status status = encoder_call_open(encoder, texts, n_texts, &call, err);
+
+	if (status == STATUS_OK)
+		status = encoder_call_finish(call, out, refused_out, err);
+	encoder_call_close(call);
+	return status;
+}
+
 enum status encoder_encode_many(const struct encoder *encoder, const struct text *texts,
 				size_t n_texts, struct features *out, size_t *refused_out,
 				struct err *err)
 {
 	size_t n_rows_before = out->n_rows;
-	enum status status = STATUS_OK;
+	enum status status;
 
 	*refused_out = ENCODER_NO_TEXT;
-	for (size_t i = 0; i < n_texts && status == STATUS_OK; i++)
-		status = check_text(texts[i], err);
-	if (status != STATUS_OK || n_texts == 0)
-		return status;
-	if (!encoder_is_remote(encoder))
+	if (n_texts == 0)
+		return STATUS_OK;
+	if (encoder_is_remote(encoder))
+		return encode_there(encoder, texts, n_texts, out, refused_out, err);
+	status = check_texts(texts, n_texts, err);
+	if (status == STATUS_OK)
 		status = encode_here(encoder, texts, n_texts, out, err);
-	else
-		status = check_address(encoder, err);
-	if (status == STATUS_OK && encoder_is_remote(encoder))
-		status = encoder_http_encode(encoder, texts, n_texts, out, refused_out, err);
 	if (status != STATUS_OK)
 		out->n_rows = n_rows_before;
 	return status;

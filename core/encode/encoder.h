@@ -155,6 +155,38 @@ enum status encoder_encode_many(const struct encoder *encoder, const struct text
 				size_t n_texts, struct features *out, size_t *refused_out,
 				struct err *err);
 
+struct encoder_call; /* opaque; texts that a server is asked for; one thread at a time has it */
+struct http_mux;     /* http_mux.h */
+
+/**
+ * encoder_call_open(encoder, texts, n_texts, call_out, err): what encoder_encode_many() does, in
+ * parts, for threads that must not wait; of an encoder behind HTTP, n_texts >= 1. Vectors that
+ * the cache has are there already. texts stay until encoder_call_close(). Errors:
+ * STATUS_MALFORMED, STATUS_USAGE, STATUS_NO_MEMORY.
+ */
+enum status encoder_call_open(const struct encoder *encoder, const struct text *texts,
+			      size_t n_texts, struct encoder_call **call_out, struct err *err);
+
+/**
+ * encoder_call_start(call, mux, done, context): send the first request; http_mux_run(mux) calls
+ * done(context) when it has an outcome, after which encoder_call_is_ready() may be true. false:
+ * nothing was begun, and done is not called: the server is down, its connections are in
+ * use, or there is no memory.
+ */
+bool encoder_call_start(struct encoder_call *call, struct http_mux *mux,
+			void (*done)(void *context), void *context);
+
+/** encoder_call_is_ready(call): encoder_call_finish() will not wait. */
+bool encoder_call_is_ready(const struct encoder_call *call);
+
+/** encoder_call_finish(call, out, refused_out, err): do what is left, and wait for it, as
+ * encoder_encode_many(); once. What was started is done. */
+enum status encoder_call_finish(struct encoder_call *call, struct features *out,
+				size_t *refused_out, struct err *err);
+
+/** encoder_call_close(call): nothing of it is under way; NULL does nothing. */
+void encoder_call_close(struct encoder_call *call);
+
 /**
  * encoder_fingerprint(encoder, vector_out, err): its dense vector [dim] of a
  * fixed probe text. A model file keeps it, so that training and serving cannot

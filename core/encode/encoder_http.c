@@ -17,8 +17,8 @@ struct encoder_http {
 	atomic_ullong n_texts;
 };
 
-/* The texts of a call. */
-struct plan {
+struct encoder_call {
+	struct encoder_http *http;
 	const struct text *texts;
 	size_t n_texts, dim;
 	struct embedding_digest *digest; /* [n_texts] */
@@ -29,6 +29,7 @@ struct plan {
 	float *rows;	    /* [n_distinct, dim]: asked for, then, from the end, from the cache */
 	struct text *asked; /* [n_asked <= n_distinct] */
 	size_t n_asked;
+	struct remote_start start;
 };
 
 /* ---- opening ---- */
@@ -68,27 +69,17 @@ void encoder_http_close(struct encoder *encoder)
 
 /* ---- which texts are to be asked for ---- */
 
-static void plan_free(struct plan *plan)
+static enum status plan_texts(struct encoder_call *call, struct err *err)
 {
-	mem_free(plan->digest);
-	mem_free(plan->order);
-	mem_free(plan->first);
-	mem_free(plan->slot);
-	mem_free(plan->rows);
-	mem_free(plan->asked);
-}
+	size_t n = call->n_texts;
 
-static enum status plan_texts(struct plan *plan, struct err *err)
-{
-	size_t n = plan->n_texts;
-
-	plan->digest = mem_array(n, sizeof(*plan->digest));
-	plan->order = mem_array(n, sizeof(*plan->order));
-	plan->first = mem_array(n, sizeof(*plan->first));
-	plan->slot = mem_array(n, sizeof(*plan->slot));
-	plan->asked = mem_array(n, sizeof(*plan->asked));
-	if (plan->digest == NULL || plan->order == NULL || plan->first == NULL ||
-	    plan->slot == NULL || plan->asked == NULL)
+	call->digest = mem_array(n, sizeof(*call->digest));
+	call->order = mem_array(n, sizeof(*call->order));
+	call->first = mem_array(n, sizeof(*call->first));
+	call->slot = mem_array(n, sizeof(*call->slot));
+	call->asked = mem_array(n, sizeof(*call->asked));
+	if (call->digest == NULL || call->order == NULL || call->first == NULL ||
+	    call->slot == NULL || call->asked == NULL)
 		return err_no_memory(err, "texts");
 	return STATUS_OK;
 }
@@ -103,113 +94,161 @@ static int compare_texts(const void *a, const void *b, void *context)
 }
 
 /* Which texts are the same, and how many are distinct. */
-static void find_distinct(struct plan *plan)
+static void find_distinct(struct encoder_call *call)
 {
-	size_t n = plan->n_texts;
+	size_t n = call->n_texts;
 
 	for (size_t i = 0; i < n; i++) {
-		plan->digest[i] = embedding_digest(plan->texts[i]);
-		plan->order[i] = i;
+		call->digest[i] = embedding_digest(call->texts[i]);
+		call->order[i] = i;
 	}
-	qsort_r(plan->order, n, sizeof(*plan->order), compare_texts, plan->digest);
+	qsort_r(call->order, n, sizeof(*call->order), compare_texts, call->digest);
 	for (size_t i = 0; i < n; i++) {
-		size_t text = plan->order[i], before = i == 0 ? 0 : plan->order[i - 1];
-		bool is_new = i == 0 || memcmp(&plan->digest[text], &plan->digest[before],
-					       sizeof(*plan->digest)) != 0;
+		size_t text = call->order[i], before = i == 0 ? 0 : call->order[i - 1];
+		bool is_new = i == 0 || memcmp(&call->digest[text], &call->digest[before],
+					       sizeof(*call->digest)) != 0;
 
-		plan->first[text] = is_new ? text : plan->first[before];
-		plan->n_distinct += is_new;
+		call->first[text] = is_new ? text : call->first[before];
+		call->n_distinct += is_new;
 	}
 }
 
 /* Take what the cache has; the others are asked for, in their order. */
-static void look_up(struct plan *plan, struct embedding_cache *cache)
+static void look_up(struct encoder_call *call)
 {
-	size_t end = plan->n_distinct;
+	struct embedding_cache *cache = call->http->cache;
+	size_t end = call->n_distinct;
 
-	for (size_t i = 0; i < plan->n_texts; i++) {
-		if (plan->first[i] != i)
+	for (size_t i = 0; i < call->n_texts; i++) {
+		if (call->first[i] != i)
 			continue;
-		if (embedding_cache_get(cache, &plan->digest[i],
-					plan->rows + (end - 1) * plan->dim)) {
-			plan->slot[i] = --end;
+		if (embedding_cache_get(cache, &call->digest[i],
+					call->rows + (end - 1) * call->dim)) {
+			call->slot[i] = --end;
 			continue;
 		}
-		plan->slot[i] = plan->n_asked;
-		plan->asked[plan->n_asked++] = plan->texts[i];
+		call->slot[i] = call->n_asked;
+		call->asked[call->n_asked++] = call->texts[i];
 	}
 }
 
-static enum status make_plan(struct plan *plan, struct embedding_cache *cache, struct err *err)
+static enum status make_plan(struct encoder_call *call, struct err *err)
 {
-	enum status status = plan_texts(plan, err);
+	enum status status = plan_texts(call, err);
 	size_t n_values;
 
 	if (status != STATUS_OK)
 		return status;
-	find_distinct(plan);
-	if (!mem_mul(plan->n_distinct, plan->dim, &n_values))
+	find_distinct(call);
+	if (!mem_mul(call->n_distinct, call->dim, &n_values))
 		return err_no_memory(err, "vectors");
-	plan->rows = mem_array(n_values, sizeof(*plan->rows));
-	if (plan->rows == NULL)
+	call->rows = mem_array(n_values, sizeof(*call->rows));
+	if (call->rows == NULL)
 		return err_no_memory(err, "vectors");
-	look_up(plan, cache);
+	look_up(call);
 	return STATUS_OK;
 }
 
 /* ---- vectors ---- */
 
-static void remember(const struct plan *plan, struct embedding_cache *cache)
+static void remember(const struct encoder_call *call, struct embedding_cache *cache)
 {
-	for (size_t i = 0; i < plan->n_texts; i++) {
-		if (plan->first[i] == i && plan->slot[i] < plan->n_asked)
-			embedding_cache_put(cache, &plan->digest[i],
-					    plan->rows + plan->slot[i] * plan->dim);
+	for (size_t i = 0; i < call->n_texts; i++) {
+		if (call->first[i] == i && call->slot[i] < call->n_asked)
+			embedding_cache_put(cache, &call->digest[i],
+					    call->rows + call->slot[i] * call->dim);
 	}
 }
 
 /* Which text was the slot's first. */
-static size_t text_in_slot(const struct plan *plan, size_t slot)
+static size_t text_in_slot(const struct encoder_call *call, size_t slot)
 {
 	size_t i = 0;
 
-	while (plan->first[i] != i || plan->slot[i] != slot)
+	while (call->first[i] != i || call->slot[i] != slot)
 		i++;
 	return i;
 }
 
-static enum status give_out(const struct plan *plan, struct features *out, struct err *err)
+static enum status give_out(const struct encoder_call *call, struct features *out, struct err *err)
 {
 	enum status status = STATUS_OK;
 
-	for (size_t i = 0; i < plan->n_texts && status == STATUS_OK; i++) {
-		const float *row = plan->rows + plan->slot[plan->first[i]] * plan->dim;
+	for (size_t i = 0; i < call->n_texts && status == STATUS_OK; i++) {
+		const float *row = call->rows + call->slot[call->first[i]] * call->dim;
 
-		status = features_append(out, feature_row_dense(row, plan->dim), err);
+		status = features_append(out, feature_row_dense(row, call->dim), err);
 	}
 	return status;
 }
 
-enum status encoder_http_encode(const struct encoder *encoder, const struct text *texts,
-				size_t n_texts, struct features *out, size_t *refused_out,
-				struct err *err)
-{
-	struct encoder_http *http = encoder->http;
-	struct plan plan = {.texts = texts, .n_texts = n_texts, .dim = encoder->dim};
-	enum status status = make_plan(&plan, http->cache, err);
-	size_t refused = ENCODER_NO_TEXT;
+/* ---- a call ---- */
 
-	atomic_fetch_add(&http->n_texts, n_texts);
-	if (status == STATUS_OK && plan.n_asked > 0)
-		status =
-		    remote_encode(http->remote, plan.asked, plan.n_asked, plan.rows, &refused, err);
-	*refused_out = refused == ENCODER_NO_TEXT ? refused : text_in_slot(&plan, refused);
-	if (status == STATUS_OK) {
-		remember(&plan, http->cache);
-		status = give_out(&plan, out, err);
+enum status encoder_http_call_open(const struct encoder *encoder, const struct text *texts,
+				   size_t n_texts, struct encoder_call **call_out, struct err *err)
+{
+	struct encoder_call *call = mem_array(1, sizeof(*call));
+	enum status status;
+
+	if (call == NULL)
+		return err_no_memory(err, "texts");
+	call->http = encoder->http;
+	call->texts = texts;
+	call->n_texts = n_texts;
+	call->dim = encoder->dim;
+	status = make_plan(call, err);
+	if (status != STATUS_OK) {
+		encoder_call_close(call);
+		return status;
 	}
-	plan_free(&plan);
+	atomic_fetch_add(&call->http->n_texts, n_texts);
+	*call_out = call;
+	return STATUS_OK;
+}
+
+bool encoder_call_start(struct encoder_call *call, struct http_mux *mux,
+			void (*done)(void *context), void *context)
+{
+	return remote_start(call->http->remote, mux, call->asked, call->n_asked, call->rows,
+			    &call->start, done, context);
+}
+
+bool encoder_call_is_ready(const struct encoder_call *call)
+{
+	return call->n_asked == 0 || remote_start_is_whole(&call->start, call->n_asked);
+}
+
+enum status encoder_call_finish(struct encoder_call *call, struct features *out,
+				size_t *refused_out, struct err *err)
+{
+	size_t refused = ENCODER_NO_TEXT, n_rows_before = out->n_rows;
+	enum status status = STATUS_OK;
+
+	if (call->n_asked > 0)
+		status = remote_encode(call->http->remote, &call->start, call->asked, call->n_asked,
+				       call->rows, &refused, err);
+	*refused_out = refused == ENCODER_NO_TEXT ? refused : text_in_slot(call, refused);
+	if (status == STATUS_OK) {
+		remember(call, call->http->cache);
+		status = give_out(call, out, err);
+	}
+	if (status != STATUS_OK)
+		out->n_rows = n_rows_before;
 	return status;
+}
+
+void encoder_call_close(struct encoder_call *call)
+{
+	if (call == NULL)
+		return;
+	remote_start_close(&call->start);
+	mem_free(call->digest);
+	mem_free(call->order);
+	mem_free(call->first);
+	mem_free(call->slot);
+	mem_free(call->rows);
+	mem_free(call->asked);
+	mem_free(call);
 }
 
 struct remote *encoder_http_remote(const struct encoder *encoder)

@@ -19,11 +19,9 @@ enum status encoder_http_open(struct encoder *encoder, const struct encoder_spec
 /** encoder_http_close(encoder): one without a server is allowed. */
 void encoder_http_close(struct encoder *encoder);
 
-/** encoder_http_encode(encoder, texts, n_texts, out, refused_out, err): encoder_encode_many();
- * texts are UTF-8. */
-enum status encoder_http_encode(const struct encoder *encoder, const struct text *texts,
-				size_t n_texts, struct features *out, size_t *refused_out,
-				struct err *err);
+/** encoder_http_call_open(), ...: of encoder_call_open() and so on; texts are UTF-8. */
+enum status encoder_http_call_open(const struct encoder *encoder, const struct text *texts,
+				   size_t n_texts, struct encoder_call **call_out, struct err *err);
 
 /** encoder_http_remote(encoder): its server; encoder owns it. */
 struct remote *encoder_http_remote(const struct encoder *encoder);

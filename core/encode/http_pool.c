@@ -24,7 +24,8 @@
 /* A connection, once it is made. */
 struct line {
 	CURL *curl;
-	CURLU *url; /* parsed once, not for each request */
+	CURLSH *share; /* keeps the connection, whichever thread is the next to use the line */
+	CURLU *url;    /* parsed once, not for each request */
 	bool was_connected;
 	char fault[CURL_ERROR_SIZE];
 	struct http_reply *reply; /* of the request under way */
@@ -165,7 +166,11 @@ static bool set_up(struct http_pool *pool, struct line *line,
 
 	line->curl = curl;
 	line->url = curl_url();
-	return curl != NULL && line->url != NULL &&
+	line->share = curl_share_init();
+	return curl != NULL && line->url != NULL && line->share != NULL &&
+	       curl_share_setopt(line->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) ==
+		   CURLSHE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SHARE, line->share) == CURLE_OK &&
 	       curl_url_set(line->url, CURLUPART_URL, options->url, 0) == CURLUE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_CURLU, line->url) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, PROTOCOLS) == CURLE_OK &&
@@ -234,6 +239,7 @@ void http_pool_close(struct http_pool *pool)
 		return;
 	for (size_t i = 0; i < pool->n_lines; i++) {
 		curl_easy_cleanup(pool->lines[i].curl);
+		curl_share_cleanup(pool->lines[i].share);
 		curl_url_cleanup(pool->lines[i].url);
 	}
 	curl_slist_free_all(pool->headers);
@@ -262,6 +268,7 @@ static struct line *borrow(struct http_pool *pool, double deadline)
 
 static void give_back(struct http_pool *pool, struct line *line)
 {
+	line->reply = NULL;
 	pthread_mutex_lock(&pool->lock);
 	pool->idle[pool->n_idle++] = line;
 	pthread_cond_signal(&pool->freed);
@@ -296,25 +303,32 @@ static void note_connection(struct line *line)
 	line->was_connected |= n_connects > 0;
 }
 
-static enum status post(struct http_pool *pool, struct line *line, const char *body, size_t len,
-			long timeout_ms, struct err *err)
+static void prepare(struct line *line, const char *body, size_t len, double deadline,
+		    struct http_reply *reply)
 {
 	CURL *curl = line->curl;
-	struct http_reply *reply = line->reply;
-	curl_off_t retry_after = 0;
-	CURLcode code;
+	double left = deadline - monotonic_seconds();
+	long timeout_ms = left > 0 ? (long)ceil(left * 1000) : MIN_TIMEOUT;
 
+	line->reply = reply;
 	line->fault[0] = '\0';
 	line->too_long = line->no_memory = false;
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
-	code = curl_easy_perform(curl);
+}
+
+static enum status conclude(const struct http_pool *pool, struct line *line, CURLcode code,
+			    struct err *err)
+{
+	struct http_reply *reply = line->reply;
+	curl_off_t retry_after = 0;
+
 	note_connection(line);
 	if (code != CURLE_OK)
 		return fault(pool, line, code, err);
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
-	curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after);
+	curl_easy_getinfo(line->curl, CURLINFO_RESPONSE_CODE, &reply->status);
+	curl_easy_getinfo(line->curl, CURLINFO_RETRY_AFTER, &retry_after);
 	reply->retry_after = (double)retry_after;
 	return STATUS_OK;
 }
@@ -323,16 +337,46 @@ enum status http_pool_post(struct http_pool *pool, const char *body, size_t len,
 			   struct http_reply *reply, struct err *err)
 {
 	struct line *line = borrow(pool, deadline);
-	double left = deadline - monotonic_seconds();
-	long timeout_ms = left > 0 ? (long)ceil(left * 1000) : MIN_TIMEOUT;
 	enum status status;
 
 	if (line == NULL)
 		return err_set(err, STATUS_OVERLOADED,
 			       "all %zu connections to the encoder are in use", pool->n_lines);
-	line->reply = reply;
-	status = post(pool, line, body, len, timeout_ms, err);
-	line->reply = NULL;
+	prepare(line, body, len, deadline, reply);
+	status = conclude(pool, line, curl_easy_perform(line->curl), err);
 	give_back(pool, line);
 	return status;
+}
+
+/* ---- a request that nobody waits for ---- */
+
+static void end_flight(struct http_transfer *transfer, int code)
+{
+	struct http_flight *flight =
+	    (struct http_flight *)((char *)transfer - offsetof(struct http_flight, transfer));
+	struct http_pool *pool = flight->pool;
+
+	flight->status = conclude(pool, flight->line, (CURLcode)code, &flight->err);
+	give_back(pool, flight->line);
+	flight->done(flight);
+}
+
+bool http_pool_start(struct http_pool *pool, struct http_mux *mux, struct http_flight *flight)
+{
+	struct line *line = borrow(pool, 0);
+
+	if (line == NULL)
+		return false;
+	flight->pool = pool;
+	flight->line = line;
+	flight->transfer = (struct http_transfer){
+	    .curl = line->curl,
+	    .cancelled = pool->cancelled,
+	    .done = end_flight,
+	};
+	prepare(line, flight->body, flight->len, flight->deadline, flight->reply);
+	if (http_mux_start(mux, &flight->transfer))
+		return true;
+	give_back(pool, line);
+	return false;
 }

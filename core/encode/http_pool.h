@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * http_pool.h - POST requests to one address over a few connections that stay open, by libcurl
- * and with nothing of it outside http_pool.c. Blocking; any number of threads may share a pool.
+ * and with nothing of it outside http_pool.c and http_mux.c. Any number of threads may share a
+ * pool: some wait for their replies, others go on and are told (http_mux.h).
  */
 #ifndef MICRO_ENCODE_HTTP_POOL_H
 #define MICRO_ENCODE_HTTP_POOL_H
@@ -11,6 +12,7 @@
 #include <stddef.h>
 
 #include "core/base/err.h"
+#include "core/encode/http_mux.h"
 
 struct http_pool; /* opaque */
 
@@ -56,6 +58,29 @@ void http_pool_close(struct http_pool *pool);
  */
 enum status http_pool_post(struct http_pool *pool, const char *body, size_t len, double deadline,
 			   struct http_reply *reply, struct err *err);
+
+struct line;
+
+/* A request that its thread does not wait for; the caller's, until done. */
+struct http_flight {
+	const char *body; /* [len] */
+	size_t len;
+	double deadline;	  /* monotonic_seconds() */
+	struct http_reply *reply; /* zeroed but for max_len */
+	void (*done)(struct http_flight *flight);
+	enum status status; /* when it is done: as of http_pool_post() */
+	struct err err;
+	struct http_pool *pool; /* these are the pool's */
+	struct line *line;
+	struct http_transfer transfer;
+};
+
+/**
+ * http_pool_start(pool, mux, flight): http_pool_post() without waiting: http_mux_run() calls done
+ * some time later. false: nothing was begun, since no connection is free or there is
+ * no memory.
+ */
+bool http_pool_start(struct http_pool *pool, struct http_mux *mux, struct http_flight *flight);
 
 /** http_reply_free(reply): a zeroed one is allowed. */
 void http_reply_free(struct http_reply *reply);

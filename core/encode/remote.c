@@ -125,6 +125,17 @@ static enum status compare(struct remote *remote, const float *row, struct err *
 				   err);
 }
 
+/* Open, finish and close a call. */
+static enum status ask(struct remote *remote, struct embedding_call *call, struct err *err)
+{
+	enum status status = embedding_call_open(&remote->link, call, err);
+
+	if (status == STATUS_OK)
+		status = embedding_call_finish(call, err);
+	embedding_call_close(call);
+	return status;
+}
+
 /* The server's words, for who sent it the texts. */
 static void add_complaint(struct err *err, const struct embedding_call_facts *facts)
 {
@@ -136,10 +147,10 @@ static void add_complaint(struct err *err, const struct embedding_call_facts *fa
  * what the server says of it may be told to everybody. */
 static enum status verify(struct remote *remote, enum call_kind kind, float *row, struct err *err)
 {
-	struct embedding_call_facts facts;
-	enum status status = embedding_link_ask(&remote->link, &remote->probe, 1, row, &facts, err);
+	struct embedding_call call = {.texts = &remote->probe, .n_texts = 1, .rows_out = row};
+	enum status status = ask(remote, &call, err);
 
-	add_complaint(err, &facts);
+	add_complaint(err, &call.facts);
 	/* who does not take this text takes none */
 	if (status == STATUS_ENCODER_REFUSED)
 		status = err->code = STATUS_ENCODER_FAULT;
@@ -246,24 +257,88 @@ static size_t next_batch(struct remote *remote, const struct batch_try *try,
 	return n;
 }
 
+/* After a call for texts. is_known: its server has shown its fingerprint. */
+static enum status settle(struct remote *remote, const struct embedding_call *call,
+			  enum status status, bool is_known, struct err *err)
+{
+	record(remote, CALL_TEXTS, status, err);
+	if (status == STATUS_OK && !is_known)
+		return verify_again(remote, CALL_FINGERPRINT, err);
+	add_complaint(err, &call->facts);
+	return status;
+}
+
 static enum status encode_batch(struct remote *remote, const struct text *texts, size_t n_texts,
 				float *rows_out, struct err *err)
 {
-	struct embedding_call_facts facts;
+	struct embedding_call call = {.texts = texts, .n_texts = n_texts, .rows_out = rows_out};
 	enum status status = remote_health(remote, err);
 
 	if (status != STATUS_OK)
 		return status;
-	status = embedding_link_ask(&remote->link, texts, n_texts, rows_out, &facts, err);
-	record(remote, CALL_TEXTS, status, err);
-	if (status == STATUS_OK && !is_verified(remote, facts.reconnected))
-		return verify_again(remote, CALL_FINGERPRINT, err);
-	add_complaint(err, &facts);
-	return status;
+	status = ask(remote, &call, err);
+	return settle(remote, &call, status, is_verified(remote, call.facts.reconnected), err);
 }
 
-enum status remote_encode(struct remote *remote, const struct text *texts, size_t n_texts,
-			  float *rows_out, size_t *refused_out, struct err *err)
+/* ---- a first call that nobody waits for ---- */
+
+static void take_start(void *context)
+{
+	struct remote_start *start = context;
+
+	start->is_known = is_verified(start->remote, start->call.facts.reconnected);
+	start->done(start->context);
+}
+
+bool remote_start(struct remote *remote, struct http_mux *mux, const struct text *texts,
+		  size_t n_texts, float *rows_out, struct remote_start *start,
+		  void (*done)(void *context), void *context)
+{
+	const struct batch_try none = {0};
+
+	if (remote_health(remote, NULL) != STATUS_OK)
+		return false;
+	start->remote = remote;
+	start->done = done;
+	start->context = context;
+	start->call.texts = texts;
+	start->call.n_texts = next_batch(remote, &none, texts, n_texts);
+	start->call.rows_out = rows_out;
+	if (embedding_call_open(&remote->link, &start->call, NULL) == STATUS_OK &&
+	    embedding_call_start(&start->call, mux, take_start, start))
+		return true;
+	remote_start_close(start);
+	return false;
+}
+
+bool remote_start_is_whole(const struct remote_start *start, size_t n_texts)
+{
+	return start->call.start == EMBEDDING_REPLIED && start->call.status == STATUS_OK &&
+	       start->call.n_texts == n_texts && start->is_known;
+}
+
+void remote_start_close(struct remote_start *start)
+{
+	embedding_call_close(&start->call);
+	*start = (struct remote_start){.is_known = false};
+}
+
+static enum status finish_start(struct remote *remote, struct remote_start *start, struct err *err)
+{
+	struct embedding_call *call = &start->call;
+	bool is_first = call->status == STATUS_OK; /* no other request was needed */
+	enum status status = embedding_call_finish(call, err);
+
+	return settle(remote, call, status,
+		      is_first ? start->is_known : is_verified(remote, call->facts.reconnected),
+		      err);
+}
+
+/* ---- all of them ---- */
+
+enum status remote_encode(struct remote *remote, struct remote_start *start,
+			  const struct text *texts, size_t n_texts, float *rows_out,
+			  size_t *refused_out, struct err *err)
 {
 	struct batch_try try = {0};
 	struct err own;
@@ -272,10 +347,14 @@ enum status remote_encode(struct remote *remote, const struct text *texts, size_
 	if (err == NULL)
 		err = &own;
 	while (at < n_texts) {
-		size_t n = next_batch(remote, &try, texts + at, n_texts - at);
-		enum status status =
-		    encode_batch(remote, texts + at, n, rows_out + at * remote->dim, err);
+		bool is_started = start->call.start == EMBEDDING_REPLIED;
+		size_t n = is_started ? start->call.n_texts
+				      : next_batch(remote, &try, texts + at, n_texts - at);
+		enum status status = is_started ? finish_start(remote, start, err)
+						: encode_batch(remote, texts + at, n,
+							       rows_out + at * remote->dim, err);
 
+		remote_start_close(start);
 		if (status == STATUS_OK) {
 			batch_try_passed(&try, n);
 			at += n;

@@ -35,11 +35,37 @@ void remote_pin(struct remote *remote, const float *fingerprint);
 /** remote_fingerprint(remote, row_out, err): ask for the probe's vector [dim]. */
 enum status remote_fingerprint(struct remote *remote, float *row_out, struct err *err);
 
-/** remote_encode(remote, texts, n_texts, rows_out, refused_out, err): rows_out [n_texts, dim].
+/* A first call for texts that nobody waits for; zeroed before. */
+struct remote_start {
+	struct embedding_call call;
+	struct remote *remote;
+	bool is_known; /* after the reply: the server has shown its fingerprint */
+	void (*done)(void *context);
+	void *context;
+};
+
+/**
+ * remote_start(remote, mux, texts, n_texts, rows_out, start, done, context): send as many of the
+ * texts as go into one call; http_mux_run() calls done(context). false: not now, remote_encode()
+ * does it all. start is given to remote_encode(), and remote_start_close() releases it.
+ */
+bool remote_start(struct remote *remote, struct http_mux *mux, const struct text *texts,
+		  size_t n_texts, float *rows_out, struct remote_start *start,
+		  void (*done)(void *context), void *context);
+
+/** remote_start_is_whole(start, n_texts): remote_encode() of these texts will not wait. */
+bool remote_start_is_whole(const struct remote_start *start, size_t n_texts);
+
+/** remote_start_close(start): a zeroed one is allowed. */
+void remote_start_close(struct remote_start *start);
+
+/** remote_encode(remote, start, texts, n_texts, rows_out, refused_out, err): rows_out [n_texts,
+ * dim]. start: what was done of it before, the same texts and rows; zeroed: nothing.
  * *refused_out becomes the number of the text with STATUS_ENCODER_REFUSED, and is left alone
  * otherwise. */
-enum status remote_encode(struct remote *remote, const struct text *texts, size_t n_texts,
-			  float *rows_out, size_t *refused_out, struct err *err);
+enum status remote_encode(struct remote *remote, struct remote_start *start,
+			  const struct text *texts, size_t n_texts, float *rows_out,
+			  size_t *refused_out, struct err *err);
 
 /** remote_health(), remote_stats(), remote_cancel(): encoder_health() and so on. */
 enum status remote_health(struct remote *remote, struct err *err);

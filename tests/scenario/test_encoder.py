@@ -177,6 +177,21 @@ class Slow(Served):
         self.assertLess(time.monotonic() - began, 1.5)
         self.assertEqual(self.answers(clients), [200] * 3)
 
+    def test_what_is_in_the_cache_waits_for_nobody(self):
+        self.serve("--encoder-connections", "1", "--encoder-queue", "1")
+        self.assert_scores()
+        self.server.delay = 2
+        clients = self.pending(1)
+        wait_until(lambda: self.metric("workers_busy") == 1, "the worker")
+        clients += self.pending(1)
+        wait_until(lambda: self.metric("queue_length") == 1, "the queue")
+        before = self.server.n_requests()
+        began = time.monotonic()
+        self.assert_scores()
+        self.assertLess(time.monotonic() - began, 1.5)
+        self.assertEqual(self.server.n_requests(), before)
+        self.assertEqual(self.answers(clients), [200] * 2)
+
     def test_client_that_leaves_is_no_harm(self):
         self.serve()
         self.assert_scores()

@@ -59,6 +59,17 @@ static void stop(void)
 	server_stop();
 }
 
+/* Gathered and finished, if there is anything to do. */
+static enum status encode_all(size_t n_questions, struct arena *arena)
+{
+	struct text_batch *batch;
+	enum status status = text_batch_gather(&served, all, n_questions, arena, &batch, NULL);
+
+	if (status == STATUS_OK && batch != NULL)
+		status = text_batch_finish(batch, NULL);
+	return status;
+}
+
 static void assert_encoded(const struct input *input, const char *text)
 {
 	float want[SERVER_DIM];
@@ -73,8 +84,7 @@ START_TEST(texts_of_all_questions_are_one_call)
 	size_t before = server_n_requests();
 	struct arena arena = {0};
 
-	ck_assert(text_batch_wanted(&served, &questions[0]));
-	ck_assert_int_eq(text_batch_encode(&served, all, 2, &arena, NULL), STATUS_OK);
+	ck_assert_int_eq(encode_all(2, &arena), STATUS_OK);
 	ck_assert_uint_eq(server_n_requests(), before + 1);
 	assert_encoded(&questions[0].prompt, "c\np");
 	assert_encoded(&responses[0][0], "a");
@@ -93,15 +103,33 @@ START_TEST(vectors_alone_need_no_call)
 {
 	static const float vector[SERVER_DIM] = {1, 2, 3, 4};
 	size_t before = server_n_requests();
+	struct text_batch *batch;
 	struct arena arena = {0};
 
 	questions[0].prompt =
 	    (struct input){.kind = INPUT_VECTOR, .vector = feature_row_dense(vector, SERVER_DIM)};
 	questions[0].responses = &responses[0][1];
 	questions[0].n_responses = 1;
-	ck_assert(!text_batch_wanted(&served, &questions[0]));
-	ck_assert_int_eq(text_batch_encode(&served, all, 1, &arena, NULL), STATUS_OK);
+	ck_assert_int_eq(text_batch_gather(&served, all, 1, &arena, &batch, NULL), STATUS_OK);
+	ck_assert_ptr_null(batch);
 	ck_assert_uint_eq(server_n_requests(), before);
+	arena_free(&arena);
+}
+END_TEST
+
+START_TEST(batch_may_be_given_up)
+{
+	size_t before = server_n_requests();
+	struct text_batch *batch;
+	struct arena arena = {0};
+
+	ck_assert_int_eq(text_batch_gather(&served, all, 2, &arena, &batch, NULL), STATUS_OK);
+	ck_assert_ptr_nonnull(batch);
+	text_batch_close(batch);
+	text_batch_close(batch);
+	text_batch_close(NULL);
+	ck_assert_uint_eq(server_n_requests(), before);
+	ck_assert_ptr_null(responses[0][0].encoded);
 	arena_free(&arena);
 }
 END_TEST
@@ -116,7 +144,7 @@ START_TEST(encode_survives_any_failed_allocation)
 
 		set_questions();
 		mem_fail_after(n);
-		status = text_batch_encode(&served, all, 2, &arena, NULL);
+		status = encode_all(2, &arena);
 		mem_fail_after(-1);
 		ck_assert(status == STATUS_OK || status == STATUS_NO_MEMORY);
 		if (status == STATUS_OK)
@@ -153,6 +181,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, start, stop);
 	tcase_add_test(tcase, texts_of_all_questions_are_one_call);
 	tcase_add_test(tcase, vectors_alone_need_no_call);
+	tcase_add_test(tcase, batch_may_be_given_up);
 	tcase_add_test(tcase, encode_survives_any_failed_allocation);
 	tcase_add_test(tcase, workers_survive_any_failed_allocation);
 	suite_add_tcase(suite, tcase);

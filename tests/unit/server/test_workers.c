@@ -136,6 +136,80 @@ START_TEST(who_worked_last_works_next)
 }
 END_TEST
 
+/* ---- places without a thread ---- */
+
+START_TEST(place_keeps_others_in_the_queue_until_it_is_left)
+{
+	struct workers_job jobs[2] = {{.run = count}, {.run = count}};
+	struct workers_stats stats;
+
+	start(2, 1);
+	ck_assert(workers_enter(workers));
+	ck_assert(workers_enter(workers));
+	ck_assert(!workers_enter(workers));
+	ck_assert_int_eq(workers_submit(workers, &jobs[0], NULL), STATUS_OK);
+	ck_assert_int_eq(workers_submit(workers, &jobs[1], NULL), STATUS_OVERLOADED);
+	workers_stats(workers, &stats);
+	ck_assert_uint_eq(stats.busy, 2);
+	ck_assert_uint_eq(stats.queued, 1);
+	ck_assert_int_eq(atomic_load(&n_run), 0);
+	workers_leave(workers);
+	while (atomic_load(&n_run) == 0)
+		nap();
+	wait_for_busy(1);
+	ck_assert(workers_enter(workers));
+	workers_leave(workers);
+	workers_leave(workers);
+	wait_for_busy(0);
+	workers_stop(workers);
+}
+END_TEST
+
+START_TEST(who_is_in_the_queue_comes_before_who_enters)
+{
+	struct workers_job jobs[2] = {{.run = wait_at_gate}, {.run = wait_at_gate}};
+
+	start(1, 2);
+	ck_assert_int_eq(workers_submit(workers, &jobs[0], NULL), STATUS_OK);
+	ck_assert_int_eq(workers_submit(workers, &jobs[1], NULL), STATUS_OK);
+	wait_for_busy(1);
+	ck_assert(!workers_enter(workers));
+	atomic_store(&gate, true);
+	wait_for_busy(0);
+	ck_assert_int_eq(atomic_load(&n_run), 2);
+	ck_assert(workers_enter(workers));
+	workers_leave(workers);
+	workers_stop(workers);
+}
+END_TEST
+
+static atomic_int order; /* of the jobs, a digit each */
+
+static void note_one(void *context)
+{
+	(void)context;
+	atomic_store(&order, atomic_load(&order) * 10 + 1);
+}
+
+static void note_two(void *context)
+{
+	(void)context;
+	atomic_store(&order, atomic_load(&order) * 10 + 2);
+}
+
+START_TEST(thread_is_there_for_who_has_a_place)
+{
+	struct workers_job queued = {.run = note_two}, mine = {.run = note_one};
+
+	start(1, 1);
+	ck_assert(workers_enter(workers));
+	ck_assert_int_eq(workers_submit(workers, &queued, NULL), STATUS_OK);
+	workers_take_over(workers, &mine);
+	workers_stop(workers);
+	ck_assert_int_eq(atomic_load(&order), 12);
+}
+END_TEST
+
 START_TEST(nothing_is_allowed)
 {
 	struct workers_stats stats;
@@ -158,6 +232,9 @@ int main(void)
 	tcase_add_test(tcase, full_queue_refuses_and_says_so);
 	tcase_add_test(tcase, as_many_run_at_once_as_there_are_threads);
 	tcase_add_test(tcase, who_worked_last_works_next);
+	tcase_add_test(tcase, place_keeps_others_in_the_queue_until_it_is_left);
+	tcase_add_test(tcase, who_is_in_the_queue_comes_before_who_enters);
+	tcase_add_test(tcase, thread_is_there_for_who_has_a_place);
 	tcase_add_test(tcase, nothing_is_allowed);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
