@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "server/anteroom.h"
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/process.h"
 
 #define MAX_EVENTS     256
 #define ACCEPT_AT_ONCE 1024 /* before those are looked at who are in already */
@@ -279,18 +279,12 @@ static bool look_at(struct acceptor *acceptor, uint64_t source, double now)
 	return true;
 }
 
-/* Of this thread alone, on Linux; without it all is well, too. */
-static void be_nice(void)
-{
-	(void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICENESS);
-}
-
 static void *run(void *context)
 {
 	struct acceptor *acceptor = context;
 	struct epoll_event events[MAX_EVENTS];
 
-	be_nice();
+	process_give_way(NICENESS);
 	for (;;) {
 		int n = epoll_wait(acceptor->epoll, events, MAX_EVENTS, timeout_of(acceptor));
 		double now = clock_monotonic();

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "core/base/mem.h"
+#include "server/http_head.h"
 
 /* A refused body is read to its end, because a client that is still sending would
  * see a reset connection instead of the answer. But not for ever. */
@@ -19,6 +20,7 @@
 struct call {
 	struct exchange exchange;
 	struct http_server *server;
+	struct http_lane *lane;
 	struct http_loop *loop;
 	struct MHD_Connection *connection;
 	uint64_t n_announced;	/* bytes of the body, by Content-Length */
@@ -30,72 +32,8 @@ struct call {
 	bool last;		/* of its connection, which is closed after the answer */
 	struct writer_job job;
 	struct workers_job work;
+	struct http_task task;
 };
-
-/* What a request's head may say beside method and path. */
-enum field {
-	FIELD_CONTENT_LENGTH,
-	FIELD_TRANSFER_ENCODING,
-	FIELD_EXPECT,
-	FIELD_CONTENT_TYPE,
-	FIELD_REQUEST_ID,
-	FIELD_AUTHORIZATION,
-	FIELD_USER,
-	FIELD_CONTEXT,
-	FIELD_IDEMPOTENCY_KEY,
-	FIELD_QUERY_USER,
-	FIELD_QUERY_CONTEXT,
-	FIELD_QUERY_FORMAT,
-	FIELD_QUERY_LIMIT,
-	FIELD_QUERY_CURSOR,
-	N_FIELDS,
-};
-
-#define NAME(text) .name = (text), .len = sizeof(text) - 1
-
-static const struct {
-	const char *name;
-	size_t len;
-	enum MHD_ValueKind kind;
-} fields[N_FIELDS] = {
-    [FIELD_CONTENT_LENGTH] = {NAME("Content-Length"), MHD_HEADER_KIND},
-    [FIELD_TRANSFER_ENCODING] = {NAME("Transfer-Encoding"), MHD_HEADER_KIND},
-    [FIELD_EXPECT] = {NAME("Expect"), MHD_HEADER_KIND},
-    [FIELD_CONTENT_TYPE] = {NAME("Content-Type"), MHD_HEADER_KIND},
-    [FIELD_REQUEST_ID] = {NAME("X-Request-Id"), MHD_HEADER_KIND},
-    [FIELD_AUTHORIZATION] = {NAME("Authorization"), MHD_HEADER_KIND},
-    [FIELD_USER] = {NAME("X-Micro-User"), MHD_HEADER_KIND},
-    [FIELD_CONTEXT] = {NAME("X-Micro-Context"), MHD_HEADER_KIND},
-    [FIELD_IDEMPOTENCY_KEY] = {NAME("Idempotency-Key"), MHD_HEADER_KIND},
-    [FIELD_QUERY_USER] = {NAME("user"), MHD_GET_ARGUMENT_KIND},
-    [FIELD_QUERY_CONTEXT] = {NAME("context"), MHD_GET_ARGUMENT_KIND},
-    [FIELD_QUERY_FORMAT] = {NAME("format"), MHD_GET_ARGUMENT_KIND},
-    [FIELD_QUERY_LIMIT] = {NAME("limit"), MHD_GET_ARGUMENT_KIND},
-    [FIELD_QUERY_CURSOR] = {NAME("cursor"), MHD_GET_ARGUMENT_KIND},
-};
-
-struct head {
-	const char *value[N_FIELDS]; /* the first of each name; NULL: none, or it has none */
-	size_t n_lengths;	     /* fields that say how long the body is */
-};
-
-/* One pass over all that there is, which is little, instead of one for each field. */
-static enum MHD_Result take_field(void *context, enum MHD_ValueKind kind, const char *name,
-				  const char *value)
-{
-	struct head *head = context;
-	size_t len = strlen(name);
-
-	for (size_t f = 0; f < N_FIELDS; f++) {
-		if (fields[f].len != len || fields[f].kind != kind ||
-		    strcasecmp(fields[f].name, name) != 0)
-			continue;
-		if (head->value[f] == NULL)
-			head->value[f] = value;
-		head->n_lengths += f == FIELD_CONTENT_LENGTH || f == FIELD_TRANSFER_ENCODING;
-	}
-	return MHD_YES;
-}
 
 static bool add_retry_after(const struct exchange *exchange, struct MHD_Response *response)
 {
@@ -211,9 +149,9 @@ static bool is_endless(const struct call *call, uint64_t n_bytes)
 
 /* A proxy in front may have believed another length than libmicrohttpd does: what is a body
  * to one of them is the next request to the other (RFC 9112, section 11.2). */
-static void check_lengths(struct call *call, const struct head *head)
+static void check_lengths(struct call *call, const struct http_head *head)
 {
-	const char *encoding = head->value[FIELD_TRANSFER_ENCODING];
+	const char *encoding = head->value[HEAD_TRANSFER_ENCODING];
 	struct exchange *exchange = &call->exchange;
 
 	call->last =
@@ -239,13 +177,13 @@ static enum MHD_Result begin_body(struct call *call)
 }
 
 /* What can be told from the headers. */
-static enum MHD_Result check_head(struct call *call, const struct head *head)
+static enum MHD_Result check_head(struct call *call, const struct http_head *head)
 {
-	const char *length = head->value[FIELD_CONTENT_LENGTH];
+	const char *length = head->value[HEAD_CONTENT_LENGTH];
 	struct exchange *exchange = &call->exchange;
 
 	call->n_announced = length == NULL ? 0 : strtoull(length, NULL, 10);
-	call->expects = head->value[FIELD_EXPECT] != NULL;
+	call->expects = head->value[HEAD_EXPECT] != NULL;
 	check_lengths(call, head);
 	if (exchange->http_status == 0 && call->n_announced > call->server->api->max_body)
 		refuse_length(call);
@@ -256,42 +194,42 @@ static enum MHD_Result check_head(struct call *call, const struct head *head)
 }
 
 static void open_exchange(struct call *call, const char *method, const char *path,
-			  const struct head *head)
+			  const struct http_head *head)
 {
 	const struct exchange_head exchange_head = {
 	    .method = method,
 	    .path = path,
-	    .content_type = head->value[FIELD_CONTENT_TYPE],
-	    .request_id = head->value[FIELD_REQUEST_ID],
-	    .authorization = head->value[FIELD_AUTHORIZATION],
-	    .person = {.query_user = head->value[FIELD_QUERY_USER],
-		       .query_context = head->value[FIELD_QUERY_CONTEXT],
-		       .header_user = head->value[FIELD_USER],
-		       .header_context = head->value[FIELD_CONTEXT]},
-	    .format = head->value[FIELD_QUERY_FORMAT],
-	    .idempotency_key = head->value[FIELD_IDEMPOTENCY_KEY],
-	    .page = {.limit = head->value[FIELD_QUERY_LIMIT],
-		     .cursor = head->value[FIELD_QUERY_CURSOR]},
+	    .content_type = head->value[HEAD_CONTENT_TYPE],
+	    .request_id = head->value[HEAD_REQUEST_ID],
+	    .authorization = head->value[HEAD_AUTHORIZATION],
+	    .person = {.query_user = head->value[HEAD_QUERY_USER],
+		       .query_context = head->value[HEAD_QUERY_CONTEXT],
+		       .header_user = head->value[HEAD_USER],
+		       .header_context = head->value[HEAD_CONTEXT]},
+	    .format = head->value[HEAD_QUERY_FORMAT],
+	    .idempotency_key = head->value[HEAD_IDEMPOTENCY_KEY],
+	    .page = {.limit = head->value[HEAD_QUERY_LIMIT],
+		     .cursor = head->value[HEAD_QUERY_CURSOR]},
 	};
 
 	api_open(call->server->api, &call->exchange, &exchange_head);
 }
 
-static enum MHD_Result open_call(const struct http_lane *lane, struct MHD_Connection *connection,
+static enum MHD_Result open_call(struct http_lane *lane, struct MHD_Connection *connection,
 				 const char *method, const char *path, void **call_out)
 {
-	struct head head = {.n_lengths = 0};
+	struct http_head head;
 	struct call *call = mem_array(1, sizeof(*call));
 
 	if (call == NULL)
 		return MHD_NO;
 	call->server = lane->server;
+	call->lane = lane;
 	call->loop = lane->loop;
 	call->connection = connection;
 	*call_out = call;
 	http_loop_enter(call->loop, connection, CLIENT_SENDING);
-	MHD_get_connection_values(connection, MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND, take_field,
-				  &head);
+	http_head_read(connection, &head);
 	open_exchange(call, method, path, &head);
 	return check_head(call, &head);
 }
@@ -344,11 +282,31 @@ static void wake(struct call *call)
 	atomic_fetch_sub(&server->n_asleep, 1);
 }
 
-/* On the writer's thread. */
+/* On the writer's thread: the call belongs to its connection again. */
 static void write_done(void *context, struct store_op *op)
 {
+	struct call *call = context;
+	struct http_lane *lane = call->lane;
+
 	(void)op;
-	wake(context);
+	MHD_resume_connection(call->connection);
+	lane->is_told = true;
+	lane->server->n_told++;
+}
+
+void http_call_wake(void *context)
+{
+	struct http_server *server = context;
+	size_t n_told = server->n_told;
+
+	for (size_t i = 0; i < server->n_lanes; i++) {
+		if (server->lanes[i].is_told)
+			http_loop_wake(server->lanes[i].loop);
+		server->lanes[i].is_told = false;
+	}
+	server->n_told = 0;
+	/* the last thing here: httpd_stop() waits for it */
+	atomic_fetch_sub(&server->n_asleep, n_told);
 }
 
 static void submit_write(struct call *call)
@@ -356,7 +314,12 @@ static void submit_write(struct call *call)
 	struct exchange *exchange = &call->exchange;
 	struct api *api = call->server->api;
 
-	call->job = (struct writer_job){.op = &exchange->op, .done = write_done, .context = call};
+	call->job = (struct writer_job){
+	    .op = &exchange->op,
+	    .done = write_done,
+	    .context = call,
+	    .audience = &call->server->audience,
+	};
 	call->submitted = true;
 	if (writer_submit(api->writer, &call->job, &exchange->err) == STATUS_OK)
 		return;
@@ -416,8 +379,8 @@ static void ask(struct call *call)
 		workers_take_over(workers, &call->work);
 }
 
-/* The connection sleeps before anyone else can know of it, so it cannot be woken too early. */
-static enum MHD_Result sleep_until_done(struct call *call, enum api_next next)
+/* Before anyone else can know of the connection, so that it cannot be woken too early. */
+static bool fall_asleep(struct call *call)
 {
 	struct http_server *server = call->server;
 
@@ -427,15 +390,49 @@ static enum MHD_Result sleep_until_done(struct call *call, enum api_next next)
 		atomic_fetch_sub(&server->n_asleep, 1);
 		err_set(&call->exchange.err, STATUS_SHUTTING_DOWN, "the daemon is stopping");
 		api_refuse(server->api, &call->exchange);
-		return respond(call);
+		return false;
 	}
 	http_loop_enter(call->loop, call->connection, CLIENT_WAITING);
 	MHD_suspend_connection(call->connection);
+	return true;
+}
+
+static enum api_next begin(struct call *call)
+{
+	struct exchange *exchange = &call->exchange;
+	enum api_next next = api_begin(call->server->api, exchange);
+
+	if (next == API_WAIT && api_is_ready(exchange))
+		next = api_work(call->server->api, exchange);
+	/* where the body is still needed, what it costs is pending until the answer */
+	if (next == API_ANSWERED || (next == API_WRITE && exchange->body.bytes == NULL))
+		release(call);
+	return next;
+}
+
+/* Of a connection that sleeps. */
+static void go_on(struct call *call, enum api_next next)
+{
 	if (next == API_WRITE)
 		submit_write(call);
-	else
+	else if (next == API_WAIT)
 		ask(call);
-	return MHD_YES;
+	else
+		wake(call);
+}
+
+/* On the loop's thread. */
+static void begin_deferred(void *context)
+{
+	struct call *call = context;
+
+	go_on(call, begin(call));
+}
+
+/* What waits for the disk can also wait for the scores that are there. */
+static bool may_be_deferred(const struct exchange *exchange)
+{
+	return exchange->match.route == ROUTE_FEEDBACK;
 }
 
 /* The whole body is in. */
@@ -450,13 +447,18 @@ static enum MHD_Result answer(struct call *call)
 		api_end(call->server->api, exchange);
 		return respond(call);
 	}
-	next = api_begin(call->server->api, exchange);
-	if (next == API_WAIT && api_is_ready(exchange))
-		next = api_work(call->server->api, exchange);
-	/* where the body is still needed, what it costs is pending until the answer */
-	if (next == API_ANSWERED || (next == API_WRITE && exchange->body.bytes == NULL))
-		release(call);
-	return next == API_ANSWERED ? respond(call) : sleep_until_done(call, next);
+	if (may_be_deferred(exchange)) {
+		if (!fall_asleep(call))
+			return respond(call);
+		call->task = (struct http_task){.run = begin_deferred, .context = call};
+		http_loop_defer(call->loop, &call->task);
+		return MHD_YES;
+	}
+	next = begin(call);
+	if (next == API_ANSWERED || !fall_asleep(call))
+		return respond(call);
+	go_on(call, next);
+	return MHD_YES;
 }
 
 enum MHD_Result http_call_handle(void *lane, struct MHD_Connection *connection, const char *url,

@@ -10,6 +10,7 @@
 
 #include <microhttpd.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "server/api.h"
@@ -22,13 +23,21 @@ struct http_server {
 	atomic_bool closing;	/* no more connections are suspended */
 	atomic_size_t n_asleep; /* suspended connections, or about to be: others work on them */
 	struct budget pending;	/* bytes of bodies, until they are answered or submitted */
+	size_t n_lanes;
+	struct http_lane *lanes; /* [n_lanes] */
+	size_t n_told;		 /* the writer's: connections that it resumed and not woken yet */
+	struct writer_audience audience; /* wakes them */
 };
 
 /* A thread with connections of its own. */
 struct http_lane {
 	struct http_server *server;
 	struct http_loop *loop;
+	bool is_told; /* the writer's: connections of it were resumed */
 };
+
+/** http_call_wake(server): the audience of the writer's jobs. */
+void http_call_wake(void *server);
 
 /** http_call_handle(lane, ...): an MHD_AccessHandlerCallback; lane is a struct http_lane. */
 enum MHD_Result http_call_handle(void *lane, struct MHD_Connection *connection, const char *url,

@@ -19,10 +19,14 @@
 
 #include "core/base/mem.h"
 #include "server/clock.h"
+#include "server/process.h"
 
 #define MAX_EVENTS    64  /* looked at in one turn; the others come in the next */
 #define CHECK_SECONDS 1.0 /* between two looks for slow clients */
 #define ADMIT_MS      5	  /* between two looks whether more may be pending, while bodies wait */
+#define TASK_SECONDS                                                                               \
+	1e-4 /* of deferred work between two looks at connections; one task at least               \
+	      */
 
 /* A connection, of which the kernel tells once that its client has ended. */
 struct guest {
@@ -50,6 +54,7 @@ struct http_loop {
 	struct http_mux *mux; /* NULL: it was not asked for */
 	bool is_mux_readable;
 	struct guest *ended; /* what they sent is not read to its end yet */
+	struct http_task *tasks;
 	struct clients clients;
 	struct client_limits limits;
 	struct admission admission;
@@ -325,6 +330,26 @@ static void end_slow(struct http_loop *loop)
 			    clients_end_slow(&loop->clients, &loop->limits, loop->now));
 }
 
+void http_loop_defer(struct http_loop *loop, struct http_task *task)
+{
+	DL_APPEND(loop->tasks, task);
+}
+
+/* In a while also those that were put off during this. */
+static void run_tasks(struct http_loop *loop)
+{
+	double end = loop->tasks == NULL ? 0 : clock_monotonic() + TASK_SECONDS;
+
+	while (loop->tasks != NULL) {
+		struct http_task *task = loop->tasks;
+
+		DL_DELETE(loop->tasks, task);
+		task->run(task->context);
+		if (clock_monotonic() >= end)
+			return;
+	}
+}
+
 /* is_woken first: whoever resumes a connection after it wakes the loop once more. */
 static void take_wakeup(struct http_loop *loop)
 {
@@ -349,6 +374,8 @@ static int timeout_of(const struct http_loop *loop)
 	int most = atomic_load(&loop->n_open) == 0 ? -1 : (int)(CHECK_SECONDS * 1e3);
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	if (loop->tasks != NULL)
+		return 0;
 	if (loop->admission.waiting != NULL)
 		most = ADMIT_MS;
 	if (loop->mux != NULL)
@@ -411,6 +438,7 @@ static void *drive(void *context)
 		n_added = add_arrivals(loop);
 		run_mux(loop);
 		MHD_run(loop->daemon);
+		run_tasks(loop);
 		count_open(loop, n_added);
 		look_at_ended(loop);
 		admit_waiting(loop, loop->now);
@@ -438,6 +466,11 @@ enum status http_loop_start(struct http_loop *loop, struct MHD_Daemon *daemon, s
 	MHD_stop_daemon(daemon);
 	errno = error;
 	return err_errno(err, STATUS_IO, "start the HTTP server");
+}
+
+void http_loop_bind(struct http_loop *loop, size_t i, size_t n)
+{
+	process_bind(loop->thread, i, n);
 }
 
 void http_loop_wake(struct http_loop *loop)

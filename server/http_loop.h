@@ -43,6 +43,10 @@ void http_loop_note(void *context, struct MHD_Connection *connection, void **slo
  */
 enum status http_loop_start(struct http_loop *loop, struct MHD_Daemon *daemon, struct err *err);
 
+/** http_loop_bind(loop, i, n): of n loops that are started, this is number i: see process_bind().
+ * Two that share a processor for some milliseconds let all their clients wait. */
+void http_loop_bind(struct http_loop *loop, size_t i, size_t n);
+
 /**
  * http_loop_give(context, fd, address, len): context is a loop; serve this socket, not blocking, of
  * the client at address; owns fd. Any thread.
@@ -76,6 +80,21 @@ void http_loop_forget(struct http_loop *loop, struct applicant *applicant);
 /** http_loop_mux(loop): for requests to other servers; the loop runs it. Only from its thread; NULL
  * without memory. */
 struct http_mux *http_loop_mux(struct http_loop *loop);
+
+/* Work of a lane that need not be done at once; the caller's, until it is run. */
+struct http_task {
+	void (*run)(void *context);
+	void *context;
+	struct http_task *prev, *next; /* the loop's */
+};
+
+/**
+ * http_loop_defer(loop, task): run it on the loop's thread when those connections were looked at
+ * that have something, in the order of the calls and some at a time: what is quickly answered
+ * does not wait for a row of what takes its time. From the daemon's callbacks; the connection
+ * that it is for sleeps.
+ */
+void http_loop_defer(struct http_loop *loop, struct http_task *task);
 
 /** http_loop_wake(loop): a connection was resumed, or requests were cancelled: look at it now. Any
  * thread; not needed from what the loop itself calls. */

@@ -14,8 +14,6 @@
 
 struct httpd {
 	struct http_server server;
-	size_t n_lanes;
-	struct http_lane *lanes;   /* [n_lanes] */
 	struct acceptor *acceptor; /* NULL: nobody gets in */
 };
 
@@ -95,9 +93,11 @@ static enum status start_lanes(const struct httpd_options *options, struct httpd
 {
 	enum status status = STATUS_OK;
 
-	for (size_t i = 0; i < httpd->n_lanes && status == STATUS_OK; i++) {
-		httpd->lanes[i].server = &httpd->server;
-		status = start_lane(options, &httpd->lanes[i], err);
+	for (size_t i = 0; i < httpd->server.n_lanes && status == STATUS_OK; i++) {
+		httpd->server.lanes[i].server = &httpd->server;
+		status = start_lane(options, &httpd->server.lanes[i], err);
+		if (status == STATUS_OK)
+			http_loop_bind(httpd->server.lanes[i].loop, i, httpd->server.n_lanes);
 	}
 	return status;
 }
@@ -110,21 +110,21 @@ static enum status start_accepting(const struct httpd_options *options, struct h
 	    .listen_fd = options->listen_fd,
 	    .max_connections = options->max_connections,
 	    .n_places = options->n_places,
-	    .n_lanes = httpd->n_lanes,
+	    .n_lanes = httpd->server.n_lanes,
 	    .encrypted = options->tls != NULL,
 	    .random_bytes = httpd->server.api->service.random_bytes,
 	    .metrics = &httpd->server.api->metrics,
 	};
-	struct acceptor_lane *lanes = mem_array(httpd->n_lanes, sizeof(*lanes));
+	struct acceptor_lane *lanes = mem_array(httpd->server.n_lanes, sizeof(*lanes));
 	enum status status;
 
 	if (lanes == NULL) {
 		close(options->listen_fd);
 		return err_no_memory(err, "the HTTP server");
 	}
-	for (size_t i = 0; i < httpd->n_lanes; i++)
+	for (size_t i = 0; i < httpd->server.n_lanes; i++)
 		lanes[i] = (struct acceptor_lane){
-		    .context = httpd->lanes[i].loop,
+		    .context = httpd->server.lanes[i].loop,
 		    .count = http_loop_count,
 		    .give = http_loop_give,
 		    .shed = http_loop_shed,
@@ -136,9 +136,9 @@ static enum status start_accepting(const struct httpd_options *options, struct h
 
 static void httpd_free(struct httpd *httpd)
 {
-	for (size_t i = 0; i < httpd->n_lanes; i++)
-		http_loop_close(httpd->lanes[i].loop);
-	mem_free(httpd->lanes);
+	for (size_t i = 0; i < httpd->server.n_lanes; i++)
+		http_loop_close(httpd->server.lanes[i].loop);
+	mem_free(httpd->server.lanes);
 	mem_free(httpd);
 }
 
@@ -148,9 +148,9 @@ static struct httpd *httpd_allocate(size_t n_lanes)
 
 	if (httpd == NULL)
 		return NULL;
-	httpd->n_lanes = n_lanes;
-	httpd->lanes = mem_array(n_lanes, sizeof(*httpd->lanes));
-	if (httpd->lanes != NULL)
+	httpd->server.n_lanes = n_lanes;
+	httpd->server.lanes = mem_array(n_lanes, sizeof(*httpd->server.lanes));
+	if (httpd->server.lanes != NULL)
 		return httpd;
 	mem_free(httpd);
 	return NULL;
@@ -167,6 +167,7 @@ enum status httpd_start(const struct httpd_options *options, struct api *api,
 		return err_no_memory(err, "the HTTP server");
 	}
 	httpd->server.api = api;
+	httpd->server.audience = (struct writer_audience){http_call_wake, &httpd->server};
 	httpd->server.pending.limit = options->max_pending;
 	tls_serve(options->tls);
 	status = start_lanes(options, httpd, err);
@@ -211,8 +212,8 @@ void httpd_stop(struct httpd *httpd)
 	acceptor_stop(httpd->acceptor);
 	atomic_store(&httpd->server.closing, true);
 	live_model_cancel(httpd->server.api->live);
-	for (size_t i = 0; i < httpd->n_lanes; i++)
-		http_loop_wake(httpd->lanes[i].loop);
+	for (size_t i = 0; i < httpd->server.n_lanes; i++)
+		http_loop_wake(httpd->server.lanes[i].loop);
 	while (atomic_load(&httpd->server.n_asleep) > 0)
 		nap();
 	httpd_free(httpd);

@@ -3,6 +3,8 @@
 #ifndef MICRO_SERVER_PROCESS_H
 #define MICRO_SERVER_PROCESS_H
 
+#include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/err.h"
@@ -29,6 +31,15 @@ uint64_t process_allow_files(uint64_t n);
 /** process_keep_memory(): let free memory stay with the process up to a bound, where the system
  * would have to give it back page by page for the next request. Before the first thread. */
 void process_keep_memory(void);
+
+/** process_give_way(niceness): let others have the processor before this thread, and this thread
+ * alone, as nice(1) does; where the system forbids that, nothing changes. */
+void process_give_way(int niceness);
+
+/** process_bind(thread, i, n): of n threads, this is number i. Where the process may use n
+ * processors, no more and no less, it gets one for itself; otherwise, and where the system
+ * forbids that, nothing changes. */
+void process_bind(pthread_t thread, size_t i, size_t n);
 
 /** process_usage(usage_out): what cannot be read is 0. */
 void process_usage(struct process_usage *usage_out);

@@ -7,6 +7,10 @@
 
 #include "core/base/mem.h"
 #include "server/clock.h"
+#include "server/process.h"
+
+/* A transaction of many costs little more than one of few: let them gather. */
+#define NICENESS 15
 
 /*
  * Invariants: 1. queued jobs are a list from first to last in the order of submission;
@@ -80,23 +84,35 @@ static void count_batch(struct writer *writer, size_t n_jobs, double seconds, bo
 	pthread_mutex_unlock(&writer->lock);
 }
 
+static void tell(struct writer_job *job)
+{
+	while (job != NULL) {
+		const struct writer_audience *audience = job->audience;
+		struct writer_job *next = job->next; /* done may free the job */
+
+		job->done(job->context, job->op);
+		if (audience != NULL && (next == NULL || next->audience != audience))
+			audience->wake(audience->context);
+		job = next;
+	}
+}
+
 static void *run(void *context)
 {
 	struct writer *writer = context;
-	struct writer_job *job, *next;
+	struct writer_job *batch;
 	size_t n_jobs;
 
-	while ((job = take_batch(writer, &n_jobs)) != NULL) {
+	process_give_way(NICENESS);
+
+	while ((batch = take_batch(writer, &n_jobs)) != NULL) {
 		struct err ignored; /* each op has its own */
 		double began = clock_monotonic();
 		bool committed =
 		    store_apply(writer->store, writer->ops, n_jobs, &ignored) == STATUS_OK;
 
 		count_batch(writer, n_jobs, clock_monotonic() - began, committed);
-		for (; job != NULL; job = next) {
-			next = job->next; /* done may free the job */
-			job->done(job->context, job->op);
-		}
+		tell(batch);
 	}
 	return NULL;
 }

@@ -2,7 +2,9 @@
 /*
  * writer.h - the one thread that writes to the store: it takes whatever has
  * gathered in its queue, applies it in one transaction (group commit), then
- * tells each submitter. An idle writer commits at once: no added delay.
+ * tells each submitter. An idle writer commits at once: no added delay. Where there is not
+ * enough processor time for all threads, it gives way: scores are answered in time, and
+ * transactions get larger.
  */
 #ifndef MICRO_SERVER_WRITER_H
 #define MICRO_SERVER_WRITER_H
@@ -17,10 +19,19 @@ struct writer; /* opaque */
 /** Called on the writer thread once op is durable or has failed (op->err says which). */
 typedef void writer_done_fn(void *context, struct store_op *op);
 
+/* Who is told of several jobs at once: outlives the call of wake that follows the last one's. */
+struct writer_audience {
+	void (*wake)(void *context);
+	void *context;
+};
+
 struct writer_job {
 	struct store_op *op; /* the caller's; lives until done is called */
 	writer_done_fn *done;
 	void *context;
+	/* woken on the writer thread after done was called of all in a transaction that have this
+	 * audience and follow each other; NULL: nobody */
+	const struct writer_audience *audience;
 	struct writer_job *next; /* the writer's */
 };
 

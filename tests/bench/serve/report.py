@@ -29,6 +29,13 @@ def print_row(case, server, series):
     print(ROW.format(case, server, *values) + note, flush=True)
 
 
+def print_beside(alone, beside, rates):
+    """Every round of the p99, and the feedback a second meanwhile."""
+    print("  p99 beside / alone, ms: " + ", ".join(
+        f"{number(b.p99_ms)} / {number(a.p99_ms)}" for a, b in zip(alone.samples, beside.samples)))
+    print("  feedback meanwhile, a second: " + ", ".join(number(rate) for rate in rates))
+
+
 def print_verdicts(verdicts):
     print(f"\n{'target':<66} {'measured':>9} {'want':>9}")
     for verdict in verdicts:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_writer.c - on a store that waits when the test wants it to, and on a real one. */
 #include <pthread.h>
+#include <sys/resource.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ static struct {
 	size_t n_commits;	     /* begun */
 	const struct store_op *applied[MAX_OPS];
 	size_t n_applied;
+	int niceness; /* of the thread that applies */
 } gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static enum status gate_apply(struct store *store, struct store_op *const *ops, size_t n_ops,
@@ -36,6 +38,7 @@ static enum status gate_apply(struct store *store, struct store_op *const *ops, 
 
 	(void)store;
 	pthread_mutex_lock(&gate.lock);
+	gate.niceness = getpriority(PRIO_PROCESS, 0);
 	gate.batches[gate.n_commits++] = n_ops;
 	pthread_cond_broadcast(&gate.changed);
 	while (gate.closed)
@@ -274,6 +277,64 @@ START_TEST(done_may_submit_another)
 }
 END_TEST
 
+START_TEST(writer_gives_way_to_who_submits)
+{
+	int before = getpriority(PRIO_PROCESS, 0), most = 19;
+
+	start(8, 8);
+	submit_range(0, 1);
+	wait_done(1);
+	writer_stop(writer);
+	ck_assert(gate.niceness > before || before == most);
+}
+END_TEST
+
+/* How many were done each time that the audience was woken: [n_woken]. */
+static size_t done_when_woken[MAX_OPS], n_woken;
+
+static void note_wake(void *context)
+{
+	ck_assert_ptr_eq(context, &gate);
+	pthread_mutex_lock(&gate.lock);
+	done_when_woken[n_woken++] = n_done;
+	pthread_cond_broadcast(&gate.changed);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+static void wait_woken(size_t n)
+{
+	pthread_mutex_lock(&gate.lock);
+	while (n_woken < n)
+		pthread_cond_wait(&gate.changed, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+/* One transaction for the first job, another for the others; number 3 has no audience. */
+START_TEST(audience_is_woken_once_after_its_jobs_of_a_transaction)
+{
+	const struct writer_audience audience = {note_wake, &gate};
+	const size_t want[] = {1, 3, 6};
+
+	start(8, 8);
+	gate_set(true);
+	for (size_t i = 0; i < 6; i++) {
+		ops[i].kind = STORE_DELETE_USER;
+		jobs[i] = (struct writer_job){.op = &ops[i],
+					      .done = note_done,
+					      .context = &ops[i],
+					      .audience = i == 3 ? NULL : &audience};
+		ck_assert_int_eq(writer_submit(writer, &jobs[i], NULL), STATUS_OK);
+		if (i == 0)
+			gate_wait_for_commit(1);
+	}
+	gate_set(false);
+	wait_woken(3);
+	writer_stop(writer);
+	ck_assert_uint_eq(n_woken, 3);
+	ck_assert_mem_eq(done_when_woken, want, sizeof(want));
+}
+END_TEST
+
 /* ---- stop ---- */
 
 static void *stop(void *context)
@@ -414,6 +475,8 @@ int main(void)
 	tcase_add_test(submitted, failed_commit_is_told_to_each_and_the_next_is_tried);
 	tcase_add_test(submitted, done_may_free_its_job);
 	tcase_add_test(submitted, done_may_submit_another);
+	tcase_add_test(submitted, writer_gives_way_to_who_submits);
+	tcase_add_test(submitted, audience_is_woken_once_after_its_jobs_of_a_transaction);
 	tcase_add_test(stopped, stop_finishes_what_is_queued_and_refuses_more);
 	tcase_add_test(stopped, stop_of_an_idle_writer_and_of_nothing);
 	tcase_add_test(real, many_producers_lose_nothing);
