@@ -18,9 +18,9 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config python3 curl ca-certificates
 # clang: second compiler, fuzzers (with compiler-rt) and the formatting check; numpy: reads our files;
 # openssl: certificates for the tests; yaml, jsonschema: the contract, and each answer held against it;
 # mandoc, man-db: the manual pages; prometheus: alerts and dashboard; yamllint, shellcheck: other files;
-# faketime: a clock that is set back; systemd, strace: the unit; dpkg-dev, lintian, adduser: the Debian package
+# docker-compose: compose.yaml, without an engine; faketime: a clock that is set back; systemd, strace: the unit; dpkg-dev, lintian, adduser: the Debian package
 TEST=("${BUILD[@]}" check clang libclang-rt-dev llvm clang-format python3-numpy openssl
-	python3-yaml python3-jsonschema mandoc man-db prometheus yamllint shellcheck
+	python3-yaml python3-jsonschema mandoc man-db prometheus yamllint shellcheck docker-compose
 	systemd strace dpkg-dev lintian adduser faketime)
 BENCH=(python3-numpy python3-torch wrk nginx-light redis-server
 	python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-ujson)

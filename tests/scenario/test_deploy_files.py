@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """compose.yaml and the Kubernetes manifests, where neither engine is: their structure, that all they
 refer to is there and fits the Dockerfile, and that microd starts with the environment they give."""
+import os
 import re
+import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -196,9 +200,36 @@ SERVICE_KEYS = {"build", "image", "restart", "ports", "environment", "secrets", 
                 "pids_limit", "profiles", "command", "depends_on"}
 
 
+def compose_tool(file, *words, password="x"):
+    """What docker-compose says of a file, for which it needs no engine."""
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+    if password is not None:
+        environment["GRAFANA_PASSWORD"] = password
+    return subprocess.run(["docker-compose", "--env-file", DEPLOY / ".env", "-f", file, *words],
+                          env=environment, cwd=DEPLOY, capture_output=True, text=True,
+                          timeout=60, check=False)
+
+
 class Compose(unittest.TestCase):
+    def test_its_tool_takes_it(self):
+        told = compose_tool("compose.yaml", "config")
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertEqual(set(yaml.safe_load(told.stdout)["services"]), set(COMPOSE["services"]))
+        told = compose_tool("compose.yaml", "config", password=None)
+        self.assertNotEqual(told.returncode, 0)
+        self.assertIn("set a password for Grafana", told.stderr)
+
+    def test_its_tool_refuses_a_slip(self):
+        with tempfile.TemporaryDirectory(prefix="micro-compose-") as folder:
+            wrong = Path(folder) / "compose.yaml"
+            wrong.write_text((DEPLOY / "compose.yaml").read_text()
+                             .replace("pids_limit", "pid_limit"))
+            told = compose_tool(wrong, "config")
+        self.assertNotEqual(told.returncode, 0)
+        self.assertIn("services.microd: 'pid_limit'", told.stderr)
+
     def test_structure(self):
-        self.assertEqual(set(COMPOSE), {"name", "services", "secrets", "volumes"})
+        self.assertEqual(set(COMPOSE), {"services", "secrets", "volumes"})
         self.assertEqual(set(COMPOSE["services"]), {"microd", "tei", "prometheus", "grafana"})
         for name, service in COMPOSE["services"].items():
             self.assertLessEqual(set(service), SERVICE_KEYS, name)
