@@ -19,6 +19,7 @@ struct http_mux {
 	CURLM *multi;
 	int epoll;		    /* sockets of the requests */
 	double due;		    /* when libcurl wants to look at its clocks; HUGE_VAL: never */
+	bool has_ended;		    /* a request, and libcurl is to be asked which */
 	size_t n_transfers;	    /* that have not been told their end */
 	struct http_transfer *list; /* of these */
 };
@@ -103,10 +104,13 @@ int http_mux_fd(const struct http_mux *mux)
 
 int http_mux_timeout(const struct http_mux *mux)
 {
-	double ms = (mux->due - monotonic_seconds()) * 1e3;
+	double ms;
 
+	if (mux->has_ended)
+		return 0;
 	if (mux->due == HUGE_VAL)
 		return -1;
+	ms = (mux->due - monotonic_seconds()) * 1e3;
 	if (ms <= 0)
 		return 0;
 	return ms < INT_MAX ? (int)ceil(ms) : INT_MAX;
@@ -123,14 +127,22 @@ static void finish(struct http_mux *mux, struct http_transfer *transfer, CURLcod
 	transfer->done(transfer, (int)code);
 }
 
-/* A request that has ended stays with libcurl until it is asked. */
 static void act(struct http_mux *mux, curl_socket_t fd, int events)
 {
 	int n_under_way = 0;
 
 	curl_multi_socket_action(mux->multi, fd, events, &n_under_way);
-	if ((size_t)n_under_way < mux->n_transfers)
-		mux->due = 0;
+	mux->has_ended |= (size_t)n_under_way < mux->n_transfers;
+}
+
+/* libcurl tells of a time only when it is another one than before. */
+static void take_time(struct http_mux *mux)
+{
+	long ms = -1;
+
+	act(mux, CURL_SOCKET_TIMEOUT, 0);
+	curl_multi_timeout(mux->multi, &ms);
+	set_timer(mux->multi, ms, mux);
 }
 
 static void take_events(struct http_mux *mux)
@@ -155,6 +167,8 @@ static void tell_ends(struct http_mux *mux)
 	CURLMsg *message;
 	int n_left;
 
+	/* what done() does may end others */
+	mux->has_ended = false;
 	while ((message = curl_multi_info_read(mux->multi, &n_left)) != NULL) {
 		CURLcode code = message->data.result;
 
@@ -172,10 +186,8 @@ void http_mux_run(struct http_mux *mux, bool is_readable)
 {
 	if (is_readable)
 		take_events(mux);
-	if (mux->due <= monotonic_seconds()) {
-		mux->due = HUGE_VAL;
-		act(mux, CURL_SOCKET_TIMEOUT, 0);
-	}
+	if (mux->due <= monotonic_seconds())
+		take_time(mux);
 	tell_ends(mux);
 }
 

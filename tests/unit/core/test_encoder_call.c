@@ -366,6 +366,36 @@ START_TEST(time_runs_out)
 }
 END_TEST
 
+/* libcurl tells of a time once, and it is still to come when another request has ended. */
+START_TEST(time_runs_out_although_others_have_replied)
+{
+	struct encoder *known;
+	struct err err;
+	char url[64];
+	int fd = listen_only(url, sizeof(url));
+
+	open_known();
+	known = encoder;
+	options.url = url;
+	options.timeout = 0.5;
+	open_encoder();
+	ck_assert(begin(0));
+	http_mux_run(mux, true);
+	ck_assert_int_eq(encoder_call_open(known, texts[1], 4, &calls[1], NULL), STATUS_OK);
+	ck_assert(encoder_call_start(calls[1], mux, note_done, &is_done[1]));
+	run_until_done(1);
+	ck_assert(!is_done[0]);
+	run_until_done(0);
+	ck_assert_int_eq(finish(0, &err), STATUS_ENCODER_DOWN);
+	ck_assert_int_eq(finish(1, NULL), STATUS_OK);
+	assert_rows(1);
+	encoder_call_close(calls[1]);
+	calls[1] = NULL;
+	encoder_close(known);
+	close(fd);
+}
+END_TEST
+
 START_TEST(connection_is_the_same_for_who_waits_and_who_does_not)
 {
 	struct encoder_stats stats;
@@ -410,6 +440,7 @@ int main(void)
 	tcase_add_test(tcase, server_that_is_down_is_not_asked);
 	tcase_add_test(tcase, cancel_ends_what_is_under_way);
 	tcase_add_test(tcase, time_runs_out);
+	tcase_add_test(tcase, time_runs_out_although_others_have_replied);
 	tcase_add_test(tcase, connection_is_the_same_for_who_waits_and_who_does_not);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
