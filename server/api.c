@@ -363,6 +363,14 @@ bool api_is_ready(const struct exchange *exchange)
 	return text_batch_is_ready(texts_of(exchange));
 }
 
+void api_put_off(struct exchange *exchange)
+{
+	if (exchange->asked != NULL)
+		service_put_off_score(&exchange->asked->score);
+	else
+		service_put_off_feedback(exchange->feedback);
+}
+
 enum api_next api_work(struct api *api, struct exchange *exchange)
 {
 	return exchange->asked != NULL ? answer_score(api, exchange)

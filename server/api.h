@@ -68,6 +68,10 @@ enum api_next api_begin(struct api *api, struct exchange *exchange);
 bool api_ask(struct exchange *exchange, struct http_mux *mux, void (*done)(void *context),
 	     void *context);
 
+/** api_put_off(exchange): after API_WAIT, where nothing was begun: keep no more than the question
+ * until api_work(), which may be much later. */
+void api_put_off(struct exchange *exchange);
+
 /** api_is_ready(exchange): after API_WAIT: whether api_work() would not wait. */
 bool api_is_ready(const struct exchange *exchange);
 

@@ -21,11 +21,12 @@
 
 /* Files that may be open besides connections: in all; of each thread, with its connection to the
  * database; and of clients past the limit, until they are told. */
-#define FILES_OF_DAEMON 128
-#define FILES_OF_THREAD 8
-#define PLACES_MAX	8192
-#define PLACES_MIN	512 /* where there are files for that */
-#define PLACES_SHARE	8   /* else this part of those that connections may have */
+#define FILES_OF_DAEMON	 128
+#define FILES_OF_THREAD	 11
+#define FILES_OF_ENCODER 3 /* for each connection to it */
+#define PLACES_MAX	 8192
+#define PLACES_MIN	 512 /* where there are files for that */
+#define PLACES_SHARE	 8   /* else this part of those that connections may have */
 
 /* What is opened in this order and closed in the other. */
 struct microd {
@@ -98,7 +99,7 @@ static enum status start_retention(struct microd *d, struct err *err)
 	return options.days > 0 ? retention_start(&options, &d->api.retention, err) : STATUS_OK;
 }
 
-/* A worker for each connection to the encoder: more would wait for one of these. */
+/* A place and a thread for each connection to the encoder: more would wait for one of these. */
 static enum status start_workers(struct microd *d, struct err *err)
 {
 	if (d->config.encoder_url == NULL)
@@ -147,8 +148,8 @@ static void allow_connections(const struct config *config, struct httpd_options 
 {
 	uint64_t connections = (uint64_t)config->max_connections;
 	uint64_t threads = (uint64_t)config->threads;
-	uint64_t others =
-	    FILES_OF_DAEMON + FILES_OF_THREAD * threads + (uint64_t)config->encoder_connections;
+	uint64_t others = FILES_OF_DAEMON + FILES_OF_THREAD * threads +
+			  FILES_OF_ENCODER * (uint64_t)config->encoder_connections;
 	uint64_t files = process_allow_files(others + connections + PLACES_MAX);
 	uint64_t for_clients = files > others + threads + 1 ? files - others : threads + 1;
 	uint64_t places = at_most(PLACES_MIN, for_clients / PLACES_SHARE + 1);

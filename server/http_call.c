@@ -343,6 +343,7 @@ static void submit_work(struct call *call)
 	struct exchange *exchange = &call->exchange;
 	struct api *api = call->server->api;
 
+	api_put_off(exchange);
 	if (workers_submit(api->workers, &call->work, &exchange->err) == STATUS_OK)
 		return;
 	api_refuse(api, exchange);
@@ -354,13 +355,16 @@ static void asked(void *context)
 {
 	struct call *call = context;
 	struct workers *workers = call->server->api->workers;
+	enum api_next next;
 
 	if (!api_is_ready(&call->exchange)) {
 		workers_take_over(workers, &call->work);
 		return;
 	}
+	next = api_work(call->server->api, &call->exchange);
+	/* who has waited for the place finds the vectors in the cache */
 	workers_leave(workers);
-	if (api_work(call->server->api, &call->exchange) == API_WRITE)
+	if (next == API_WRITE)
 		submit_write(call);
 	else
 		resume(call);

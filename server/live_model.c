@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <pthread.h>
 
+#include <utlist.h>
+
 #include "core/base/mem.h"
 
 #define HALF_FROM ((size_t)1 << 20) /* bytes of the first layer's weights: much of a core's L2 */
@@ -11,8 +13,9 @@
 struct live_model {
 	const char *path;
 	struct encoder_options options; /* where its encoder's server is */
-	pthread_mutex_t lock;		/* guards current and all n_references */
+	pthread_mutex_t lock;		/* guards what follows, and what it says of its models */
 	struct served_model *current;
+	struct served_model *replaced; /* and still held */
 };
 
 /* Where the cache has no room for them, half of the bytes is worth the error, which is lost among
@@ -135,7 +138,7 @@ void live_model_close(struct live_model *live)
 {
 	if (live == NULL)
 		return;
-	assert(live->current->n_references == 1);
+	assert(live->current->n_references == 1 && live->replaced == NULL);
 	served_free(live->current);
 	pthread_mutex_destroy(&live->lock);
 	mem_free(live);
@@ -156,6 +159,8 @@ void live_model_release(struct live_model *live, struct served_model *served)
 		return;
 	pthread_mutex_lock(&live->lock);
 	size_t n_left = --served->n_references;
+	if (n_left == 0)
+		DL_DELETE(live->replaced, served);
 	pthread_mutex_unlock(&live->lock);
 	if (n_left == 0)
 		served_free(served);
@@ -171,6 +176,7 @@ enum status live_model_reload(struct live_model *live, struct err *err)
 	pthread_mutex_lock(&live->lock);
 	struct served_model *old = live->current;
 	live->current = fresh;
+	DL_APPEND(live->replaced, old);
 	pthread_mutex_unlock(&live->lock);
 	live_model_release(live, old);
 	return STATUS_OK;
@@ -178,8 +184,11 @@ enum status live_model_reload(struct live_model *live, struct err *err)
 
 void live_model_cancel(struct live_model *live)
 {
-	struct served_model *served = live_model_acquire(live);
+	struct served_model *served;
 
+	pthread_mutex_lock(&live->lock);
+	encoder_cancel(live->current->encoder);
+	DL_FOREACH(live->replaced, served)
 	encoder_cancel(served->encoder);
-	live_model_release(live, served);
+	pthread_mutex_unlock(&live->lock);
 }

@@ -19,7 +19,9 @@ struct served_model {
 	struct packed heads;
 	struct packed first;
 	struct packed second; /* an mlp router's; else zeroed */
-	size_t n_references;  /* guarded by the lock of the live_model it came from */
+	/* guarded by the lock of the live_model it came from */
+	size_t n_references;
+	struct served_model *prev, *next; /* among those that were replaced */
 };
 
 /** served_model_pack(served, kind, err): pack the weights, those of the features if these are
@@ -48,7 +50,8 @@ struct served_model *live_model_acquire(struct live_model *live);
 /** live_model_release(live, served): NULL does nothing. */
 void live_model_release(struct live_model *live, struct served_model *served);
 
-/** live_model_cancel(live): calls of the current model's encoder to its server end soon. */
+/** live_model_cancel(live): calls to encoders' servers end soon, of the current model and of
+ * replaced ones that requests still hold. */
 void live_model_cancel(struct live_model *live);
 
 /** live_model_reload(live, err): read the file again; later requests get the new model.

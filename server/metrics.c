@@ -412,7 +412,7 @@ static void render_encoder(const struct encoder_stats *encoder, const struct wor
 	     (double)encoder->cache_rows},
 	    {"micro_encoder_cache_bytes", "gauge", "Memory of the cache.",
 	     (double)encoder->cache_bytes},
-	    {"micro_encoder_queue_length", "gauge", "Requests waiting for a worker.",
+	    {"micro_encoder_queue_length", "gauge", "Requests waiting for a place.",
 	     (double)workers->queued},
 	    {"micro_encoder_queue_capacity", "gauge", "Requests that may wait.",
 	     (double)workers->capacity},

@@ -156,6 +156,7 @@ enum status service_gather_score(const struct served_model *served, struct score
 	struct question **questions;
 	enum status status = STATUS_OK;
 
+	request->is_gathered = true;
 	if (!encoder_is_remote(served->encoder))
 		return STATUS_OK;
 	questions = arena_array(arena, request->n_items, sizeof(*questions));
@@ -170,13 +171,20 @@ enum status service_gather_score(const struct served_model *served, struct score
 	return text_batch_gather(served, questions, request->n_items, arena, &request->texts, err);
 }
 
+void service_put_off_score(struct score_request *request)
+{
+	text_batch_close(request->texts);
+	request->texts = NULL;
+	request->is_gathered = false;
+}
+
 /* The texts of all items in one call, where a call is dear. */
 static enum status encode_texts(const struct served_model *served, struct score_request *request,
 				struct arena *arena, struct err *err)
 {
 	enum status status = STATUS_OK;
 
-	if (request->texts == NULL)
+	if (!request->is_gathered)
 		status = service_gather_score(served, request, arena, err);
 	if (status == STATUS_OK && request->texts != NULL)
 		status = text_batch_finish(request->texts, err);

@@ -55,7 +55,8 @@ struct score_request {
 	struct score_item *items; /* [n_items] */
 	size_t n_items;
 	bool is_batch;		  /* came as {"items": [...]} and is answered so */
-	struct text_batch *texts; /* of service_gather_score(); NULL: none */
+	bool is_gathered;	  /* texts are there */
+	struct text_batch *texts; /* NULL: no server is asked for any */
 };
 
 /* Which of the responses that a receipt is for was chosen, and over which others. */
@@ -79,7 +80,8 @@ struct feedback {
 	double strength;
 	bool dry_run;		  /* tell what it would do, and do not do it */
 	bool explain;		  /* tell the losses, and the weights before it */
-	struct text_batch *texts; /* of service_gather_feedback(); NULL: none */
+	bool is_gathered;	  /* texts are there */
+	struct text_batch *texts; /* NULL: no server is asked for any */
 };
 
 /* A user's states with the weights that they alone would give, softmax(s). */
@@ -120,6 +122,11 @@ enum status service_gather_feedback(const struct served_model *served, struct fe
 enum status service_prepare_feedback(const struct service *service,
 				     const struct served_model *served, struct feedback *feedback,
 				     struct arena *arena, struct store_op *op_out, struct err *err);
+
+/** service_put_off_score(request), service_put_off_feedback(feedback): forget the texts; they are
+ * gathered again. */
+void service_put_off_score(struct score_request *request);
+void service_put_off_feedback(struct feedback *feedback);
 
 /** service_check_write(op, err): the outcome of what the writer did; STATUS_INTERNAL for
  * weights that are not finite, STATUS_RECEIPT_REPLAYED if the receipt was used for another

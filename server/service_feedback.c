@@ -57,6 +57,7 @@ enum status service_gather_feedback(const struct served_model *served, struct fe
 	struct question *question = &feedback->question;
 	enum status status;
 
+	feedback->is_gathered = true;
 	if (feedback->choice != NULL || !encoder_is_remote(served->encoder))
 		return STATUS_OK;
 	status = judge_check(served, question, err);
@@ -65,12 +66,19 @@ enum status service_gather_feedback(const struct served_model *served, struct fe
 	return text_batch_gather(served, &question, 1, arena, &feedback->texts, err);
 }
 
+void service_put_off_feedback(struct feedback *feedback)
+{
+	text_batch_close(feedback->texts);
+	feedback->texts = NULL;
+	feedback->is_gathered = false;
+}
+
 static enum status encode_texts(const struct served_model *served, struct feedback *feedback,
 				struct arena *arena, struct err *err)
 {
 	enum status status = STATUS_OK;
 
-	if (feedback->texts == NULL)
+	if (!feedback->is_gathered)
 		status = service_gather_feedback(served, feedback, arena, err);
 	if (status == STATUS_OK && feedback->texts != NULL)
 		status = text_batch_finish(feedback->texts, err);

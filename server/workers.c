@@ -18,7 +18,8 @@ struct workers {
 	size_t n_workers;
 	pthread_mutex_t lock; /* guards all below */
 	struct worker *idle;  /* the one used last is first: its memory is still in the caches */
-	struct workers_job *first, *last;
+	struct workers_job *first, *last; /* the queue */
+	struct workers_job *placed;	  /* jobs that have a place already */
 	struct workers_stats stats;
 	bool stopping;
 };
@@ -39,14 +40,20 @@ static bool is_full(const struct workers *workers)
 	return workers->stats.busy == workers->n_workers && !workers->stopping;
 }
 
-/* The oldest job; NULL: stopping, none left. */
+/* One that has a place, or the oldest of the queue; NULL: stopping, none left. */
 static struct workers_job *take_job(struct worker *worker)
 {
 	struct workers *workers = worker->workers;
 	struct workers_job *job;
 
-	while ((workers->first == NULL || is_full(workers)) && !workers->stopping)
+	while (workers->placed == NULL && (workers->first == NULL || is_full(workers)) &&
+	       !workers->stopping)
 		wait_for_call(worker);
+	job = workers->placed;
+	if (job != NULL) {
+		workers->placed = job->next;
+		return job;
+	}
 	job = workers->first;
 	if (job == NULL)
 		return NULL;
@@ -116,15 +123,6 @@ static void append_job(struct workers *workers, struct workers_job *job)
 	workers->stats.queued++;
 }
 
-static void prepend_job(struct workers *workers, struct workers_job *job)
-{
-	job->next = workers->first;
-	if (workers->first == NULL)
-		workers->last = job;
-	workers->first = job;
-	workers->stats.queued++;
-}
-
 /* The worker that is to do one more job; NULL: all are at work, and look for more after it. */
 static struct worker *call_idle(struct workers *workers)
 {
@@ -148,30 +146,35 @@ bool workers_enter(struct workers *workers)
 	return is_free;
 }
 
-/* Who waits for a place has one now. */
-static void free_place(struct workers *workers, struct workers_job *first)
+static void signal_worker(struct worker *called)
 {
-	struct worker *called = NULL;
-
-	pthread_mutex_lock(&workers->lock);
-	workers->stats.busy--;
-	if (first != NULL)
-		prepend_job(workers, first);
-	if (workers->first != NULL)
-		called = call_idle(workers);
-	pthread_mutex_unlock(&workers->lock);
+	/* not under the lock, which is what it wants first when it wakes */
 	if (called != NULL)
 		pthread_cond_signal(&called->wakeup);
 }
 
 void workers_leave(struct workers *workers)
 {
-	free_place(workers, NULL);
+	struct worker *called = NULL;
+
+	pthread_mutex_lock(&workers->lock);
+	workers->stats.busy--;
+	if (workers->first != NULL)
+		called = call_idle(workers);
+	pthread_mutex_unlock(&workers->lock);
+	signal_worker(called);
 }
 
 void workers_take_over(struct workers *workers, struct workers_job *job)
 {
-	free_place(workers, job);
+	struct worker *called;
+
+	pthread_mutex_lock(&workers->lock);
+	job->next = workers->placed;
+	workers->placed = job;
+	called = call_idle(workers);
+	pthread_mutex_unlock(&workers->lock);
+	signal_worker(called);
 }
 
 enum status workers_submit(struct workers *workers, struct workers_job *job, struct err *err)
@@ -190,9 +193,7 @@ enum status workers_submit(struct workers *workers, struct workers_job *job, str
 		called = is_full(workers) ? NULL : call_idle(workers);
 	}
 	pthread_mutex_unlock(&workers->lock);
-	/* not under the lock, which is what it wants first when it wakes */
-	if (called != NULL)
-		pthread_cond_signal(&called->wakeup);
+	signal_worker(called);
 	return status;
 }
 

@@ -22,7 +22,7 @@ struct workers_job {
 };
 
 struct workers_stats {
-	size_t queued; /* jobs waiting now */
+	size_t queued; /* jobs waiting for a place now */
 	size_t capacity;
 	size_t busy; /* places taken: jobs being run, and those that need no thread yet */
 };
@@ -44,7 +44,7 @@ bool workers_enter(struct workers *workers);
 /** workers_leave(workers): the place is free. */
 void workers_leave(struct workers *workers);
 
-/** workers_take_over(workers, job): a thread is needed in the place; at once, whatever is queued.
+/** workers_take_over(workers, job): a thread is needed in the place; before what is queued.
  */
 void workers_take_over(struct workers *workers, struct workers_job *job);
 
@@ -52,7 +52,7 @@ void workers_take_over(struct workers *workers, struct workers_job *job);
 void workers_stats(struct workers *workers, struct workers_stats *stats_out);
 
 /** workers_stop(workers): run what is queued, end the threads, free; NULL does nothing. Nobody
- * submits any more. */
+ * submits or enters any more, and no place is held without a thread. */
 void workers_stop(struct workers *workers);
 
 #endif

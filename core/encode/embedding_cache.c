@@ -30,7 +30,7 @@ struct embedding_cache {
 	size_t max_rows;
 	pthread_mutex_t lock; /* guards what follows */
 	struct cached_row *table;
-	uint64_t n_hits, n_misses, n_evicted;
+	uint64_t n_evicted;
 };
 
 struct embedding_digest embedding_digest(struct text text)
@@ -104,10 +104,7 @@ bool embedding_cache_get(struct embedding_cache *cache, const struct embedding_d
 	pthread_mutex_lock(&cache->lock);
 	row = find(cache, digest);
 	found = row != NULL;
-	if (!found) {
-		cache->n_misses++;
-	} else {
-		cache->n_hits++;
+	if (found) {
 		memcpy(row_out, row->vector, cache->dim * sizeof(*row_out));
 		HASH_DEL(cache->table, row);
 		add_row(cache, row);
@@ -148,8 +145,6 @@ void embedding_cache_stats(struct embedding_cache *cache, struct embedding_cache
 {
 	pthread_mutex_lock(&cache->lock);
 	*stats_out = (struct embedding_cache_stats){
-	    .n_hits = cache->n_hits,
-	    .n_misses = cache->n_misses,
 	    .n_evicted = cache->n_evicted,
 	    .n_rows = HASH_COUNT(cache->table),
 	    .n_bytes = HASH_COUNT(cache->table) * cache->row_bytes,

@@ -22,7 +22,7 @@ struct embedding_digest {
 struct embedding_cache; /* opaque; any number of threads may share it */
 
 struct embedding_cache_stats {
-	uint64_t n_hits, n_misses, n_evicted;
+	uint64_t n_evicted;
 	size_t n_rows;
 	size_t n_bytes; /* in use, at most what it was opened with */
 };

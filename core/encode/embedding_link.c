@@ -16,6 +16,7 @@
 #define NUMBER_BYTES 32	  /* of a reply, for each number of a vector */
 #define VECTOR_BYTES 4096 /* for each vector besides */
 #define REPLY_BYTES  ((size_t)64 << 10)
+#define SHORT_REPLY  ((size_t)256 << 10) /* read within 2 ms, whoever waits for the thread */
 
 /* ---- opening ---- */
 
@@ -165,14 +166,22 @@ static enum status post_once(struct embedding_call *call, struct err *err)
 
 /* ---- a first request that nobody waits for ---- */
 
+static void read_reply(struct embedding_call *call)
+{
+	call->status = conclude(call, call->status, &call->reply, &call->err);
+	call->start = EMBEDDING_REPLIED;
+}
+
 static void take_flight(struct http_flight *flight)
 {
 	struct embedding_call *call =
 	    (struct embedding_call *)((char *)flight - offsetof(struct embedding_call, flight));
 
 	call->err = flight->err;
-	call->status = conclude(call, flight->status, &call->reply, &call->err);
-	call->start = EMBEDDING_REPLIED;
+	call->status = flight->status;
+	call->start = EMBEDDING_UNREAD;
+	if (call->reply.len <= SHORT_REPLY)
+		read_reply(call);
 	call->done(call->context);
 }
 
@@ -212,6 +221,8 @@ static bool sleep_until(struct embedding_link *link, double until)
 
 static enum status first_outcome(struct embedding_call *call, struct err *err)
 {
+	if (call->start == EMBEDDING_UNREAD)
+		read_reply(call);
 	if (call->start != EMBEDDING_REPLIED)
 		return post_once(call, err);
 	if (call->status != STATUS_OK)
@@ -264,5 +275,6 @@ enum status embedding_call_finish(struct embedding_call *call, struct err *err)
 
 void embedding_call_close(struct embedding_call *call)
 {
+	http_reply_free(&call->reply);
 	mem_free(call->body);
 }

@@ -57,6 +57,13 @@ enum status embedding_link_open(struct embedding_link *link,
 /** embedding_link_close(link): no call is under way. */
 void embedding_link_close(struct embedding_link *link);
 
+enum embedding_start {
+	EMBEDDING_NOT_STARTED,
+	EMBEDDING_STARTED,
+	EMBEDDING_REPLIED, /* status and err are its outcome */
+	EMBEDDING_UNREAD,  /* so long a reply is left to embedding_call_finish() */
+};
+
 /* One batch of texts. The caller zeroes it but for its own members. */
 struct embedding_call {
 	const struct text *texts; /* [n_texts]; the caller's, until the call is closed */
@@ -71,7 +78,7 @@ struct embedding_call {
 	bool may_pass; /* the same may have another outcome the next time */
 	double asked;  /* Retry-After, seconds */
 	/* of a first request that nobody waits for */
-	enum embedding_start { EMBEDDING_NOT_STARTED, EMBEDDING_STARTED, EMBEDDING_REPLIED } start;
+	enum embedding_start start;
 	enum status status;
 	struct err err;
 	struct http_reply reply;

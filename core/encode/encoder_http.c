@@ -14,7 +14,7 @@
 struct encoder_http {
 	struct remote *remote;
 	struct embedding_cache *cache;
-	atomic_ullong n_texts;
+	atomic_ullong n_texts, n_hits, n_misses; /* of calls that were finished */
 };
 
 struct encoder_call {
@@ -201,7 +201,6 @@ enum status encoder_http_call_open(const struct encoder *encoder, const struct t
 		encoder_call_close(call);
 		return status;
 	}
-	atomic_fetch_add(&call->http->n_texts, n_texts);
 	*call_out = call;
 	return STATUS_OK;
 }
@@ -224,6 +223,9 @@ enum status encoder_call_finish(struct encoder_call *call, struct features *out,
 	size_t refused = ENCODER_NO_TEXT, n_rows_before = out->n_rows;
 	enum status status = STATUS_OK;
 
+	atomic_fetch_add(&call->http->n_texts, call->n_texts);
+	atomic_fetch_add(&call->http->n_hits, call->n_distinct - call->n_asked);
+	atomic_fetch_add(&call->http->n_misses, call->n_asked);
 	if (call->n_asked > 0)
 		status = remote_encode(call->http->remote, &call->start, call->asked, call->n_asked,
 				       call->rows, &refused, err);
@@ -263,8 +265,8 @@ void encoder_http_stats(const struct encoder *encoder, struct encoder_stats *sta
 	remote_stats(encoder->http->remote, stats_out);
 	embedding_cache_stats(encoder->http->cache, &cache);
 	stats_out->n_texts = atomic_load(&encoder->http->n_texts);
-	stats_out->n_hits = cache.n_hits;
-	stats_out->n_misses = cache.n_misses;
+	stats_out->n_hits = atomic_load(&encoder->http->n_hits);
+	stats_out->n_misses = atomic_load(&encoder->http->n_misses);
 	stats_out->n_evicted = cache.n_evicted;
 	stats_out->cache_rows = cache.n_rows;
 	stats_out->cache_bytes = cache.n_bytes;

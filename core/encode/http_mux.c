@@ -26,13 +26,22 @@ struct http_mux {
 
 /* ---- what libcurl wants to be told of ---- */
 
+/* Nobody would hear of its reply. */
+static void give_up(struct http_mux *mux, CURL *curl)
+{
+	struct http_transfer *transfer = NULL;
+
+	curl_easy_getinfo(curl, CURLINFO_PRIVATE, &transfer);
+	transfer->is_deaf = true;
+	mux->has_ended = true;
+}
+
 static int watch(CURL *curl, curl_socket_t fd, int what, void *context, void *is_known)
 {
 	struct http_mux *mux = context;
 	struct epoll_event event = {.data = {.fd = fd}};
 	static char known;
 
-	(void)curl;
 	if (what == CURL_POLL_REMOVE) {
 		/* it may be closed already, which the kernel has seen to */
 		epoll_ctl(mux->epoll, EPOLL_CTL_DEL, fd, NULL);
@@ -41,7 +50,11 @@ static int watch(CURL *curl, curl_socket_t fd, int what, void *context, void *is
 	event.events |= (what & CURL_POLL_IN) != 0 ? EPOLLIN : 0;
 	event.events |= (what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0;
 	curl_multi_assign(mux->multi, fd, &known);
-	return epoll_ctl(mux->epoll, is_known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+	/* an error to libcurl would be the end of all requests, and of its clocks */
+	if (epoll_ctl(mux->epoll, is_known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) !=
+	    0)
+		give_up(mux, curl);
+	return 0;
 }
 
 static int set_timer(CURLM *multi, long ms, void *context)
@@ -120,6 +133,7 @@ int http_mux_timeout(const struct http_mux *mux)
 
 static void finish(struct http_mux *mux, struct http_transfer *transfer, CURLcode code)
 {
+	curl_easy_getinfo(transfer->curl, CURLINFO_ACTIVESOCKET, &transfer->socket);
 	curl_multi_remove_handle(mux->multi, transfer->curl);
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is on the list */
 	DL_DELETE(mux->list, transfer);
@@ -177,7 +191,9 @@ static void tell_ends(struct http_mux *mux)
 	}
 	DL_FOREACH_SAFE(mux->list, transfer, next)
 	{
-		if (atomic_load(transfer->cancelled))
+		if (transfer->is_deaf)
+			finish(mux, transfer, CURLE_OUT_OF_MEMORY);
+		else if (atomic_load(transfer->cancelled))
 			finish(mux, transfer, CURLE_ABORTED_BY_CALLBACK);
 	}
 }

@@ -35,8 +35,11 @@ void http_mux_run(struct http_mux *mux, bool is_readable);
 struct http_transfer {
 	void *curl;		      /* a CURL, which no other thread uses meanwhile */
 	const atomic_bool *cancelled; /* becomes true: it ends soon */
+	int socket; /* when it is done: of its connection, if that stays open; else -1 */
 	void (*done)(struct http_transfer *transfer, int code); /* a CURLcode */
-	struct http_transfer *prev, *next;			/* the mux's */
+	/* the mux's */
+	bool is_deaf; /* its socket cannot be watched */
+	struct http_transfer *prev, *next;
 };
 
 /** http_mux_start(mux, transfer): false: no memory, nothing was begun. Never calls done. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/encode/http_pool.h"
 
+#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <curl/curl.h>
 
@@ -27,6 +29,7 @@ struct line {
 	CURLSH *share; /* keeps the connection, whichever thread is the next to use the line */
 	CURLU *url;    /* parsed once, not for each request */
 	bool was_connected;
+	int socket; /* of its connection; -1: none */
 	char fault[CURL_ERROR_SIZE];
 	struct http_reply *reply; /* of the request under way */
 	bool too_long, no_memory; /* why its body was not taken */
@@ -165,6 +168,7 @@ static bool set_up(struct http_pool *pool, struct line *line,
 	CURL *curl = curl_easy_init();
 
 	line->curl = curl;
+	line->socket = -1;
 	line->url = curl_url();
 	line->share = curl_share_init();
 	return curl != NULL && line->url != NULL && line->share != NULL &&
@@ -179,6 +183,8 @@ static bool set_up(struct http_pool *pool, struct line *line,
 	       curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ==
 		   CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       /* else it waits for the search for an address, whatever the time allowed */
+	       curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, 1L) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, line->fault) == CURLE_OK &&
@@ -344,6 +350,7 @@ enum status http_pool_post(struct http_pool *pool, const char *body, size_t len,
 			       "all %zu connections to the encoder are in use", pool->n_lines);
 	prepare(line, body, len, deadline, reply);
 	status = conclude(pool, line, curl_easy_perform(line->curl), err);
+	curl_easy_getinfo(line->curl, CURLINFO_ACTIVESOCKET, &line->socket);
 	give_back(pool, line);
 	return status;
 }
@@ -357,13 +364,41 @@ static void end_flight(struct http_transfer *transfer, int code)
 	struct http_pool *pool = flight->pool;
 
 	flight->status = conclude(pool, flight->line, (CURLcode)code, &flight->err);
+	flight->line->socket = transfer->socket;
 	give_back(pool, flight->line);
 	flight->done(flight);
 }
 
+/* Its connection is open, and nothing has come over it since the last reply. */
+static bool is_connected(const struct line *line)
+{
+	char byte;
+
+	return line->socket >= 0 && recv(line->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/* The one used last of those that are connected; NULL: there is none. To connect may take long, for
+ * names and certificates are read. */
+static struct line *borrow_connected(struct http_pool *pool)
+{
+	struct line *line = NULL;
+	size_t i;
+
+	pthread_mutex_lock(&pool->lock);
+	for (i = pool->n_idle; i > 0 && line == NULL; i--) {
+		if (is_connected(pool->idle[i - 1]))
+			line = pool->idle[i - 1];
+	}
+	if (line != NULL)
+		pool->idle[i] = pool->idle[--pool->n_idle];
+	pthread_mutex_unlock(&pool->lock);
+	return line;
+}
+
 bool http_pool_start(struct http_pool *pool, struct http_mux *mux, struct http_flight *flight)
 {
-	struct line *line = borrow(pool, 0);
+	struct line *line = borrow_connected(pool);
 
 	if (line == NULL)
 		return false;

@@ -286,7 +286,9 @@ static void take_start(void *context)
 {
 	struct remote_start *start = context;
 
-	start->is_known = is_verified(start->remote, start->call.facts.reconnected);
+	start->is_known = start->call.start == EMBEDDING_REPLIED &&
+			  start->call.status == STATUS_OK &&
+			  is_verified(start->remote, start->call.facts.reconnected);
 	start->done(start->context);
 }
 
@@ -313,8 +315,7 @@ bool remote_start(struct remote *remote, struct http_mux *mux, const struct text
 
 bool remote_start_is_whole(const struct remote_start *start, size_t n_texts)
 {
-	return start->call.start == EMBEDDING_REPLIED && start->call.status == STATUS_OK &&
-	       start->call.n_texts == n_texts && start->is_known;
+	return start->is_known && start->call.n_texts == n_texts;
 }
 
 void remote_start_close(struct remote_start *start)
@@ -326,12 +327,10 @@ void remote_start_close(struct remote_start *start)
 static enum status finish_start(struct remote *remote, struct remote_start *start, struct err *err)
 {
 	struct embedding_call *call = &start->call;
-	bool is_first = call->status == STATUS_OK; /* no other request was needed */
 	enum status status = embedding_call_finish(call, err);
 
 	return settle(remote, call, status,
-		      is_first ? start->is_known : is_verified(remote, call->facts.reconnected),
-		      err);
+		      start->is_known || is_verified(remote, call->facts.reconnected), err);
 }
 
 /* ---- all of them ---- */
@@ -347,7 +346,7 @@ enum status remote_encode(struct remote *remote, struct remote_start *start,
 	if (err == NULL)
 		err = &own;
 	while (at < n_texts) {
-		bool is_started = start->call.start == EMBEDDING_REPLIED;
+		bool is_started = start->call.start != EMBEDDING_NOT_STARTED;
 		size_t n = is_started ? start->call.n_texts
 				      : next_batch(remote, &try, texts + at, n_texts - at);
 		enum status status = is_started ? finish_start(remote, start, err)

@@ -39,7 +39,8 @@ enum status remote_fingerprint(struct remote *remote, float *row_out, struct err
 struct remote_start {
 	struct embedding_call call;
 	struct remote *remote;
-	bool is_known; /* after the reply: the server has shown its fingerprint */
+	bool
+	    is_known; /* after the reply: it gave vectors, and no fingerprint has to be asked for */
 	void (*done)(void *context);
 	void *context;
 };

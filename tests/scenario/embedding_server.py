@@ -32,6 +32,8 @@ class EmbeddingServer:
     salt        it is another model
     key         wants it as Authorization: Bearer
     delay       seconds before an answer
+    close_each  every connection ends with its answer
+    tls         an SSLContext, from the next start() on
     faults      one for each of the next requests: a function of the handler and the right body,
                 or a status, or (status, headers); None: answer as always
     always      the same for every request after those
@@ -44,6 +46,8 @@ class EmbeddingServer:
         self.floats = self.reverse = False
         self.salt = self.key = ""
         self.delay = 0
+        self.close_each = False
+        self.tls = None
         self.refused_text = None
         self.faults = []
         self.always = None
@@ -62,6 +66,9 @@ class EmbeddingServer:
             service = owner
         self.server = _Server(("127.0.0.1", self.port), Handler)
         self.port = self.server.server_address[1]
+        if self.tls is not None:
+            self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True,
+                                                      do_handshake_on_connect=False)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02},
                          daemon=True).start()
 
@@ -83,7 +90,8 @@ class EmbeddingServer:
     @property
     def openai(self):
         """The address for openai:D."""
-        return f"http://127.0.0.1:{self.port}/v1/embeddings"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self.port}/v1/embeddings"
 
     @property
     def tei(self):
@@ -165,6 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         for name, value in headers:
             self.send_header(name, value)
+        if self.service.close_each:
+            self.send_header("Connection", "close")
         # one write, one packet: who waits for the answer is woken once
         self._headers_buffer += [b"\r\n", body]
         self.flush_headers()

@@ -121,8 +121,12 @@ static void answer(int fd, const char *body, size_t len)
 	char head[256], *text = NULL;
 	int status = 200;
 
-	atomic_fetch_add(&n_requests, 1);
 	atomic_fetch_add(&n_texts, n);
+	atomic_fetch_add(&n_requests, 1);
+	if (plan.is_silent) {
+		json_decref(request);
+		return;
+	}
 	pthread_mutex_lock(&lock);
 	if (plan.n_statuses != 0) {
 		status = plan.status;

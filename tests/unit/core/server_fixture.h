@@ -14,6 +14,7 @@ struct server_plan {
 	_Atomic float salt;	  /* added to every number: another model */
 	_Atomic size_t max_batch; /* more texts: 413; 0: no limit */
 	_Atomic int close_each;	  /* every connection ends after one answer */
+	_Atomic int is_silent;	  /* requests get no answer */
 };
 
 /**

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_encoder_call.c - texts that a thread asks a server for without waiting for the reply. */
-#include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/base/monotonic.h"
@@ -110,6 +108,18 @@ static void assert_rows(size_t i)
 	rows.n_rows = 0;
 }
 
+/* While the first is in use. */
+static void open_second_connection(void)
+{
+	ck_assert(begin(0));
+	ck_assert_int_eq(encoder_encode(encoder, texts[1], 4, &rows, NULL), STATUS_OK);
+	run_until_done(0);
+	is_done[0] = false;
+	encoder_call_close(calls[0]);
+	calls[0] = NULL;
+	rows.n_rows = 0;
+}
+
 /* ---- what needs nobody to wait ---- */
 
 START_TEST(reply_is_all_that_is_needed)
@@ -170,6 +180,7 @@ START_TEST(calls_go_side_by_side_as_far_as_there_are_connections)
 {
 	options.n_connections = 2;
 	open_known();
+	open_second_connection();
 	ck_assert(begin(0));
 	ck_assert(begin(1));
 	ck_assert(!begin(2));
@@ -188,16 +199,33 @@ END_TEST
 
 /* ---- what is left to who may wait ---- */
 
-START_TEST(fingerprint_is_left_to_who_may_wait)
+/* It may take long to find an address and to agree on keys. */
+START_TEST(connections_are_left_to_who_may_wait)
 {
 	open_encoder();
-	ck_assert(begin(0));
-	run_until_done(0);
+	ck_assert(!begin(0));
 	ck_assert(!encoder_call_is_ready(calls[0]));
-	ck_assert_uint_eq(server_n_requests(), 1);
+	ck_assert_uint_eq(server_n_requests(), 0);
 	ck_assert_int_eq(finish(0, NULL), STATUS_OK);
 	assert_rows(0);
+	/* and the fingerprint */
 	ck_assert_uint_eq(server_n_requests(), 2);
+}
+END_TEST
+
+START_TEST(connection_that_ends_after_each_reply_is_left)
+{
+	open_known();
+	server_plan()->close_each = 1;
+	ck_assert(begin(0));
+	run_until_done(0);
+	ck_assert_int_eq(finish(0, NULL), STATUS_OK);
+	assert_rows(0);
+	/* the end of the connection comes a moment after the reply */
+	poll(NULL, 0, 100);
+	ck_assert(!begin(1));
+	ck_assert_int_eq(finish(1, NULL), STATUS_OK);
+	assert_rows(1);
 }
 END_TEST
 
@@ -211,11 +239,33 @@ START_TEST(another_model_is_found_out)
 	server_plan()->salt = 5;
 	/* the fingerprint is asked for again some time after it was shown */
 	poll(NULL, 0, 1100);
-	ck_assert(begin(0));
-	run_until_done(0);
-	ck_assert(!encoder_call_is_ready(calls[0]));
+	ck_assert(!begin(0));
 	ck_assert_int_eq(finish(0, &err), STATUS_ENCODER_MISMATCH);
 	ck_assert_uint_eq(rows.n_rows, 0);
+}
+END_TEST
+
+START_TEST(long_reply_is_left_to_who_may_wait)
+{
+	enum { N_TEXTS = 12000 };
+	static char bytes[N_TEXTS][8];
+	static struct text many[N_TEXTS];
+	size_t refused, before;
+
+	options.max_batch = N_TEXTS;
+	open_known();
+	before = server_n_requests();
+	for (size_t i = 0; i < N_TEXTS; i++)
+		many[i] =
+		    (struct text){bytes[i], (size_t)snprintf(bytes[i], sizeof(bytes[i]), "%zu", i)};
+	ck_assert_int_eq(encoder_call_open(encoder, many, N_TEXTS, &calls[0], NULL), STATUS_OK);
+	ck_assert(encoder_call_start(calls[0], mux, note_done, &is_done[0]));
+	run_until_done(0);
+	ck_assert(!encoder_call_is_ready(calls[0]));
+	ck_assert_int_eq(encoder_call_finish(calls[0], &rows, &refused, NULL), STATUS_OK);
+	ck_assert_uint_eq(rows.n_rows, N_TEXTS);
+	ck_assert_uint_eq(server_n_requests() - before, 1);
+	rows.n_rows = 0;
 }
 END_TEST
 
@@ -297,10 +347,9 @@ START_TEST(server_that_is_down_is_not_asked)
 	struct err err;
 
 	options.max_failures = 1;
-	open_encoder();
+	open_known();
 	server_stop();
-	ck_assert(begin(0));
-	run_until_done(0);
+	ck_assert(!begin(0));
 	ck_assert_int_eq(finish(0, &err), STATUS_ENCODER_DOWN);
 	ck_assert(!begin(1));
 	ck_assert_int_eq(finish(1, &err), STATUS_ENCODER_DOWN);
@@ -310,33 +359,29 @@ END_TEST
 
 /* ---- ends ---- */
 
-/* A server that takes connections and never answers. */
-static int listen_only(char *url, size_t size)
+static void run_until_server_has(size_t n_requests)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	double end = monotonic_seconds() + PATIENCE;
 
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
-	ck_assert_int_eq(listen(fd, 8), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	snprintf(url, size, "http://127.0.0.1:%d/embed", ntohs(address.sin_port));
-	return fd;
+	while (server_n_requests() < n_requests) {
+		ck_assert(monotonic_seconds() < end);
+		http_mux_run(mux, true);
+		poll(NULL, 0, 1);
+	}
 }
 
 START_TEST(cancel_ends_what_is_under_way)
 {
 	double began = monotonic_seconds();
 	struct err err;
-	char url[64];
-	int fd = listen_only(url, sizeof(url));
 
-	options.url = url;
-	open_encoder();
+	options.n_connections = 2;
+	open_known();
+	open_second_connection();
+	server_plan()->is_silent = 1;
 	ck_assert(begin(0));
 	ck_assert(begin(1));
-	http_mux_run(mux, true);
+	run_until_server_has(6);
 	ck_assert(!is_done[0] && !is_done[1]);
 	encoder_cancel(encoder);
 	http_mux_run(mux, false);
@@ -345,43 +390,38 @@ START_TEST(cancel_ends_what_is_under_way)
 	ck_assert_int_eq(finish(0, &err), STATUS_INTERRUPTED);
 	ck_assert_int_eq(finish(1, &err), STATUS_INTERRUPTED);
 	ck_assert(monotonic_seconds() - began < PATIENCE);
-	close(fd);
 }
 END_TEST
 
 START_TEST(time_runs_out)
 {
 	struct err err;
-	char url[64];
-	int fd = listen_only(url, sizeof(url));
 
-	options.url = url;
 	options.timeout = 0.2;
-	open_encoder();
+	open_known();
+	server_plan()->is_silent = 1;
 	ck_assert(begin(0));
 	run_until_done(0);
 	ck_assert(!encoder_call_is_ready(calls[0]));
 	ck_assert_int_eq(finish(0, &err), STATUS_ENCODER_DOWN);
-	close(fd);
 }
 END_TEST
 
 /* libcurl tells of a time once, and it is still to come when another request has ended. */
 START_TEST(time_runs_out_although_others_have_replied)
 {
-	struct encoder *known;
+	struct encoder *patient;
 	struct err err;
-	char url[64];
-	int fd = listen_only(url, sizeof(url));
 
 	open_known();
-	known = encoder;
-	options.url = url;
+	patient = encoder;
 	options.timeout = 0.5;
-	open_encoder();
+	open_known();
+	server_plan()->is_silent = 1;
 	ck_assert(begin(0));
-	http_mux_run(mux, true);
-	ck_assert_int_eq(encoder_call_open(known, texts[1], 4, &calls[1], NULL), STATUS_OK);
+	run_until_server_has(5);
+	server_plan()->is_silent = 0;
+	ck_assert_int_eq(encoder_call_open(patient, texts[1], 4, &calls[1], NULL), STATUS_OK);
 	ck_assert(encoder_call_start(calls[1], mux, note_done, &is_done[1]));
 	run_until_done(1);
 	ck_assert(!is_done[0]);
@@ -391,8 +431,22 @@ START_TEST(time_runs_out_although_others_have_replied)
 	assert_rows(1);
 	encoder_call_close(calls[1]);
 	calls[1] = NULL;
-	encoder_close(known);
-	close(fd);
+	encoder_close(patient);
+}
+END_TEST
+
+START_TEST(socket_that_cannot_be_watched_is_no_hang)
+{
+	struct err err;
+
+	open_known();
+	server_plan()->is_silent = 1;
+	close(http_mux_fd(mux));
+	ck_assert(begin(0));
+	ck_assert_int_eq(http_mux_timeout(mux), 0);
+	http_mux_run(mux, false);
+	ck_assert(is_done[0]);
+	ck_assert_int_eq(finish(0, &err), STATUS_NO_MEMORY);
 }
 END_TEST
 
@@ -431,7 +485,9 @@ int main(void)
 	tcase_add_test(tcase, each_text_is_asked_for_and_counted_once);
 	tcase_add_test(tcase, texts_in_the_cache_are_ready_at_once);
 	tcase_add_test(tcase, calls_go_side_by_side_as_far_as_there_are_connections);
-	tcase_add_test(tcase, fingerprint_is_left_to_who_may_wait);
+	tcase_add_test(tcase, connections_are_left_to_who_may_wait);
+	tcase_add_test(tcase, connection_that_ends_after_each_reply_is_left);
+	tcase_add_test(tcase, long_reply_is_left_to_who_may_wait);
 	tcase_add_test(tcase, another_model_is_found_out);
 	tcase_add_test(tcase, what_may_pass_is_asked_again_and_no_more_often_than_allowed);
 	tcase_add_test(tcase, what_does_not_pass_is_not_asked_again);
@@ -441,6 +497,7 @@ int main(void)
 	tcase_add_test(tcase, cancel_ends_what_is_under_way);
 	tcase_add_test(tcase, time_runs_out);
 	tcase_add_test(tcase, time_runs_out_although_others_have_replied);
+	tcase_add_test(tcase, socket_that_cannot_be_watched_is_no_hang);
 	tcase_add_test(tcase, connection_is_the_same_for_who_waits_and_who_does_not);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

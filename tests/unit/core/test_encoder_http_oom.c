@@ -103,7 +103,8 @@ static void note_done(void *context)
 }
 
 /* A call whose first request nobody waits for, and what is left of it then. */
-static enum status call(struct encoder *encoder, struct http_mux *mux, struct features *rows)
+static enum status call(struct encoder *encoder, struct http_mux *mux, struct features *rows,
+			int *n_started)
 {
 	static const struct text texts[] = {{"a", 1}, {"b", 1}, {"a", 1}};
 	struct encoder_call *call = NULL;
@@ -112,6 +113,7 @@ static enum status call(struct encoder *encoder, struct http_mux *mux, struct fe
 	size_t refused;
 
 	if (status == STATUS_OK && encoder_call_start(call, mux, note_done, &is_done)) {
+		++*n_started;
 		while (!is_done) {
 			struct pollfd fd = {.fd = http_mux_fd(mux), .events = POLLIN};
 
@@ -131,7 +133,7 @@ START_TEST(call_survives_any_failed_allocation)
 	struct encoder *encoder;
 	struct features rows;
 	struct http_mux *mux;
-	int n_failed = 0;
+	int n_failed = 0, n_started = 0;
 
 	mem_fail_after(0);
 	ck_assert_int_eq(http_mux_open(&mux, NULL), STATUS_NO_MEMORY);
@@ -141,10 +143,13 @@ START_TEST(call_survives_any_failed_allocation)
 	ck_assert_int_eq(http_mux_open(&mux, NULL), STATUS_OK);
 	ck_assert_int_eq(encoder_open_at(SPEC, &options, &encoder, NULL), STATUS_OK);
 	features_init(&rows, SERVER_DIM, false);
+	/* a connection is there, and the fingerprint known */
+	ck_assert_int_eq(call(encoder, mux, &rows, &n_started), STATUS_OK);
+	ck_assert_int_eq(n_started, 0);
 	for (long n = 0; n < N_ENCODE; n++) {
 		rows.n_rows = 0;
 		mem_fail_after(n);
-		status = call(encoder, mux, &rows);
+		status = call(encoder, mux, &rows, &n_started);
 		mem_fail_after(-1);
 		ck_assert(status == STATUS_OK || status == STATUS_NO_MEMORY);
 		ck_assert_uint_eq(rows.n_rows, status == STATUS_OK ? 3 : 0);
@@ -152,6 +157,7 @@ START_TEST(call_survives_any_failed_allocation)
 	}
 	ck_assert_int_eq(status, STATUS_OK);
 	ck_assert_int_gt(n_failed, 8);
+	ck_assert_int_gt(n_started, n_failed / 2);
 	features_free(&rows);
 	encoder_close(encoder);
 	http_mux_close(mux);

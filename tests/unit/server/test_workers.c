@@ -210,6 +210,30 @@ START_TEST(thread_is_there_for_who_has_a_place)
 }
 END_TEST
 
+START_TEST(thread_for_a_place_is_no_room_in_the_queue)
+{
+	struct workers_job queued = {.run = count}, refused = {.run = count};
+	struct workers_job mine[3] = {
+	    {.run = wait_at_gate}, {.run = wait_at_gate}, {.run = wait_at_gate}};
+	struct workers_stats stats;
+
+	start(3, 1);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert(workers_enter(workers));
+	ck_assert_int_eq(workers_submit(workers, &queued, NULL), STATUS_OK);
+	for (size_t i = 0; i < 3; i++) {
+		workers_take_over(workers, &mine[i]);
+		ck_assert_int_eq(workers_submit(workers, &refused, NULL), STATUS_OVERLOADED);
+		workers_stats(workers, &stats);
+		ck_assert_uint_eq(stats.queued, 1);
+		ck_assert_uint_eq(stats.busy, 3);
+	}
+	atomic_store(&gate, true);
+	workers_stop(workers);
+	ck_assert_int_eq(atomic_load(&n_run), 4);
+}
+END_TEST
+
 START_TEST(nothing_is_allowed)
 {
 	struct workers_stats stats;
@@ -235,6 +259,7 @@ int main(void)
 	tcase_add_test(tcase, place_keeps_others_in_the_queue_until_it_is_left);
 	tcase_add_test(tcase, who_is_in_the_queue_comes_before_who_enters);
 	tcase_add_test(tcase, thread_is_there_for_who_has_a_place);
+	tcase_add_test(tcase, thread_for_a_place_is_no_room_in_the_queue);
 	tcase_add_test(tcase, nothing_is_allowed);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
