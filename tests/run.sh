@@ -131,7 +131,7 @@ build asan asan all && step test-asan run_ctest build/asan -E '^scenario\.readme
 # the scenarios in which microd's threads meet. Left out of tsan are those of micro-model alone: its
 # threads are those of one pool, which the unit tests share out in every way, OpenBLAS is not
 # instrumented, and minutes of arithmetic would be hours
-daemon='access|clients|encoder|encoder_faults|faults|feedback|kill|lifecycle|operations|overload'
+daemon='access|clients|encoder|encoder_faults|encoder_load|faults|feedback|kill|lifecycle|operations|overload'
 daemon+='|receipts|retention|score|tensors|tls|trainers|user_files|users'
 build tsan tsan all && step test-tsan run_ctest build/tsan \
 	-R "^(unit\.|house\.sanitizer|scenario\.($daemon)\$)"
