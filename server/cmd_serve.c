@@ -142,15 +142,25 @@ static void warn_of_few_files(uint64_t wanted, unsigned max_connections)
 	log_end(&line);
 }
 
+/* Files of everything but clients, of whom so many may be served. */
+static uint64_t files_beside(const struct config *config, uint64_t n_connections)
+{
+	uint64_t threads = (uint64_t)config->threads;
+	uint64_t tables = httpd_tables((unsigned)n_connections, (unsigned)threads);
+
+	return FILES_OF_DAEMON + (FILES_OF_THREAD + HTTPD_FILES_OF_TABLE * tables) * threads +
+	       FILES_OF_ENCODER * (uint64_t)config->encoder_connections;
+}
+
 /* Connections as many as --max-connections says, or as the system lets us have open besides all
  * else; what it allows beyond that goes to places for those who are refused. */
 static void allow_connections(const struct config *config, struct httpd_options *options_out)
 {
 	uint64_t connections = (uint64_t)config->max_connections;
 	uint64_t threads = (uint64_t)config->threads;
-	uint64_t others = FILES_OF_DAEMON + FILES_OF_THREAD * threads +
-			  FILES_OF_ENCODER * (uint64_t)config->encoder_connections;
-	uint64_t files = process_allow_files(others + connections + PLACES_MAX);
+	uint64_t files =
+	    process_allow_files(files_beside(config, connections) + connections + PLACES_MAX);
+	uint64_t others = files_beside(config, at_most(connections, files));
 	uint64_t for_clients = files > others + threads + 1 ? files - others : threads + 1;
 	uint64_t places = at_most(PLACES_MIN, for_clients / PLACES_SHARE + 1);
 

@@ -266,7 +266,7 @@ static void resume(struct call *call)
 {
 	struct http_server *server = call->server;
 
-	MHD_resume_connection(call->connection);
+	http_loop_resume(call->loop, call->connection);
 	/* the last thing here: httpd_stop() waits for it */
 	atomic_fetch_sub(&server->n_asleep, 1);
 }
@@ -277,7 +277,7 @@ static void wake(struct call *call)
 	struct http_server *server = call->server;
 	struct http_loop *loop = call->loop;
 
-	MHD_resume_connection(call->connection);
+	http_loop_resume(loop, call->connection);
 	http_loop_wake(loop);
 	atomic_fetch_sub(&server->n_asleep, 1);
 }
@@ -289,7 +289,7 @@ static void write_done(void *context, struct store_op *op)
 	struct http_lane *lane = call->lane;
 
 	(void)op;
-	MHD_resume_connection(call->connection);
+	http_loop_resume(call->loop, call->connection);
 	lane->is_told = true;
 	lane->server->n_told++;
 }

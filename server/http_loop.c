@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/http_loop.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,22 +18,22 @@
 
 #include "core/base/mem.h"
 #include "server/clock.h"
+#include "server/http_guest.h"
+#include "server/http_table.h"
 #include "server/process.h"
 
-#define MAX_EVENTS    64  /* looked at in one turn; the others come in the next */
-#define CHECK_SECONDS 1.0 /* between two looks for slow clients */
-#define ADMIT_MS      5	  /* between two looks whether more may be pending, while bodies wait */
+#define MAX_EVENTS    128   /* looked at in one turn; the others come in the next */
+#define CHECK_SECONDS 1.0   /* between two looks for slow clients */
+#define ADMIT_MS      5	    /* between two looks whether more may be pending, while bodies wait */
+#define STAY_SECONDS  0.002 /* at one table while others wait, if it is worth it: */
+#define STAY_ANSWERS  8	    /* so many each time */
 #define TASK_SECONDS                                                                               \
 	1e-4 /* of deferred work between two looks at connections; one task at least               \
 	      */
 
-/* A connection, of which the kernel tells once that its client has ended. */
-struct guest {
-	struct client client;
-	bool has_ended;
-	int n_unread; /* bytes that were there when libmicrohttpd was last told so; -1: never */
-	struct guest *prev, *next; /* among http_loop.ended */
-};
+/* Events' data: a table's number, or a guest, whose address is never that small. */
+#define SOURCE_WAKEUP UINT64_MAX
+#define SOURCE_MUX    (UINT64_MAX - 1)
 
 /* A connection that libmicrohttpd does not know yet. */
 struct arrival {
@@ -45,52 +44,63 @@ struct arrival {
 };
 
 struct http_loop {
-	struct MHD_Daemon *daemon; /* NULL: not started */
+	size_t n_tables, max_tables;
+	struct http_table *tables; /* [max_tables]; the first n_tables have a daemon */
+	struct http_table *at;	   /* the one that is served, or where somebody sits down */
+	size_t n_answers;	   /* since that was last set to 0 */
+	bool is_running;
 	pthread_t thread;
-	int epoll; /* the daemon's epoll instance, wakeup, and the ends of clients */
+	int epoll; /* the tables' epoll instances, wakeup, and the ends of clients */
 	int wakeup;
 	atomic_bool is_woken; /* wakeup is readable, or about to be */
 	atomic_bool stopping;
 	struct http_mux *mux; /* NULL: it was not asked for */
 	bool is_mux_readable;
-	struct guest *ended; /* what they sent is not read to its end yet */
 	struct http_task *tasks;
-	struct clients clients;
+	struct http_guests guests;
 	struct client_limits limits;
 	struct admission admission;
-	double now, checked;	   /* of this turn; of the last look for slow clients */
+	double now;		   /* the newest time that was asked for */
+	double began, checked;	   /* this turn; the last look for slow clients */
 	_Atomic double read_until; /* what had come by then was read; all has while it sleeps */
 	atomic_size_t n_to_shed;
-	atomic_size_t n_open;	 /* connections of the daemon, after its last run */
+	atomic_size_t n_open;	 /* connections of each table, after its last run */
 	atomic_size_t n_arrived; /* and those that it may not know yet */
 	pthread_mutex_t lock;	 /* guards arrivals */
 	struct arrival *arrivals;
 	struct metrics *metrics;
 };
 
-/* source: NULL for the daemon, the loop for wakeup, its mux, else a guest */
-static int watch(struct http_loop *loop, int fd, uint32_t events, void *source)
+static int watch(struct http_loop *loop, int fd, uint32_t events, uint64_t source)
 {
-	struct epoll_event event = {.events = events, .data = {.ptr = source}};
+	struct epoll_event event = {.events = events, .data = {.u64 = source}};
 
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-enum status http_loop_open(const struct client_limits *limits, struct budget *pending,
-			   struct metrics *metrics, struct http_loop **loop_out, struct err *err)
+enum status http_loop_open(size_t max_tables, const struct client_limits *limits,
+			   struct budget *pending, struct metrics *metrics,
+			   struct http_loop **loop_out, struct err *err)
 {
 	struct http_loop *loop = mem_array(1, sizeof(*loop));
 
 	*loop_out = NULL;
 	if (loop == NULL)
 		return err_no_memory(err, "the HTTP server");
+	loop->tables = mem_array(max_tables, sizeof(*loop->tables));
+	if (loop->tables == NULL) {
+		mem_free(loop);
+		return err_no_memory(err, "the HTTP server");
+	}
+	loop->max_tables = max_tables;
 	loop->limits = *limits;
 	loop->admission.budget = pending;
 	loop->metrics = metrics;
 	pthread_mutex_init(&loop->lock, NULL);
-	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	loop->epoll = loop->guests.epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (loop->epoll < 0 || loop->wakeup < 0 || watch(loop, loop->wakeup, EPOLLIN, loop) != 0) {
+	if (loop->epoll < 0 || loop->wakeup < 0 ||
+	    watch(loop, loop->wakeup, EPOLLIN, SOURCE_WAKEUP) != 0) {
 		enum status status = err_errno(err, STATUS_IO, "start the HTTP server");
 
 		http_loop_close(loop);
@@ -105,32 +115,11 @@ static int socket_of(struct MHD_Connection *connection)
 	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 }
 
-/* Without memory for that the connection is ended at once: it might stay for ever. */
-static void welcome(struct http_loop *loop, int fd, void **slot)
+/* NULL: there was no memory for it. */
+static struct http_guest *guest_of(struct MHD_Connection *connection)
 {
-	struct guest *guest = mem_array(1, sizeof(*guest));
-
-	if (guest == NULL) {
-		shutdown(fd, SHUT_RDWR);
-		return;
-	}
-	*guest = (struct guest){.n_unread = -1};
-	*slot = guest;
-	clients_add(&loop->clients, &guest->client, fd, loop->now);
-	if (watch(loop, fd, EPOLLRDHUP | EPOLLONESHOT, guest) != 0)
-		shutdown(fd, SHUT_RDWR);
-}
-
-static void part(struct http_loop *loop, struct guest *guest)
-{
-	if (guest == NULL)
-		return;
-	if (guest->has_ended && guest->n_unread != 0)
-		DL_DELETE(loop->ended, guest);
-	clients_remove(&loop->clients, &guest->client);
-	/* the socket is still open, and not for the kernel to forget */
-	epoll_ctl(loop->epoll, EPOLL_CTL_DEL, guest->client.fd, NULL);
-	mem_free(guest);
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+	    ->socket_context;
 }
 
 void http_loop_note(void *context, struct MHD_Connection *connection, void **slot,
@@ -139,58 +128,22 @@ void http_loop_note(void *context, struct MHD_Connection *connection, void **slo
 	struct http_loop *loop = context;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		welcome(loop, socket_of(connection), slot);
+		*slot =
+		    http_guest_welcome(&loop->guests, socket_of(connection), loop->at, loop->now);
 		return;
 	}
-	part(loop, *slot);
+	http_guest_part(&loop->guests, *slot);
 	*slot = NULL;
-}
-
-/*
- * libmicrohttpd looks at a socket again only when the kernel tells of a change there, which
- * closing the reading end is, although it is closed already.
- */
-static void tell_again(int fd)
-{
-	shutdown(fd, SHUT_RD);
-}
-
-/* After libmicrohttpd has read, whether all or a part: it may believe that this was all. */
-static void look_at_ended(struct http_loop *loop)
-{
-	struct guest *guest, *next;
-
-	DL_FOREACH_SAFE(loop->ended, guest, next)
-	{
-		int n_unread = 0;
-
-		if (ioctl(guest->client.fd, FIONREAD, &n_unread) != 0)
-			n_unread = 0;
-		if (n_unread == guest->n_unread)
-			continue;
-		guest->n_unread = n_unread;
-		tell_again(guest->client.fd);
-		if (n_unread == 0)
-			/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is on the list */
-			DL_DELETE(loop->ended, guest);
-	}
-}
-
-static void note_end(struct http_loop *loop, struct guest *guest)
-{
-	guest->has_ended = true;
-	DL_APPEND(loop->ended, guest);
 }
 
 void http_loop_enter(struct http_loop *loop, struct MHD_Connection *connection,
 		     enum client_phase phase)
 {
-	struct guest *guest =
-	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	struct http_guest *guest = guest_of(connection);
 
-	/* without memory for it there was none */
+	loop->n_answers += phase == CLIENT_READING;
 	if (guest != NULL)
-		clients_enter(&loop->clients, &guest->client, phase, loop->now);
+		clients_enter(&loop->guests.clients, &guest->client, phase, loop->now);
 }
 
 void http_loop_give(void *context, int fd, const struct sockaddr *address, socklen_t len)
@@ -224,110 +177,39 @@ static struct arrival *take_arrivals(struct http_loop *loop)
 	return arrivals;
 }
 
-/* How many were given to the daemon, which looks at them when it runs. */
-static size_t add_arrivals(struct http_loop *loop)
+static void add_arrivals(struct http_loop *loop)
 {
 	struct arrival *arrival, *next;
-	size_t n = 0;
 
 	if (atomic_load(&loop->n_arrived) == 0)
-		return 0;
+		return;
 	LL_FOREACH_SAFE(take_arrivals(loop), arrival, next)
 	{
+		struct http_table *table = http_table_choose(loop->tables, loop->n_tables);
+
+		loop->at = table;
 		/* which closes the socket when it fails */
-		MHD_add_connection(loop->daemon, arrival->fd, (struct sockaddr *)&arrival->address,
+		MHD_add_connection(table->daemon, arrival->fd, (struct sockaddr *)&arrival->address,
 				   arrival->len);
 		mem_free(arrival);
-		n++;
+		table->n_given++;
+		table->has_news = true;
 	}
-	return n;
 }
 
 /* In this order no connection is ever missing from http_loop_count(). */
-static void count_open(struct http_loop *loop, size_t n_added)
+static void run(struct http_loop *loop, struct http_table *table)
 {
-	size_t n =
-	    MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+	size_t n_before = table->n_open, n_given = table->n_given;
+	long long n_more;
 
-	size_t before = atomic_exchange(&loop->n_open, n);
-
-	atomic_fetch_sub(&loop->n_arrived, n_added);
-	if (n != before)
-		atomic_fetch_add(&loop->metrics->connections, (long long)n - (long long)before);
-}
-
-void http_loop_count(void *context, struct lane_counts *counts_out)
-{
-	struct http_loop *loop = context;
-	size_t n_to_shed = atomic_load(&loop->n_to_shed);
-	size_t n_idle = clients_count_idle(&loop->clients, atomic_load(&loop->read_until));
-	size_t n_going = n_to_shed < n_idle ? n_to_shed : n_idle;
-
-	*counts_out = (struct lane_counts){
-	    .n = atomic_load(&loop->n_arrived) + atomic_load(&loop->n_open),
-	    .n_idle = n_idle - n_going,
-	    .n_leaving = n_going + clients_count_ended(&loop->clients),
-	};
-}
-
-void http_loop_shed(void *context)
-{
-	struct http_loop *loop = context;
-
-	atomic_fetch_add(&loop->n_to_shed, 1);
-	http_loop_wake(loop);
-}
-
-static void shed(struct http_loop *loop)
-{
-	size_t n = atomic_load(&loop->n_to_shed);
-
-	if (n == 0)
-		return;
-	atomic_fetch_sub(&loop->n_to_shed, n);
-	metrics_connections(loop->metrics, CONNECTION_DISPLACED,
-			    clients_end_idlest(&loop->clients, n, loop->now));
-}
-
-bool http_loop_admit(struct http_loop *loop, struct MHD_Connection *connection,
-		     struct applicant *applicant, uint64_t n_bytes)
-{
-	applicant->owner = connection;
-	if (admission_ask(&loop->admission, applicant, n_bytes, loop->now))
-		return true;
-	http_loop_enter(loop, connection, CLIENT_WAITING);
-	MHD_suspend_connection(connection);
-	return false;
-}
-
-void http_loop_forget(struct http_loop *loop, struct applicant *applicant)
-{
-	admission_leave(&loop->admission, applicant);
-}
-
-static void admit_waiting(struct http_loop *loop, double now)
-{
-	struct applicant *applicant;
-	bool are_resumed = false;
-
-	admission_end_round(&loop->admission);
-	while ((applicant = admission_next(&loop->admission, now)) != NULL) {
-		http_loop_enter(loop, applicant->owner, CLIENT_SENDING);
-		MHD_resume_connection(applicant->owner);
-		are_resumed = true;
-	}
-	/* without a listening socket, libmicrohttpd's own signal wakes nobody */
-	if (are_resumed)
-		http_loop_wake(loop);
-}
-
-static void end_slow(struct http_loop *loop)
-{
-	if (loop->now < loop->checked + CHECK_SECONDS)
-		return;
-	loop->checked = loop->now;
-	metrics_connections(loop->metrics, CONNECTION_SLOW,
-			    clients_end_slow(&loop->clients, &loop->limits, loop->now));
+	loop->at = table;
+	http_table_run(table, loop->now);
+	n_more = (long long)table->n_open - (long long)n_before;
+	atomic_fetch_add(&loop->n_open, (size_t)n_more);
+	atomic_fetch_sub(&loop->n_arrived, n_given);
+	if (n_more != 0)
+		atomic_fetch_add(&loop->metrics->connections, n_more);
 }
 
 void http_loop_defer(struct http_loop *loop, struct http_task *task)
@@ -350,6 +232,127 @@ static void run_tasks(struct http_loop *loop)
 	}
 }
 
+/* What belongs to its clients is in the caches now: so the rest of a body is read at once, and
+ * whoever has another request ready after an answer is answered again, for a moment. */
+static void serve(struct http_loop *loop, struct http_table *table, bool others_wait)
+{
+	double until = loop->now + STAY_SECONDS;
+
+	do {
+		loop->n_answers = 0;
+		run(loop, table);
+		loop->now = clock_monotonic();
+	} while (others_wait && (table->has_news || loop->n_answers >= STAY_ANSWERS) &&
+		 loop->now < until);
+}
+
+static void serve_all(struct http_loop *loop)
+{
+	struct http_table *end = loop->tables + loop->n_tables;
+	size_t n_waiting = 0;
+
+	for (struct http_table *table = loop->tables; table < end; table++) {
+		table->has_news |= table->due <= loop->now;
+		n_waiting += http_table_has_news(table);
+	}
+	for (struct http_table *table = loop->tables; table < end; table++) {
+		if (!table->has_news)
+			continue;
+		serve(loop, table, n_waiting > 1);
+		run_tasks(loop);
+	}
+	if (n_waiting == 0)
+		run_tasks(loop);
+}
+
+void http_loop_count(void *context, struct lane_counts *counts_out)
+{
+	struct http_loop *loop = context;
+	size_t n_to_shed = atomic_load(&loop->n_to_shed);
+	size_t n_idle = clients_count_idle(&loop->guests.clients, atomic_load(&loop->read_until));
+	size_t n_going = n_to_shed < n_idle ? n_to_shed : n_idle;
+
+	*counts_out = (struct lane_counts){
+	    .n = atomic_load(&loop->n_arrived) + atomic_load(&loop->n_open),
+	    .n_idle = n_idle - n_going,
+	    .n_leaving = n_going + clients_count_ended(&loop->guests.clients),
+	};
+}
+
+void http_loop_shed(void *context)
+{
+	struct http_loop *loop = context;
+
+	atomic_fetch_add(&loop->n_to_shed, 1);
+	http_loop_wake(loop);
+}
+
+static void shed(struct http_loop *loop)
+{
+	size_t n = atomic_load(&loop->n_to_shed);
+
+	if (n == 0)
+		return;
+	atomic_fetch_sub(&loop->n_to_shed, n);
+	metrics_connections(loop->metrics, CONNECTION_DISPLACED,
+			    clients_end_idlest(&loop->guests.clients, n, loop->now));
+}
+
+bool http_loop_admit(struct http_loop *loop, struct MHD_Connection *connection,
+		     struct applicant *applicant, uint64_t n_bytes)
+{
+	applicant->owner = connection;
+	if (admission_ask(&loop->admission, applicant, n_bytes, loop->now))
+		return true;
+	http_loop_enter(loop, connection, CLIENT_WAITING);
+	MHD_suspend_connection(connection);
+	return false;
+}
+
+void http_loop_forget(struct http_loop *loop, struct applicant *applicant)
+{
+	admission_leave(&loop->admission, applicant);
+}
+
+static void admit_waiting(struct http_loop *loop, double now)
+{
+	struct applicant *applicant;
+
+	admission_end_round(&loop->admission);
+	while ((applicant = admission_next(&loop->admission, now)) != NULL) {
+		http_loop_enter(loop, applicant->owner, CLIENT_SENDING);
+		http_loop_resume(loop, applicant->owner);
+	}
+}
+
+static void call_all(struct http_loop *loop)
+{
+	for (size_t i = 0; i < loop->n_tables; i++)
+		http_table_call(&loop->tables[i]);
+}
+
+/* As soon as it is resumed, the connection may be at its end. */
+void http_loop_resume(struct http_loop *loop, struct MHD_Connection *connection)
+{
+	const struct http_guest *guest = guest_of(connection);
+	struct http_table *table = guest == NULL ? NULL : guest->table;
+
+	MHD_resume_connection(connection);
+	if (table != NULL)
+		http_table_call(table);
+	else
+		call_all(loop);
+}
+
+static void end_slow(struct http_loop *loop)
+{
+	if (loop->now < loop->checked + CHECK_SECONDS)
+		return;
+	loop->checked = loop->now;
+	metrics_connections(loop->metrics, CONNECTION_SLOW,
+			    clients_end_slow(&loop->guests.clients, &loop->limits, loop->now));
+}
+
 /* is_woken first: whoever resumes a connection after it wakes the loop once more. */
 static void take_wakeup(struct http_loop *loop)
 {
@@ -369,20 +372,35 @@ static int sooner(int a, int b)
 }
 
 /* Milliseconds until something is to be done whatever happens; -1: never. */
-static int timeout_of(const struct http_loop *loop)
+static int timeout_of(struct http_loop *loop)
 {
-	int most = atomic_load(&loop->n_open) == 0 ? -1 : (int)(CHECK_SECONDS * 1e3);
-	MHD_UNSIGNED_LONG_LONG ms;
+	double due = HUGE_VAL;
+	int ms = atomic_load(&loop->n_open) == 0 ? -1 : (int)(CHECK_SECONDS * 1e3);
 
 	if (loop->tasks != NULL)
 		return 0;
 	if (loop->admission.waiting != NULL)
-		most = ADMIT_MS;
+		ms = ADMIT_MS;
 	if (loop->mux != NULL)
-		most = sooner(most, http_mux_timeout(loop->mux));
-	if (MHD_get_timeout(loop->daemon, &ms) != MHD_YES)
-		return most;
-	return ms > (MHD_UNSIGNED_LONG_LONG)most ? most : (int)ms;
+		ms = sooner(ms, http_mux_timeout(loop->mux));
+	for (size_t i = 0; i < loop->n_tables; i++) {
+		if (http_table_has_news(&loop->tables[i]))
+			return 0;
+		due = fmin(due, loop->tables[i].due);
+	}
+	return due == HUGE_VAL ? ms : sooner(ms, (int)ceil(fmax(due - loop->now, 0) * 1e3));
+}
+
+static void take(struct http_loop *loop, uint64_t source)
+{
+	if (source == SOURCE_WAKEUP)
+		take_wakeup(loop);
+	else if (source == SOURCE_MUX)
+		loop->is_mux_readable = true;
+	else if (source < loop->n_tables)
+		loop->tables[source].has_news = true;
+	else
+		http_guest_end(&loop->guests, (struct http_guest *)(uintptr_t)source);
 }
 
 static void wait_for_events(struct http_loop *loop)
@@ -390,16 +408,11 @@ static void wait_for_events(struct http_loop *loop)
 	struct epoll_event events[MAX_EVENTS];
 	int n = epoll_wait(loop->epoll, events, MAX_EVENTS, timeout_of(loop));
 
-	for (int i = 0; i < n; i++) {
-		void *source = events[i].data.ptr;
-
-		if (source == loop)
-			take_wakeup(loop);
-		else if (source != NULL && source == loop->mux)
-			loop->is_mux_readable = true;
-		else if (source != NULL)
-			note_end(loop, source);
-	}
+	for (int i = 0; i < n; i++)
+		take(loop, events[i].data.u64);
+	/* who is not among these may have news, too */
+	for (size_t i = 0; n == MAX_EVENTS && i < loop->n_tables; i++)
+		loop->tables[i].has_news = true;
 }
 
 struct http_mux *http_loop_mux(struct http_loop *loop)
@@ -408,14 +421,14 @@ struct http_mux *http_loop_mux(struct http_loop *loop)
 		return loop->mux;
 	if (http_mux_open(&loop->mux, NULL) != STATUS_OK)
 		return NULL;
-	if (watch(loop, http_mux_fd(loop->mux), EPOLLIN, loop->mux) != 0) {
+	if (watch(loop, http_mux_fd(loop->mux), EPOLLIN, SOURCE_MUX) != 0) {
 		http_mux_close(loop->mux);
 		loop->mux = NULL;
 	}
 	return loop->mux;
 }
 
-/* Before the daemon runs, which then answers those who have waited for it. */
+/* Before the tables are served, which then answers those who have waited for it. */
 static void run_mux(struct http_loop *loop)
 {
 	if (loop->mux == NULL)
@@ -429,43 +442,46 @@ static void *drive(void *context)
 	struct http_loop *loop = context;
 
 	while (!atomic_load(&loop->stopping)) {
-		size_t n_added;
-
 		atomic_store(&loop->read_until, HUGE_VAL);
 		wait_for_events(loop);
-		atomic_store(&loop->read_until, loop->now);
-		loop->now = clock_monotonic();
-		n_added = add_arrivals(loop);
+		atomic_store(&loop->read_until, loop->began);
+		loop->began = loop->now = clock_monotonic();
+		add_arrivals(loop);
 		run_mux(loop);
-		MHD_run(loop->daemon);
-		run_tasks(loop);
-		count_open(loop, n_added);
-		look_at_ended(loop);
+		serve_all(loop);
+		http_guest_tell_ends(&loop->guests);
 		admit_waiting(loop, loop->now);
 		shed(loop);
 		end_slow(loop);
 	}
-	/* no connection may sleep when the daemon is stopped */
+	/* no connection may sleep when its daemon is stopped */
 	admit_waiting(loop, HUGE_VAL);
 	return NULL;
 }
 
-enum status http_loop_start(struct http_loop *loop, struct MHD_Daemon *daemon, struct err *err)
+enum status http_loop_add(struct http_loop *loop, struct MHD_Daemon *daemon, struct err *err)
 {
 	int fd = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-	int error = 0;
 
-	if (watch(loop, fd, EPOLLIN, NULL) != 0)
-		error = errno;
-	loop->daemon = daemon;
-	if (error == 0)
-		error = pthread_create(&loop->thread, NULL, drive, loop);
-	if (error == 0)
-		return STATUS_OK;
-	loop->daemon = NULL;
-	MHD_stop_daemon(daemon);
-	errno = error;
-	return err_errno(err, STATUS_IO, "start the HTTP server");
+	assert(loop->n_tables < loop->max_tables && !loop->is_running);
+	if (watch(loop, fd, EPOLLIN, loop->n_tables) != 0) {
+		int error = errno;
+
+		MHD_stop_daemon(daemon);
+		errno = error;
+		return err_errno(err, STATUS_IO, "start the HTTP server");
+	}
+	loop->tables[loop->n_tables++] = (struct http_table){.daemon = daemon, .due = HUGE_VAL};
+	return STATUS_OK;
+}
+
+enum status http_loop_start(struct http_loop *loop, struct err *err)
+{
+	errno = pthread_create(&loop->thread, NULL, drive, loop);
+	if (errno != 0)
+		return err_errno(err, STATUS_IO, "start the HTTP server");
+	loop->is_running = true;
+	return STATUS_OK;
 }
 
 void http_loop_bind(struct http_loop *loop, size_t i, size_t n)
@@ -489,12 +505,13 @@ void http_loop_close(struct http_loop *loop)
 
 	if (loop == NULL)
 		return;
-	if (loop->daemon != NULL) {
+	if (loop->is_running) {
 		atomic_store(&loop->stopping, true);
 		http_loop_wake(loop);
 		pthread_join(loop->thread, NULL);
-		MHD_stop_daemon(loop->daemon);
 	}
+	for (size_t i = 0; i < loop->n_tables; i++)
+		MHD_stop_daemon(loop->tables[i].daemon);
 	LL_FOREACH_SAFE(loop->arrivals, arrival, next)
 	{
 		close(arrival->fd);
@@ -506,5 +523,6 @@ void http_loop_close(struct http_loop *loop)
 		close(loop->epoll);
 	if (loop->wakeup >= 0)
 		close(loop->wakeup);
+	mem_free(loop->tables);
 	mem_free(loop);
 }

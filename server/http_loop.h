@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_loop.h - the thread that drives one libmicrohttpd daemon.
+ * http_loop.h - the thread that drives libmicrohttpd daemons, and goes from one to the next.
  *
  * libmicrohttpd's own loops do not serve: with poll() every idle connection costs each
- * request, and its epoll loop (0.9.75) has two faults. 1. When exactly 128 events, or a
- * multiple, are there at once, it waits for another before it looks at them. Here it never
- * waits: the thread waits for its epoll instance from outside, and calls MHD_run(). 2. It is
- * told of each change once, so the end of a client that came together with its last bytes
- * goes unnoticed until the idle timeout. Here the ends are watched, and said again.
+ * request, and its epoll loop (0.9.75) waits for another event, when exactly 128 or a multiple
+ * are there at once, before it looks at them. Here it never waits: the thread waits for its epoll
+ * instances from outside, and calls MHD_run().
  */
 #ifndef MICRO_SERVER_HTTP_LOOP_H
 #define MICRO_SERVER_HTTP_LOOP_H
@@ -27,21 +25,24 @@
 
 struct http_loop; /* opaque */
 
-/** http_loop_open(limits, pending, metrics, loop_out, err): a loop without a daemon;
- * http_loop_close() releases it. pending, for bytes of bodies, and metrics outlive it. */
-enum status http_loop_open(const struct client_limits *limits, struct budget *pending,
-			   struct metrics *metrics, struct http_loop **loop_out, struct err *err);
+/** http_loop_open(max_tables, limits, pending, metrics, loop_out, err): a loop with no daemon yet,
+ * and at most max_tables later, TABLES_MAX at most; http_loop_close() releases it. pending, for
+ * bytes of bodies, and metrics outlive it. */
+enum status http_loop_open(size_t max_tables, const struct client_limits *limits,
+			   struct budget *pending, struct metrics *metrics,
+			   struct http_loop **loop_out, struct err *err);
 
 /** http_loop_note(context, connection, slot, what): the daemon's MHD_OPTION_NOTIFY_CONNECTION, with
  * the loop as its context. */
 void http_loop_note(void *context, struct MHD_Connection *connection, void **slot,
 		    enum MHD_ConnectionNotificationCode what);
 
-/**
- * http_loop_start(loop, daemon, err): drive daemon from a thread of its own. The loop owns
- * daemon from now on, also on error.
- */
-enum status http_loop_start(struct http_loop *loop, struct MHD_Daemon *daemon, struct err *err);
+/** http_loop_add(loop, daemon, err): one more daemon, before the loop is started. The loop owns it
+ * from now on, also on error. */
+enum status http_loop_add(struct http_loop *loop, struct MHD_Daemon *daemon, struct err *err);
+
+/** http_loop_start(loop, err): drive its daemons, at least one, from a thread of its own. */
+enum status http_loop_start(struct http_loop *loop, struct err *err);
 
 /** http_loop_bind(loop, i, n): of n loops that are started, this is number i: see process_bind().
  * Two that share a processor for some milliseconds let all their clients wait. */
@@ -96,7 +97,11 @@ struct http_task {
  */
 void http_loop_defer(struct http_loop *loop, struct http_task *task);
 
-/** http_loop_wake(loop): a connection was resumed, or requests were cancelled: look at it now. Any
+/** http_loop_resume(loop, connection): go on with a connection that was suspended, when the loop
+ * is woken. Any thread. */
+void http_loop_resume(struct http_loop *loop, struct MHD_Connection *connection);
+
+/** http_loop_wake(loop): connections were resumed, or requests cancelled: look at them now. Any
  * thread; not needed from what the loop itself calls. */
 void http_loop_wake(struct http_loop *loop);
 

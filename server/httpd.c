@@ -10,12 +10,18 @@
 #include "server/acceptor.h"
 #include "server/clock.h"
 #include "server/http_call.h"
+#include "server/http_table.h"
 #include "server/log.h"
 
 struct httpd {
 	struct http_server server;
 	struct acceptor *acceptor; /* NULL: nobody gets in */
 };
+
+size_t httpd_tables(unsigned max_connections, unsigned n_threads)
+{
+	return http_table_number((max_connections + n_threads - 1) / n_threads);
+}
 
 /* Paths stay as they came; route.c decodes them strictly. */
 static size_t keep_escapes(void *context, struct MHD_Connection *connection, char *text)
@@ -69,6 +75,16 @@ static struct MHD_Daemon *start_daemon(const struct httpd_options *options, stru
 	    more, MHD_OPTION_END);
 }
 
+static enum status add_table(const struct httpd_options *options, struct http_lane *lane,
+			     struct err *err)
+{
+	struct MHD_Daemon *daemon = start_daemon(options, lane);
+
+	if (daemon == NULL)
+		return err_set(err, STATUS_IO, "cannot start the HTTP server");
+	return http_loop_add(lane->loop, daemon, err);
+}
+
 static enum status start_lane(const struct httpd_options *options, struct http_lane *lane,
 			      struct err *err)
 {
@@ -76,16 +92,13 @@ static enum status start_lane(const struct httpd_options *options, struct http_l
 	    .idle = options->idle_timeout + options->request_timeout,
 	    .busy = options->request_timeout,
 	};
-	enum status status = http_loop_open(&limits, &lane->server->pending,
+	const size_t n_tables = httpd_tables(options->max_connections, options->n_threads);
+	enum status status = http_loop_open(n_tables, &limits, &lane->server->pending,
 					    &lane->server->api->metrics, &lane->loop, err);
-	struct MHD_Daemon *daemon;
 
-	if (status != STATUS_OK)
-		return status;
-	daemon = start_daemon(options, lane);
-	if (daemon == NULL)
-		return err_set(err, STATUS_IO, "cannot start the HTTP server");
-	return http_loop_start(lane->loop, daemon, err);
+	for (size_t i = 0; i < n_tables && status == STATUS_OK; i++)
+		status = add_table(options, lane, err);
+	return status == STATUS_OK ? http_loop_start(lane->loop, err) : status;
 }
 
 static enum status start_lanes(const struct httpd_options *options, struct httpd *httpd,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * httpd.h - HTTP in front of the api: libmicrohttpd, and nothing of it outside httpd.c,
- * http_call.c and http_loop.c. One thread accepts; each of the others reads, answers and writes
- * on connections of its own.
+ * http_call.c, http_loop.c and http_table.c. One thread accepts; each of the others reads, answers
+ * and writes on connections of its own.
  */
 #ifndef MICRO_SERVER_HTTPD_H
 #define MICRO_SERVER_HTTPD_H
@@ -28,6 +28,11 @@ struct httpd_options {
 	size_t connection_memory; /* bytes for the headers of a connection */
 	struct tls *tls;	  /* HTTPS; outlives the server; NULL: plain HTTP */
 };
+
+#define HTTPD_FILES_OF_TABLE 1 /* its epoll instance */
+
+/** httpd_tables(max_connections, n_threads): how many libmicrohttpd daemons each thread has. */
+size_t httpd_tables(unsigned max_connections, unsigned n_threads);
 
 /** httpd_start(options, api, httpd_out, err): serve; takes options->listen_fd over,
  * also on error. httpd_stop() ends it. api outlives it. */

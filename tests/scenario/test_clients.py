@@ -112,6 +112,21 @@ class TooMany(Clients):
             self.assert_scores(client)
         self.assertGreater(self.ended("displaced"), 50)
 
+    def test_many_at_work_at_once_are_all_answered(self):
+        """More than one libmicrohttpd daemon has seats for, by one thread."""
+        self.start_daemon("--threads", "1", "--idle-timeout", "5")
+        connections = [self.connect() for _ in range(300)]
+        for path, body in (("/score", None), ("/feedback", feedback_body(self.rng, "ada"))) * 2:
+            for connection in connections:
+                connection.sendall(self.request(path, body))
+            for connection in connections:
+                self.assertIn(b" 200 ", connection.recv(65536))
+        states = self.daemon.client.get("/users/ada").json["states"]
+        self.assertEqual({state["updates"] for state in states}, {600})
+        # and each is let go when its time is over
+        for connection in connections:
+            self.assertEqual(self.assert_closes(connection), b"")
+
     def test_ten_thousand_idle_connections(self):
         n = 10000
         need = n + 500
