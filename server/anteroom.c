@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,12 +16,21 @@
 #define REFUSAL                                                                                    \
 	"{\"error\":{\"message\":\"all connections are in use: try again later\","                 \
 	"\"type\":\"overloaded_error\",\"param\":null,\"code\":\"overloaded\"}}"
-#define ALIVE	      "{\"status\":\"ok\"}"
+#define REFUSAL_HEAD                                                                               \
+	"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"                                   \
+	"Content-Type: application/json\r\nContent-Length: 126\r\nX-Request-Id: "
+#define ALIVE "{\"status\":\"ok\"}"
+#define ALIVE_HEAD                                                                                 \
+	"HTTP/1.1 200 OK\r\n"                                                                      \
+	"Content-Type: application/json\r\nContent-Length: 15\r\nX-Request-Id: "
+#define ANSWER_SIZE   512
 #define AT_ONCE	      (1u << 20) /* bytes thrown away by one call */
 #define HEAD_SIZE     1024	 /* of a request that is looked at */
 #define WAIT_FOR      (1u << 20) /* bytes of a body that may come before the answer */
-#define CROWDED_SHARE 4	 /* when less than this part is free, nobody stays after the answer */
+#define CROWDED_SHARE 16 /* when less than this part is free, nobody stays after the answer */
 #define N_CANDIDATES  16 /* of whom one has to go */
+
+_Static_assert(sizeof(REFUSAL) - 1 == 126 && sizeof(ALIVE) - 1 == 15, "as their heads say");
 
 enum status anteroom_open(struct anteroom *room, size_t n_slots, struct err *err)
 {
@@ -44,21 +52,28 @@ enum status anteroom_open(struct anteroom *room, size_t n_slots, struct err *err
 	return STATUS_OK;
 }
 
-static void answer(const struct anteroom *room, const struct waiting *to, const char *status,
+/* text [*len_out + strlen(more)] */
+static void append(char *text, size_t *len_out, const char *more)
+{
+	size_t n = strlen(more);
+
+	memcpy(text + *len_out, more, n);
+	*len_out += n;
+}
+
+static void answer(const struct anteroom *room, const struct waiting *to, const char *head,
 		   const char *body)
 {
-	char request_id[UUID_LEN + 1], text[512];
-	int len;
+	char request_id[UUID_LEN + 1], text[ANSWER_SIZE];
+	size_t len = 0;
 
 	identifier_uuid(room->random_bytes, request_id);
-	len =
-	    snprintf(text, sizeof(text),
-		     "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-		     "X-Request-Id: %s\r\n%s\r\n%s",
-		     status, strlen(body), request_id,
-		     to->ask.may_stay ? "" : "Connection: close\r\n", to->ask.is_head ? "" : body);
+	append(text, &len, head);
+	append(text, &len, request_id);
+	append(text, &len, to->ask.may_stay ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n");
+	append(text, &len, to->ask.is_head ? "" : body);
 	/* an empty buffer takes it as a whole */
-	(void)send(to->fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)send(to->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* Counted first, so that who is told finds it counted. Who is told no is still alive, and must
@@ -66,13 +81,13 @@ static void answer(const struct anteroom *room, const struct waiting *to, const 
 static void reply(struct anteroom *room, const struct waiting *to)
 {
 	if (to->ask.is_probe) {
-		answer(room, to, "200 OK", ALIVE);
+		answer(room, to, ALIVE_HEAD, ALIVE);
 		return;
 	}
 	metrics_connections(room->metrics, to->why, 1);
 	room->n_refused++;
 	if (!room->encrypted)
-		answer(room, to, "503 Service Unavailable\r\nRetry-After: 1", REFUSAL);
+		answer(room, to, REFUSAL_HEAD, REFUSAL);
 }
 
 /* What a line says of name, which ends with a colon; NULL: it is of something else. */
@@ -228,7 +243,9 @@ static void tell(struct anteroom *room, size_t slot, double now)
 	waiting->was_told = true;
 	if (waiting->ask.may_stay) {
 		waiting->ask = (struct ask){0};
-		watch(room, slot, EPOLL_CTL_MOD);
+		/* what comes from now on is told of anyway */
+		if (has_unread(waiting->fd))
+			watch(room, slot, EPOLL_CTL_MOD);
 		return;
 	}
 	if (room->encrypted || (is_whole && !has_unread(waiting->fd))) {
