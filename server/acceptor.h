@@ -5,7 +5,9 @@
  * Those may be busy for long; this one never is. So whoever comes past a limit, of connections
  * or of open files, is told 503 instead of waiting in the kernel's queue, and a limit that is near
  * makes room: connections without a request give way to new ones. Where there is not enough
- * processor time for both, this thread gives way to those that answer.
+ * processor time for both, this thread gives way to those that answer: to say no takes half as
+ * long as a small answer, nearly all of it the kernel's, so to refuse at once all that comes beyond
+ * what can be answered, when that is three times as much, would leave nothing for answers.
  */
 #ifndef MICRO_SERVER_ACCEPTOR_H
 #define MICRO_SERVER_ACCEPTOR_H
