@@ -27,9 +27,7 @@
 #define ADMIT_MS      5	    /* between two looks whether more may be pending, while bodies wait */
 #define STAY_SECONDS  0.002 /* at one table while others wait, if it is worth it: */
 #define STAY_ANSWERS  8	    /* so many each time */
-#define TASK_SECONDS                                                                               \
-	1e-4 /* of deferred work between two looks at connections; one task at least               \
-	      */
+#define TASK_SECONDS  5e-5  /* of deferred work between two looks at connections */
 
 /* Events' data: a table's number, or a guest, whose address is never that small. */
 #define SOURCE_WAKEUP UINT64_MAX
@@ -217,7 +215,7 @@ void http_loop_defer(struct http_loop *loop, struct http_task *task)
 	DL_APPEND(loop->tasks, task);
 }
 
-/* In a while also those that were put off during this. */
+/* One at least, so that none waits for ever. */
 static void run_tasks(struct http_loop *loop)
 {
 	double end = loop->tasks == NULL ? 0 : clock_monotonic() + TASK_SECONDS;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/pair_record.h"
@@ -57,6 +58,35 @@ START_TEST(digest_tells_different_feedbacks_apart)
 }
 END_TEST
 
+/* Long enough for the parts, and not a multiple of them. */
+#define LONG_DIM 203
+
+START_TEST(digest_depends_on_every_number_of_a_long_vector)
+{
+	/* of its own, so that a sanitizer sees who reads beyond it */
+	float *value = calloc(LONG_DIM, sizeof(*value));
+	struct input responses[] = {input_vector(vector_a, "chosen"), input_text("b", "rejected")};
+	struct question question = {"", input_text("p", "prompt"), responses, 2};
+	unsigned char digest[LONG_DIM + 2][STORE_DIGEST_LEN];
+
+	ck_assert_ptr_nonnull(value);
+	responses[0].vector.value = value;
+	for (size_t i = 0; i < LENGTH(digest); i++) {
+		/* all zero; each of them in turn; one fewer */
+		responses[0].vector.n_values = i <= LONG_DIM ? LONG_DIM : LONG_DIM - 1;
+		if (i > 0 && i <= LONG_DIM)
+			value[i - 1] = 1;
+		digest_of(&question, 1, digest[i]);
+		if (i > 0 && i <= LONG_DIM)
+			value[i - 1] = 0;
+		for (size_t j = 0; j < i; j++)
+			ck_assert_msg(memcmp(digest[i], digest[j], STORE_DIGEST_LEN) != 0,
+				      "%zu and %zu", i, j);
+	}
+	free(value);
+}
+END_TEST
+
 static void digest_of_choice(size_t chosen, const size_t *rejected, size_t n, double strength,
 			     unsigned char *digest)
 {
@@ -106,6 +136,7 @@ int main(void)
 	TCase *digest = tcase_create("pair_record_digest");
 
 	tcase_add_test(digest, digest_tells_different_feedbacks_apart);
+	tcase_add_test(digest, digest_depends_on_every_number_of_a_long_vector);
 	tcase_add_test(digest, digest_tells_different_choices_apart);
 	tcase_add_test(digest, each_rejected_response_is_a_line_of_its_own);
 	suite_add_tcase(suite, digest);
