@@ -10,7 +10,7 @@
 #include "server/process.h"
 
 /* A transaction of many costs little more than one of few: let them gather. */
-#define NICENESS 12
+#define NICENESS 8
 
 /*
  * Invariants: 1. queued jobs are a list from first to last in the order of submission;
