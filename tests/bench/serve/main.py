@@ -62,15 +62,19 @@ class Bench:
         stack.callback(server.stop)
         return server
 
-    def measure(self, case, pairs, contenders):
+    def measure(self, case, pairs, contenders, closest=()):
         """contenders: name -> call that makes one Sample. All of them, round by round, each
-        time in another order."""
-        names = list(contenders)
-        for turn in range(self.options.rounds):
-            for name in names[turn % len(names):] + names[:turn % len(names)]:
-                series = self.series.setdefault((case, name), Series(pairs))
-                series.samples.append(contenders[name]())
-        for name in names:
+        time in another order; then those of closest, whose ratio has a target that is not far,
+        in as many rounds again and one more."""
+        def run_in_turn(names, n_rounds):
+            for turn in range(n_rounds):
+                for name in names[turn % len(names):] + names[:turn % len(names)]:
+                    series = self.series.setdefault((case, name), Series(pairs))
+                    series.samples.append(contenders[name]())
+        run_in_turn(list(contenders), self.options.rounds)
+        if closest:
+            run_in_turn(list(closest), self.options.rounds + 1)
+        for name in contenders:
             report.print_row(case, name, self.series[case, name])
 
     def score_cases(self):
@@ -116,7 +120,8 @@ class Bench:
                    for name in paths}
         self.measure(case.name, case.batch, {
             name: (lambda name=name: run_wrk(servers[name], paths[name], load,
-                                             self.options.seconds)) for name in paths})
+                                             self.options.seconds)) for name in paths},
+                     ("microd", "no_work") if case.name in targets.OVER_NO_WORK else ())
 
     def feedback(self):
         """Durable feedback: of vectors, and of texts, which FastAPI cannot read."""
