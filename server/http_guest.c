@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/http_guest.h"
 
-#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -14,10 +13,7 @@ struct http_guest *http_guest_welcome(struct http_guests *guests, int fd, struct
 				      double now)
 {
 	struct http_guest *guest = mem_array(1, sizeof(*guest));
-	struct epoll_event event = {
-	    .events = EPOLLRDHUP | EPOLLONESHOT,
-	    .data = {.u64 = (uintptr_t)guest},
-	};
+	struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data = {.ptr = guest}};
 
 	if (guest == NULL) {
 		shutdown(fd, SHUT_RDWR);

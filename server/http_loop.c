@@ -29,10 +29,6 @@
 #define STAY_ANSWERS  8	    /* so many each time */
 #define TASK_SECONDS  5e-5  /* of deferred work between two looks at connections */
 
-/* Events' data: a table's number, or a guest, whose address is never that small. */
-#define SOURCE_WAKEUP UINT64_MAX
-#define SOURCE_MUX    (UINT64_MAX - 1)
-
 /* A connection that libmicrohttpd does not know yet. */
 struct arrival {
 	int fd;
@@ -69,9 +65,10 @@ struct http_loop {
 	struct metrics *metrics;
 };
 
-static int watch(struct http_loop *loop, int fd, uint32_t events, uint64_t source)
+/* source: the loop for wakeup, its mux, a table, else a guest */
+static int watch(struct http_loop *loop, int fd, uint32_t events, void *source)
 {
-	struct epoll_event event = {.events = events, .data = {.u64 = source}};
+	struct epoll_event event = {.events = events, .data = {.ptr = source}};
 
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event);
 }
@@ -97,8 +94,7 @@ enum status http_loop_open(size_t max_tables, const struct client_limits *limits
 	pthread_mutex_init(&loop->lock, NULL);
 	loop->epoll = loop->guests.epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (loop->epoll < 0 || loop->wakeup < 0 ||
-	    watch(loop, loop->wakeup, EPOLLIN, SOURCE_WAKEUP) != 0) {
+	if (loop->epoll < 0 || loop->wakeup < 0 || watch(loop, loop->wakeup, EPOLLIN, loop) != 0) {
 		enum status status = err_errno(err, STATUS_IO, "start the HTTP server");
 
 		http_loop_close(loop);
@@ -389,16 +385,21 @@ static int timeout_of(struct http_loop *loop)
 	return due == HUGE_VAL ? ms : sooner(ms, (int)ceil(fmax(due - loop->now, 0) * 1e3));
 }
 
-static void take(struct http_loop *loop, uint64_t source)
+static bool is_table(const struct http_loop *loop, const void *source)
 {
-	if (source == SOURCE_WAKEUP)
+	return (uintptr_t)source - (uintptr_t)loop->tables < loop->n_tables * sizeof(*loop->tables);
+}
+
+static void take(struct http_loop *loop, void *source)
+{
+	if (source == loop)
 		take_wakeup(loop);
-	else if (source == SOURCE_MUX)
+	else if (source == loop->mux)
 		loop->is_mux_readable = true;
-	else if (source < loop->n_tables)
-		loop->tables[source].has_news = true;
+	else if (is_table(loop, source))
+		((struct http_table *)source)->has_news = true;
 	else
-		http_guest_end(&loop->guests, (struct http_guest *)(uintptr_t)source);
+		http_guest_end(&loop->guests, source);
 }
 
 static void wait_for_events(struct http_loop *loop)
@@ -407,7 +408,7 @@ static void wait_for_events(struct http_loop *loop)
 	int n = epoll_wait(loop->epoll, events, MAX_EVENTS, timeout_of(loop));
 
 	for (int i = 0; i < n; i++)
-		take(loop, events[i].data.u64);
+		take(loop, events[i].data.ptr);
 	/* who is not among these may have news, too */
 	for (size_t i = 0; n == MAX_EVENTS && i < loop->n_tables; i++)
 		loop->tables[i].has_news = true;
@@ -419,7 +420,7 @@ struct http_mux *http_loop_mux(struct http_loop *loop)
 		return loop->mux;
 	if (http_mux_open(&loop->mux, NULL) != STATUS_OK)
 		return NULL;
-	if (watch(loop, http_mux_fd(loop->mux), EPOLLIN, SOURCE_MUX) != 0) {
+	if (watch(loop, http_mux_fd(loop->mux), EPOLLIN, loop->mux) != 0) {
 		http_mux_close(loop->mux);
 		loop->mux = NULL;
 	}
@@ -462,7 +463,7 @@ enum status http_loop_add(struct http_loop *loop, struct MHD_Daemon *daemon, str
 	int fd = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 
 	assert(loop->n_tables < loop->max_tables && !loop->is_running);
-	if (watch(loop, fd, EPOLLIN, loop->n_tables) != 0) {
+	if (watch(loop, fd, EPOLLIN, &loop->tables[loop->n_tables]) != 0) {
 		int error = errno;
 
 		MHD_stop_daemon(daemon);
