@@ -10,8 +10,9 @@
 
 /**
  * pair_record_digest(feedback, digest_out): BLAKE2b over context, prompt, chosen,
- * each rejected and strength, each with its kind and length: a repeat of an event has
- * the same, whatever model is loaded by then.
+ * each rejected and strength, each with its kind and length, long vectors by the SipHashes of
+ * their parts: a repeat of an event has the same, whatever model is loaded by then. States and
+ * exports keep it, so another way to make it is a change of the contract (schema/CHANGELOG.md).
  */
 void pair_record_digest(const struct feedback *feedback,
 			unsigned char digest_out[STORE_DIGEST_LEN]);
