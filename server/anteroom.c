@@ -228,6 +228,15 @@ static bool has_unread(int fd)
 	return ioctl(fd, FIONREAD, &n) == 0 && n > 0;
 }
 
+/* That, or the end: what came before the answer is told of no more. */
+static bool has_news(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+	       (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
 /* Who is told may stay to ask again: that costs both sides less than a new connection. */
 static void tell(struct anteroom *room, size_t slot, double now)
 {
@@ -243,8 +252,8 @@ static void tell(struct anteroom *room, size_t slot, double now)
 	waiting->was_told = true;
 	if (waiting->ask.may_stay) {
 		waiting->ask = (struct ask){0};
-		/* what comes from now on is told of anyway */
-		if (has_unread(waiting->fd))
+		/* what comes after this is told of anyway */
+		if (has_news(waiting->fd))
 			watch(room, slot, EPOLL_CTL_MOD);
 		return;
 	}

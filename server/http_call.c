@@ -383,6 +383,12 @@ static void ask(struct call *call)
 		workers_take_over(workers, &call->work);
 }
 
+static void refuse_stopping(struct call *call)
+{
+	err_set(&call->exchange.err, STATUS_SHUTTING_DOWN, "the daemon is stopping");
+	api_refuse(call->server->api, &call->exchange);
+}
+
 /* Before anyone else can know of the connection, so that it cannot be woken too early. */
 static bool fall_asleep(struct call *call)
 {
@@ -392,8 +398,7 @@ static bool fall_asleep(struct call *call)
 	atomic_fetch_add(&server->n_asleep, 1);
 	if (atomic_load(&server->closing)) {
 		atomic_fetch_sub(&server->n_asleep, 1);
-		err_set(&call->exchange.err, STATUS_SHUTTING_DOWN, "the daemon is stopping");
-		api_refuse(server->api, &call->exchange);
+		refuse_stopping(call);
 		return false;
 	}
 	http_loop_enter(call->loop, call->connection, CLIENT_WAITING);
@@ -414,7 +419,7 @@ static enum api_next begin(struct call *call)
 	return next;
 }
 
-/* Of a connection that sleeps. */
+/* Of a connection that sleeps; on the loop's thread. */
 static void go_on(struct call *call, enum api_next next)
 {
 	if (next == API_WRITE)
@@ -422,14 +427,18 @@ static void go_on(struct call *call, enum api_next next)
 	else if (next == API_WAIT)
 		ask(call);
 	else
-		wake(call);
+		resume(call);
 }
 
-/* On the loop's thread. */
 static void begin_deferred(void *context)
 {
 	struct call *call = context;
 
+	if (atomic_load(&call->server->closing)) {
+		refuse_stopping(call);
+		resume(call);
+		return;
+	}
 	go_on(call, begin(call));
 }
 

@@ -36,8 +36,8 @@ struct http_lane {
 	bool is_told; /* the writer's: connections of it were resumed */
 };
 
-/** http_call_wake(server): the audience of the writer's jobs. */
-void http_call_wake(void *server);
+/** http_call_wake(context): the audience of the writer's jobs; context is a struct http_server. */
+void http_call_wake(void *context);
 
 /** http_call_handle(lane, ...): an MHD_AccessHandlerCallback; lane is a struct http_lane. */
 enum MHD_Result http_call_handle(void *lane, struct MHD_Connection *connection, const char *url,

@@ -27,7 +27,8 @@
 #define ADMIT_MS      5	    /* between two looks whether more may be pending, while bodies wait */
 #define STAY_SECONDS  0.002 /* at one table while others wait, if it is worth it: */
 #define STAY_ANSWERS  8	    /* so many each time */
-#define TASK_SECONDS  5e-5  /* of deferred work between two looks at connections */
+#define TASK_SECONDS  5e-5  /* of deferred work between two looks at connections, and */
+#define TASK_SHARE    8	    /* at least this part of the time, so that it cannot pile up */
 
 /* A connection that libmicrohttpd does not know yet. */
 struct arrival {
@@ -56,6 +57,7 @@ struct http_loop {
 	struct admission admission;
 	double now;		   /* the newest time that was asked for */
 	double began, checked;	   /* this turn; the last look for slow clients */
+	double tasks_ran;	   /* until when */
 	_Atomic double read_until; /* what had come by then was read; all has while it sleeps */
 	atomic_size_t n_to_shed;
 	atomic_size_t n_open;	 /* connections of each table, after its last run */
@@ -214,16 +216,59 @@ void http_loop_defer(struct http_loop *loop, struct http_task *task)
 /* One at least, so that none waits for ever. */
 static void run_tasks(struct http_loop *loop)
 {
-	double end = loop->tasks == NULL ? 0 : clock_monotonic() + TASK_SECONDS;
+	double end;
 
-	while (loop->tasks != NULL) {
+	if (loop->tasks == NULL)
+		return;
+	loop->now = clock_monotonic();
+	end = loop->now +
+	      fmax(TASK_SECONDS, (loop->now - fmax(loop->tasks_ran, loop->began)) / TASK_SHARE);
+	while (loop->tasks != NULL && loop->now < end) {
 		struct http_task *task = loop->tasks;
 
 		DL_DELETE(loop->tasks, task);
 		task->run(task->context);
-		if (clock_monotonic() >= end)
-			return;
+		loop->now = clock_monotonic();
 	}
+	loop->tasks_ran = loop->now;
+}
+
+static void call_all(struct http_loop *loop)
+{
+	for (size_t i = 0; i < loop->n_tables; i++)
+		http_table_call(&loop->tables[i]);
+}
+
+/* As soon as it is resumed, the connection may be at its end. */
+void http_loop_resume(struct http_loop *loop, struct MHD_Connection *connection)
+{
+	const struct http_guest *guest = guest_of(connection);
+	struct http_table *table = guest == NULL ? NULL : guest->table;
+
+	MHD_resume_connection(connection);
+	if (table != NULL)
+		http_table_call(table);
+	else
+		call_all(loop);
+}
+
+static void resume_admitted(struct http_loop *loop, double now)
+{
+	struct applicant *applicant;
+
+	while ((applicant = admission_next(&loop->admission, now)) != NULL) {
+		http_loop_enter(loop, applicant->owner, CLIENT_SENDING);
+		http_loop_resume(loop, applicant->owner);
+	}
+}
+
+/* Before tables are served, which then answers those who have waited for it. */
+static void run_mux(struct http_loop *loop)
+{
+	if (loop->mux == NULL)
+		return;
+	http_mux_run(loop->mux, loop->is_mux_readable);
+	loop->is_mux_readable = false;
 }
 
 /* What belongs to its clients is in the caches now: so the rest of a body is read at once, and
@@ -250,10 +295,16 @@ static void serve_all(struct http_loop *loop)
 		n_waiting += http_table_has_news(table);
 	}
 	for (struct http_table *table = loop->tables; table < end; table++) {
-		if (!table->has_news)
+		if (!http_table_has_news(table))
 			continue;
 		serve(loop, table, n_waiting > 1);
 		run_tasks(loop);
+		if (n_waiting == 1)
+			continue;
+		/* these do not wait for all the other tables */
+		loop->is_mux_readable = true;
+		run_mux(loop);
+		resume_admitted(loop, loop->now);
 	}
 	if (n_waiting == 0)
 		run_tasks(loop);
@@ -306,36 +357,6 @@ bool http_loop_admit(struct http_loop *loop, struct MHD_Connection *connection,
 void http_loop_forget(struct http_loop *loop, struct applicant *applicant)
 {
 	admission_leave(&loop->admission, applicant);
-}
-
-static void admit_waiting(struct http_loop *loop, double now)
-{
-	struct applicant *applicant;
-
-	admission_end_round(&loop->admission);
-	while ((applicant = admission_next(&loop->admission, now)) != NULL) {
-		http_loop_enter(loop, applicant->owner, CLIENT_SENDING);
-		http_loop_resume(loop, applicant->owner);
-	}
-}
-
-static void call_all(struct http_loop *loop)
-{
-	for (size_t i = 0; i < loop->n_tables; i++)
-		http_table_call(&loop->tables[i]);
-}
-
-/* As soon as it is resumed, the connection may be at its end. */
-void http_loop_resume(struct http_loop *loop, struct MHD_Connection *connection)
-{
-	const struct http_guest *guest = guest_of(connection);
-	struct http_table *table = guest == NULL ? NULL : guest->table;
-
-	MHD_resume_connection(connection);
-	if (table != NULL)
-		http_table_call(table);
-	else
-		call_all(loop);
 }
 
 static void end_slow(struct http_loop *loop)
@@ -427,15 +448,6 @@ struct http_mux *http_loop_mux(struct http_loop *loop)
 	return loop->mux;
 }
 
-/* Before the tables are served, which then answers those who have waited for it. */
-static void run_mux(struct http_loop *loop)
-{
-	if (loop->mux == NULL)
-		return;
-	http_mux_run(loop->mux, loop->is_mux_readable);
-	loop->is_mux_readable = false;
-}
-
 static void *drive(void *context)
 {
 	struct http_loop *loop = context;
@@ -449,12 +461,13 @@ static void *drive(void *context)
 		run_mux(loop);
 		serve_all(loop);
 		http_guest_tell_ends(&loop->guests);
-		admit_waiting(loop, loop->now);
+		admission_end_round(&loop->admission);
+		resume_admitted(loop, loop->now);
 		shed(loop);
 		end_slow(loop);
 	}
 	/* no connection may sleep when its daemon is stopped */
-	admit_waiting(loop, HUGE_VAL);
+	resume_admitted(loop, HUGE_VAL);
 	return NULL;
 }
 

@@ -90,10 +90,10 @@ struct http_task {
 };
 
 /**
- * http_loop_defer(loop, task): run it on the loop's thread when those connections were looked at
- * that have something, in the order of the calls and some at a time: what is quickly answered
- * does not wait for a row of what takes its time. From the daemon's callbacks; the connection
- * that it is for sleeps.
+ * http_loop_defer(loop, task): run it on the loop's thread after the connections of a table were
+ * looked at, in the order of the calls and some at a time: what is quickly answered does not wait
+ * for a row of what takes its time. Tasks have an eighth of the time at least. From the daemons'
+ * callbacks; the connection that it is for sleeps.
  */
 void http_loop_defer(struct http_loop *loop, struct http_task *task);
 

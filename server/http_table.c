@@ -49,8 +49,7 @@ void http_table_call(struct http_table *table)
 
 bool http_table_has_news(struct http_table *table)
 {
-	if (atomic_load_explicit(&table->is_called, memory_order_relaxed) &&
-	    atomic_exchange(&table->is_called, false))
+	if (atomic_load(&table->is_called) && atomic_exchange(&table->is_called, false))
 		table->has_news = true;
 	return table->has_news;
 }

@@ -21,7 +21,7 @@
 #define TABLE_SEATS 32 /* each with some 30 KB, here and in the kernel */
 #define TABLES_MAX  64 /* of a thread; with more connections each has more */
 
-/* Zeroed but for its daemon it is empty. */
+/* Zeroed but for its daemon it is empty, and due at once. */
 struct http_table {
 	struct MHD_Daemon *daemon;
 	size_t n_open;	/* connections, after the last run */

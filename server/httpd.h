@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * httpd.h - HTTP in front of the api: libmicrohttpd, and nothing of it outside httpd.c,
- * http_call.c, http_loop.c and http_table.c. One thread accepts; each of the others reads, answers
- * and writes on connections of its own.
+ * http_call.c, http_head.c, http_loop.c and http_table.c. One thread accepts; each of the others
+ * reads, answers and writes on connections of its own.
  */
 #ifndef MICRO_SERVER_HTTPD_H
 #define MICRO_SERVER_HTTPD_H

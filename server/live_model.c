@@ -160,6 +160,7 @@ void live_model_release(struct live_model *live, struct served_model *served)
 	pthread_mutex_lock(&live->lock);
 	size_t n_left = --served->n_references;
 	if (n_left == 0)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is on the list */
 		DL_DELETE(live->replaced, served);
 	pthread_mutex_unlock(&live->lock);
 	if (n_left == 0)
@@ -189,6 +190,8 @@ void live_model_cancel(struct live_model *live)
 	pthread_mutex_lock(&live->lock);
 	encoder_cancel(live->current->encoder);
 	DL_FOREACH(live->replaced, served)
-	encoder_cancel(served->encoder);
+	{
+		encoder_cancel(served->encoder);
+	}
 	pthread_mutex_unlock(&live->lock);
 }

@@ -10,23 +10,32 @@
 #include "core/base/siphash.h"
 #include "server/buffer.h"
 
+/* These are the format of what is stored. */
 #define N_PARTS	   8   /* of a long vector */
 #define LONG_BYTES 512 /* from which on a vector is long */
+#define TAIL_BYTES 8   /* at its end, at least, are in no part */
+
+_Static_assert(TAIL_BYTES >= SIPHASH_BEYOND, "the last part is read so far");
 
 static void add(crypto_generichash_state *state, const void *bytes, size_t n)
 {
 	crypto_generichash_update(state, bytes, n);
 }
 
-/* kind, length, bytes: no two different inputs look the same */
-static void add_part(crypto_generichash_state *state, enum input_kind kind, const void *bytes,
-		     size_t n)
+static void add_head(crypto_generichash_state *state, enum input_kind kind, size_t n)
 {
 	unsigned char head[9] = {(unsigned char)kind};
 
 	for (size_t i = 0; i < 8; i++)
 		head[1 + i] = (unsigned char)((uint64_t)n >> (8 * i));
 	add(state, head, sizeof(head));
+}
+
+/* kind, length, bytes: no two different inputs look the same */
+static void add_part(crypto_generichash_state *state, enum input_kind kind, const void *bytes,
+		     size_t n)
+{
+	add_head(state, kind, n);
 	add(state, bytes, n);
 }
 
@@ -38,14 +47,15 @@ static void add_part(crypto_generichash_state *state, enum input_kind kind, cons
 static void add_long(crypto_generichash_state *state, const char *bytes, size_t n)
 {
 	static const unsigned char key[SIPHASH_KEY_LEN] = {0};
-	size_t part = (n - SIPHASH_BEYOND) / N_PARTS;
+	size_t part = (n - TAIL_BYTES) / N_PARTS;
 	struct siphash_text parts[N_PARTS];
 	uint64_t hashes[N_PARTS];
 
 	for (size_t i = 0; i < N_PARTS; i++)
 		parts[i] = (struct siphash_text){bytes + i * part, part};
 	siphash_many(key, parts, N_PARTS, hashes);
-	add_part(state, INPUT_VECTOR, hashes, sizeof(hashes));
+	add_head(state, INPUT_VECTOR, n);
+	add(state, hashes, sizeof(hashes));
 	add(state, bytes + N_PARTS * part, n - N_PARTS * part);
 }
 
@@ -53,8 +63,9 @@ static void add_vector(crypto_generichash_state *state, const float *value, size
 {
 	size_t n = n_values * sizeof(*value);
 
-	add_part(state, INPUT_VECTOR, value, n < LONG_BYTES ? n : 0);
-	if (n >= LONG_BYTES)
+	if (n < LONG_BYTES)
+		add_part(state, INPUT_VECTOR, value, n);
+	else
 		add_long(state, (const char *)value, n);
 }
 

@@ -36,6 +36,7 @@ static void give_up(struct http_mux *mux, CURL *curl)
 	mux->has_ended = true;
 }
 
+/* cppcheck-suppress constParameter ; libcurl's curl_socket_callback */
 static int watch(CURL *curl, curl_socket_t fd, int what, void *context, void *is_known)
 {
 	struct http_mux *mux = context;

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/clock.h"
 #include "tests/unit/server/acceptor_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -135,6 +136,27 @@ START_TEST(two_requests_at_once_have_two_answers)
 	while (accepting_n_ends(CONNECTION_REFUSED_LIMIT) < 2)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	close(fd);
+}
+END_TEST
+
+/* The end comes together with the request. */
+START_TEST(who_has_ended_is_let_go_after_the_answer)
+{
+	double began = clock_monotonic();
+
+	atomic_store(&accepting.lanes[1].n, ACCEPTING_MAX);
+	for (int i = 0; i < 10; i++) {
+		int fd = accepting_connect();
+
+		/* it is in the room, and what it sends is one packet */
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+		ck_assert_int_eq(send(fd, ACCEPTING_SMALL, sizeof(ACCEPTING_SMALL) - 1, MSG_MORE),
+				 sizeof(ACCEPTING_SMALL) - 1);
+		shutdown(fd, SHUT_WR);
+		ck_assert_ptr_nonnull(strstr(accepting_receive_all(fd), "HTTP/1.1 503 "));
+	}
+	/* each would stay for 2 s if its end was missed */
+	ck_assert(clock_monotonic() - began < 10);
 }
 END_TEST
 
@@ -291,6 +313,7 @@ int main(void)
 	tcase_add_test(tc, body_that_does_not_come_is_not_waited_for);
 	tcase_add_test(tc, two_requests_at_once_have_two_answers);
 	tcase_add_test(tc, who_wants_to_close_is_closed);
+	tcase_add_test(tc, who_has_ended_is_let_go_after_the_answer);
 	tcase_add_test(tc, length_that_is_not_clear_ends_the_connection);
 	tcase_add_test(tc, answer_to_head_has_no_body);
 	tcase_add_test(tc, answer_is_not_lost_with_what_comes_after_its_request);

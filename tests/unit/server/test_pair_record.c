@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "server/pair_record.h"
 #include "server/service.h"
 #include "tests/unit/server/input_fixture.h"
@@ -87,6 +89,34 @@ START_TEST(digest_depends_on_every_number_of_a_long_vector)
 }
 END_TEST
 
+/* By BLAKE2b of Python's hashlib and a SipHash-2-4 written from its definition. */
+START_TEST(digest_of_vectors_is_what_states_have)
+{
+	static const struct {
+		size_t dim;
+		const char *hex;
+	} cases[] = {
+	    {127, "53356b6c7a83a47a29abab60e39e790c"},
+	    {128, "75bdeccc616d99bca6a2e5483f65fb57"},
+	    {384, "aee5aa972cefa2c48fffe293b5c8dd19"},
+	};
+	static float value[384];
+	struct input responses[] = {input_vector(value, "chosen"), input_text("b", "rejected")};
+	struct question question = {"", input_text("p", "prompt"), responses, 2};
+	unsigned char digest[STORE_DIGEST_LEN];
+	char hex[2 * STORE_DIGEST_LEN + 1];
+
+	for (size_t i = 0; i < LENGTH(value); i++)
+		value[i] = (float)i;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		responses[0].vector.n_values = cases[i].dim;
+		digest_of(&question, 1, digest);
+		ck_assert_str_eq(sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest)),
+				 cases[i].hex);
+	}
+}
+END_TEST
+
 static void digest_of_choice(size_t chosen, const size_t *rejected, size_t n, double strength,
 			     unsigned char *digest)
 {
@@ -137,6 +167,7 @@ int main(void)
 
 	tcase_add_test(digest, digest_tells_different_feedbacks_apart);
 	tcase_add_test(digest, digest_depends_on_every_number_of_a_long_vector);
+	tcase_add_test(digest, digest_of_vectors_is_what_states_have);
 	tcase_add_test(digest, digest_tells_different_choices_apart);
 	tcase_add_test(digest, each_rejected_response_is_a_line_of_its_own);
 	suite_add_tcase(suite, digest);

@@ -4,8 +4,9 @@
 #include <check.h>
 #include <sched.h>
 #include <semaphore.h>
-#include <stdlib.h>
 #include <sys/resource.h>
+
+#include "tests/unit/unit.h"
 
 /* ---- threads that wait ---- */
 
@@ -104,17 +105,11 @@ int main(void)
 {
 	Suite *suite = suite_create("process");
 	TCase *bind = tcase_create("bind"), *priority = tcase_create("give_way");
-	SRunner *runner;
-	int n_failed;
 
 	tcase_add_test(bind, each_of_as_many_threads_as_processors_gets_one_of_its_own);
 	tcase_add_test(bind, fewer_or_more_threads_than_processors_run_anywhere);
 	tcase_add_test(priority, thread_alone_gives_way);
 	suite_add_tcase(suite, bind);
 	suite_add_tcase(suite, priority);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }
