@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -17,6 +16,7 @@
 #include <utlist.h>
 
 #include "core/base/mem.h"
+#include "server/arrivals.h"
 #include "server/clock.h"
 #include "server/http_guest.h"
 #include "server/http_table.h"
@@ -29,14 +29,6 @@
 #define STAY_ANSWERS  8	    /* so many each time */
 #define TASK_SECONDS  5e-5  /* of deferred work between two looks at connections, and */
 #define TASK_SHARE    8	    /* at least this part of the time, so that it cannot pile up */
-
-/* A connection that libmicrohttpd does not know yet. */
-struct arrival {
-	int fd;
-	socklen_t len;
-	struct sockaddr_storage address;
-	struct arrival *next;
-};
 
 struct http_loop {
 	size_t n_tables, max_tables;
@@ -62,8 +54,7 @@ struct http_loop {
 	atomic_size_t n_to_shed;
 	atomic_size_t n_open;	 /* connections of each table, after its last run */
 	atomic_size_t n_arrived; /* and those that it may not know yet */
-	pthread_mutex_t lock;	 /* guards arrivals */
-	struct arrival *arrivals;
+	struct arrivals arrivals;
 	struct metrics *metrics;
 };
 
@@ -93,7 +84,7 @@ enum status http_loop_open(size_t max_tables, const struct client_limits *limits
 	loop->limits = *limits;
 	loop->admission.budget = pending;
 	loop->metrics = metrics;
-	pthread_mutex_init(&loop->lock, NULL);
+	arrivals_open(&loop->arrivals);
 	loop->epoll = loop->guests.epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->epoll < 0 || loop->wakeup < 0 || watch(loop, loop->wakeup, EPOLLIN, loop) != 0) {
@@ -145,32 +136,12 @@ void http_loop_enter(struct http_loop *loop, struct MHD_Connection *connection,
 void http_loop_give(void *context, int fd, const struct sockaddr *address, socklen_t len)
 {
 	struct http_loop *loop = context;
-	struct arrival *arrival = mem_array(1, sizeof(*arrival));
 
-	if (arrival == NULL || len > sizeof(arrival->address)) {
-		mem_free(arrival);
-		close(fd);
-		return;
-	}
-	arrival->fd = fd;
-	arrival->len = len;
-	memcpy(&arrival->address, address, len);
 	atomic_fetch_add(&loop->n_arrived, 1);
-	pthread_mutex_lock(&loop->lock);
-	LL_PREPEND(loop->arrivals, arrival);
-	pthread_mutex_unlock(&loop->lock);
-	http_loop_wake(loop);
-}
-
-static struct arrival *take_arrivals(struct http_loop *loop)
-{
-	struct arrival *arrivals;
-
-	pthread_mutex_lock(&loop->lock);
-	arrivals = loop->arrivals;
-	loop->arrivals = NULL;
-	pthread_mutex_unlock(&loop->lock);
-	return arrivals;
+	if (arrivals_add(&loop->arrivals, fd, address, len))
+		http_loop_wake(loop);
+	else
+		atomic_fetch_sub(&loop->n_arrived, 1);
 }
 
 static void add_arrivals(struct http_loop *loop)
@@ -179,7 +150,7 @@ static void add_arrivals(struct http_loop *loop)
 
 	if (atomic_load(&loop->n_arrived) == 0)
 		return;
-	LL_FOREACH_SAFE(take_arrivals(loop), arrival, next)
+	LL_FOREACH_SAFE(arrivals_take(&loop->arrivals), arrival, next)
 	{
 		struct http_table *table = http_table_choose(loop->tables, loop->n_tables);
 
@@ -513,8 +484,6 @@ void http_loop_wake(struct http_loop *loop)
 
 void http_loop_close(struct http_loop *loop)
 {
-	struct arrival *arrival, *next;
-
 	if (loop == NULL)
 		return;
 	if (loop->is_running) {
@@ -524,13 +493,8 @@ void http_loop_close(struct http_loop *loop)
 	}
 	for (size_t i = 0; i < loop->n_tables; i++)
 		MHD_stop_daemon(loop->tables[i].daemon);
-	LL_FOREACH_SAFE(loop->arrivals, arrival, next)
-	{
-		close(arrival->fd);
-		mem_free(arrival);
-	}
+	arrivals_close(&loop->arrivals);
 	http_mux_close(loop->mux);
-	pthread_mutex_destroy(&loop->lock);
 	if (loop->epoll >= 0)
 		close(loop->epoll);
 	if (loop->wakeup >= 0)
