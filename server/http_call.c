@@ -19,9 +19,7 @@
 /* One request on its connection. */
 struct call {
 	struct exchange exchange;
-	struct http_server *server;
 	struct http_lane *lane;
-	struct http_loop *loop;
 	struct MHD_Connection *connection;
 	uint64_t n_announced;	/* bytes of the body, by Content-Length */
 	uint64_t n_received;	/* bytes of the body, kept or not */
@@ -60,7 +58,7 @@ static bool add_headers(const struct call *call, struct MHD_Response *response)
 		     MHD_add_response_header(response, "Allow", route_allow(exchange->match.route));
 	if (exchange->http_status == 503)
 		ok = ok && add_retry_after(exchange, response);
-	if (call->last || atomic_load(&call->server->api->stopping))
+	if (call->last || atomic_load(&call->lane->server->api->stopping))
 		ok = ok && MHD_add_response_header(response, "Connection", "close");
 	return ok;
 }
@@ -68,7 +66,7 @@ static bool add_headers(const struct call *call, struct MHD_Response *response)
 static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t size)
 {
 	struct call *call = context;
-	ssize_t n = api_read_stream(call->server->api, &call->exchange, bytes, size);
+	ssize_t n = api_read_stream(call->lane->server->api, &call->exchange, bytes, size);
 
 	(void)position;
 	if (n < 0)
@@ -97,7 +95,7 @@ static enum MHD_Result respond(struct call *call)
 
 	if (response == NULL)
 		return MHD_NO;
-	http_loop_enter(call->loop, call->connection, CLIENT_READING);
+	http_loop_enter(call->lane->loop, call->connection, CLIENT_READING);
 	if (add_headers(call, response))
 		result =
 		    MHD_queue_response(call->connection, (unsigned)exchange->http_status, response);
@@ -112,8 +110,8 @@ static void refuse_length(struct call *call)
 	buffer_free(&exchange->body);
 	err_set(&exchange->err, STATUS_TOO_LARGE,
 		"the body has more than %zu bytes, the limit of --max-body",
-		call->server->api->max_body);
-	api_refuse(call->server->api, exchange);
+		call->lane->server->api->max_body);
+	api_refuse(call->lane->server->api, exchange);
 }
 
 /* n_bytes in all of this body. Refused when they are too many. */
@@ -123,7 +121,7 @@ static void reserve(struct call *call, uint64_t n_bytes)
 
 	if (n_bytes <= call->place.n_taken)
 		return;
-	if (budget_take(&call->server->pending, call->place.n_taken,
+	if (budget_take(&call->lane->server->pending, call->place.n_taken,
 			n_bytes - call->place.n_taken)) {
 		call->place.n_taken = n_bytes;
 		return;
@@ -132,19 +130,19 @@ static void reserve(struct call *call, uint64_t n_bytes)
 	err_set(&exchange->err, STATUS_OVERLOADED,
 		"more than %llu bytes of requests are waiting, the limit of --max-pending: "
 		"try again later",
-		(unsigned long long)call->server->pending.limit);
-	api_refuse(call->server->api, exchange);
+		(unsigned long long)call->lane->server->pending.limit);
+	api_refuse(call->lane->server->api, exchange);
 }
 
 static void release(struct call *call)
 {
-	budget_give_back(&call->server->pending, call->place.n_taken);
+	budget_give_back(&call->lane->server->pending, call->place.n_taken);
 	call->place.n_taken = 0;
 }
 
 static bool is_endless(const struct call *call, uint64_t n_bytes)
 {
-	return n_bytes > (uint64_t)call->server->api->max_body + DISCARD_MAX;
+	return n_bytes > (uint64_t)call->lane->server->api->max_body + DISCARD_MAX;
 }
 
 /* A proxy in front may have believed another length than libmicrohttpd does: what is a body
@@ -161,7 +159,7 @@ static void check_lengths(struct call *call, const struct http_head *head)
 	err_set(&exchange->err, STATUS_MALFORMED,
 		"the length of the body is not clear, want one Content-Length or one "
 		"Transfer-Encoding: chunked");
-	api_refuse(call->server->api, exchange);
+	api_refuse(call->lane->server->api, exchange);
 }
 
 /* After the headers; an answer right away only where no body follows, would follow too long or
@@ -185,11 +183,11 @@ static enum MHD_Result check_head(struct call *call, const struct http_head *hea
 	call->n_announced = length == NULL ? 0 : strtoull(length, NULL, 10);
 	call->expects = head->value[HEAD_EXPECT] != NULL;
 	check_lengths(call, head);
-	if (exchange->http_status == 0 && call->n_announced > call->server->api->max_body)
+	if (exchange->http_status == 0 && call->n_announced > call->lane->server->api->max_body)
 		refuse_length(call);
 	call->waits =
 	    exchange->http_status == 0 &&
-	    !http_loop_admit(call->loop, call->connection, &call->place, call->n_announced);
+	    !http_loop_admit(call->lane->loop, call->connection, &call->place, call->n_announced);
 	return call->waits ? MHD_YES : begin_body(call);
 }
 
@@ -212,7 +210,7 @@ static void open_exchange(struct call *call, const char *method, const char *pat
 		     .cursor = head->value[HEAD_QUERY_CURSOR]},
 	};
 
-	api_open(call->server->api, &call->exchange, &exchange_head);
+	api_open(call->lane->server->api, &call->exchange, &exchange_head);
 }
 
 static enum MHD_Result open_call(struct http_lane *lane, struct MHD_Connection *connection,
@@ -223,12 +221,10 @@ static enum MHD_Result open_call(struct http_lane *lane, struct MHD_Connection *
 
 	if (call == NULL)
 		return MHD_NO;
-	call->server = lane->server;
 	call->lane = lane;
-	call->loop = lane->loop;
 	call->connection = connection;
 	*call_out = call;
-	http_loop_enter(call->loop, connection, CLIENT_SENDING);
+	http_loop_enter(call->lane->loop, connection, CLIENT_SENDING);
 	http_head_read(connection, &head);
 	open_exchange(call, method, path, &head);
 	return check_head(call, &head);
@@ -237,7 +233,7 @@ static enum MHD_Result open_call(struct http_lane *lane, struct MHD_Connection *
 static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 {
 	struct exchange *exchange = &call->exchange;
-	struct api *api = call->server->api;
+	struct api *api = call->lane->server->api;
 
 	call->n_received += n;
 	admission_move(&call->place, call->n_received);
@@ -264,9 +260,9 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 /* The call belongs to its connection again; from the loop, which goes on with it. */
 static void resume(struct call *call)
 {
-	struct http_server *server = call->server;
+	struct http_server *server = call->lane->server;
 
-	http_loop_resume(call->loop, call->connection);
+	http_loop_resume(call->lane->loop, call->connection);
 	/* the last thing here: httpd_stop() waits for it */
 	atomic_fetch_sub(&server->n_asleep, 1);
 }
@@ -274,8 +270,8 @@ static void resume(struct call *call)
 /* The same on any thread. */
 static void wake(struct call *call)
 {
-	struct http_server *server = call->server;
-	struct http_loop *loop = call->loop;
+	struct http_server *server = call->lane->server;
+	struct http_loop *loop = call->lane->loop;
 
 	http_loop_resume(loop, call->connection);
 	http_loop_wake(loop);
@@ -289,7 +285,7 @@ static void write_done(void *context, struct store_op *op)
 	struct http_lane *lane = call->lane;
 
 	(void)op;
-	http_loop_resume(call->loop, call->connection);
+	http_loop_resume(call->lane->loop, call->connection);
 	lane->is_told = true;
 	lane->server->n_told++;
 }
@@ -312,13 +308,13 @@ void http_call_wake(void *context)
 static void submit_write(struct call *call)
 {
 	struct exchange *exchange = &call->exchange;
-	struct api *api = call->server->api;
+	struct api *api = call->lane->server->api;
 
 	call->job = (struct writer_job){
 	    .op = &exchange->op,
 	    .done = write_done,
 	    .context = call,
-	    .audience = &call->server->audience,
+	    .audience = &call->lane->server->audience,
 	};
 	call->submitted = true;
 	if (writer_submit(api->writer, &call->job, &exchange->err) == STATUS_OK)
@@ -332,7 +328,7 @@ static void work(void *context)
 {
 	struct call *call = context;
 
-	if (api_work(call->server->api, &call->exchange) == API_WRITE)
+	if (api_work(call->lane->server->api, &call->exchange) == API_WRITE)
 		submit_write(call);
 	else
 		wake(call);
@@ -341,7 +337,7 @@ static void work(void *context)
 static void submit_work(struct call *call)
 {
 	struct exchange *exchange = &call->exchange;
-	struct api *api = call->server->api;
+	struct api *api = call->lane->server->api;
 
 	api_put_off(exchange);
 	if (workers_submit(api->workers, &call->work, &exchange->err) == STATUS_OK)
@@ -354,14 +350,14 @@ static void submit_work(struct call *call)
 static void asked(void *context)
 {
 	struct call *call = context;
-	struct workers *workers = call->server->api->workers;
+	struct workers *workers = call->lane->server->api->workers;
 	enum api_next next;
 
 	if (!api_is_ready(&call->exchange)) {
 		workers_take_over(workers, &call->work);
 		return;
 	}
-	next = api_work(call->server->api, &call->exchange);
+	next = api_work(call->lane->server->api, &call->exchange);
 	/* who has waited for the place finds the vectors in the cache */
 	workers_leave(workers);
 	if (next == API_WRITE)
@@ -373,8 +369,8 @@ static void asked(void *context)
 /* A server is asked for its texts from here, or else by a thread that may wait. */
 static void ask(struct call *call)
 {
-	struct workers *workers = call->server->api->workers;
-	struct http_mux *mux = http_loop_mux(call->loop);
+	struct workers *workers = call->lane->server->api->workers;
+	struct http_mux *mux = http_loop_mux(call->lane->loop);
 
 	call->work = (struct workers_job){.run = work, .context = call};
 	if (mux == NULL || !workers_enter(workers))
@@ -386,13 +382,13 @@ static void ask(struct call *call)
 static void refuse_stopping(struct call *call)
 {
 	err_set(&call->exchange.err, STATUS_SHUTTING_DOWN, "the daemon is stopping");
-	api_refuse(call->server->api, &call->exchange);
+	api_refuse(call->lane->server->api, &call->exchange);
 }
 
 /* Before anyone else can know of the connection, so that it cannot be woken too early. */
 static bool fall_asleep(struct call *call)
 {
-	struct http_server *server = call->server;
+	struct http_server *server = call->lane->server;
 
 	/* counted before closing is looked at: httpd_stop() sets it, then waits for 0 */
 	atomic_fetch_add(&server->n_asleep, 1);
@@ -401,7 +397,7 @@ static bool fall_asleep(struct call *call)
 		refuse_stopping(call);
 		return false;
 	}
-	http_loop_enter(call->loop, call->connection, CLIENT_WAITING);
+	http_loop_enter(call->lane->loop, call->connection, CLIENT_WAITING);
 	MHD_suspend_connection(call->connection);
 	return true;
 }
@@ -409,10 +405,10 @@ static bool fall_asleep(struct call *call)
 static enum api_next begin(struct call *call)
 {
 	struct exchange *exchange = &call->exchange;
-	enum api_next next = api_begin(call->server->api, exchange);
+	enum api_next next = api_begin(call->lane->server->api, exchange);
 
 	if (next == API_WAIT && api_is_ready(exchange))
-		next = api_work(call->server->api, exchange);
+		next = api_work(call->lane->server->api, exchange);
 	/* where the body is still needed, what it costs is pending until the answer */
 	if (next == API_ANSWERED || (next == API_WRITE && exchange->body.bytes == NULL))
 		release(call);
@@ -434,7 +430,7 @@ static void begin_deferred(void *context)
 {
 	struct call *call = context;
 
-	if (atomic_load(&call->server->closing)) {
+	if (atomic_load(&call->lane->server->closing)) {
 		refuse_stopping(call);
 		resume(call);
 		return;
@@ -457,14 +453,14 @@ static enum MHD_Result answer(struct call *call)
 	if (exchange->http_status != 0)
 		return respond(call);
 	if (call->submitted) {
-		api_end(call->server->api, exchange);
+		api_end(call->lane->server->api, exchange);
 		return respond(call);
 	}
 	if (may_be_deferred(exchange)) {
 		if (!fall_asleep(call))
 			return respond(call);
 		call->task = (struct http_task){.run = begin_deferred, .context = call};
-		http_loop_defer(call->loop, &call->task);
+		http_loop_defer(call->lane->loop, &call->task);
 		return MHD_YES;
 	}
 	next = begin(call);
@@ -491,7 +487,7 @@ enum MHD_Result http_call_handle(void *lane, struct MHD_Connection *connection, 
 	if (n == 0) {
 		enum MHD_Result result = answer(call);
 
-		http_loop_forget(call->loop, &call->place);
+		http_loop_forget(call->lane->loop, &call->place);
 		return result;
 	}
 	*upload_data_size = 0;
@@ -507,10 +503,10 @@ void http_call_completed(void *context, struct MHD_Connection *connection, void 
 	(void)why;
 	if (call == NULL)
 		return;
-	http_loop_enter(call->loop, connection, CLIENT_IDLE);
-	http_loop_forget(call->loop, &call->place);
+	http_loop_enter(call->lane->loop, connection, CLIENT_IDLE);
+	http_loop_forget(call->lane->loop, &call->place);
 	release(call);
-	api_close(call->server->api, &call->exchange);
+	api_close(call->lane->server->api, &call->exchange);
 	mem_free(call);
 	*call_slot = NULL;
 }

@@ -52,7 +52,7 @@ struct http_loop {
 	double tasks_ran;	   /* until when */
 	_Atomic double read_until; /* what had come by then was read; all has while it sleeps */
 	atomic_size_t n_to_shed;
-	atomic_size_t n_open;	 /* connections of each table, after its last run */
+	atomic_size_t n_open;	 /* connections of all tables, each after its last run */
 	atomic_size_t n_arrived; /* and those that it may not know yet */
 	struct arrivals arrivals;
 	struct metrics *metrics;
@@ -273,7 +273,7 @@ static void serve_all(struct http_loop *loop)
 		if (n_waiting == 1)
 			continue;
 		/* these do not wait for all the other tables */
-		loop->is_mux_readable = true;
+		loop->is_mux_readable = loop->mux != NULL;
 		run_mux(loop);
 		resume_admitted(loop, loop->now);
 	}

@@ -138,10 +138,9 @@ static enum status conclude(struct embedding_call *call, enum status status,
 			    struct http_reply *reply, struct err *err)
 {
 	struct embedding_link *link = call->link;
-	double seconds = monotonic_seconds() - call->began;
 
 	atomic_fetch_add(&link->n_calls, 1);
-	atomic_fetch_add(&link->call_us, (unsigned long long)(seconds * 1e6));
+	atomic_fetch_add(&link->call_us, (unsigned long long)(call->took * 1e6));
 	call->facts.reconnected |= reply->reconnected;
 	call->facts.complaint[0] = '\0';
 	call->asked = 0;
@@ -161,6 +160,7 @@ static enum status post_once(struct embedding_call *call, struct err *err)
 	call->began = monotonic_seconds();
 	status =
 	    http_pool_post(link->pool, call->body, call->body_len, call->deadline, &reply, err);
+	call->took = monotonic_seconds() - call->began;
 	return conclude(call, status, &reply, err);
 }
 
@@ -177,6 +177,7 @@ static void take_flight(struct http_flight *flight)
 	struct embedding_call *call =
 	    (struct embedding_call *)((char *)flight - offsetof(struct embedding_call, flight));
 
+	call->took = monotonic_seconds() - call->began;
 	call->err = flight->err;
 	call->status = flight->status;
 	call->start = EMBEDDING_UNREAD;

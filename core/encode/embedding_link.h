@@ -74,9 +74,10 @@ struct embedding_call {
 	struct embedding_link *link;
 	char *body;
 	size_t body_len;
-	double deadline, began;
-	bool may_pass; /* the same may have another outcome the next time */
-	double asked;  /* Retry-After, seconds */
+	double deadline;
+	double began, took; /* the last request; seconds, when it has ended */
+	bool may_pass;	    /* the same may have another outcome the next time */
+	double asked;	    /* Retry-After, seconds */
 	/* of a first request that nobody waits for */
 	enum embedding_start start;
 	enum status status;
@@ -94,8 +95,8 @@ enum status embedding_call_open(struct embedding_link *link, struct embedding_ca
 
 /**
  * embedding_call_start(call, mux, done, context): send the first request; http_mux_run() calls
- * done(context) with its outcome in call->status. false: nothing was begun
- * (http_pool_start()).
+ * done(context) with its outcome in call->status, but for EMBEDDING_UNREAD. false: nothing was
+ * begun (http_pool_start()).
  */
 bool embedding_call_start(struct embedding_call *call, struct http_mux *mux,
 			  void (*done)(void *context), void *context);

@@ -19,7 +19,8 @@ enum status encoder_http_open(struct encoder *encoder, const struct encoder_spec
 /** encoder_http_close(encoder): one without a server is allowed. */
 void encoder_http_close(struct encoder *encoder);
 
-/** encoder_http_call_open(), ...: of encoder_call_open() and so on; texts are UTF-8. */
+/** encoder_http_call_open(...): encoder_call_open() of texts that are UTF-8, of an encoder with a
+ * server; the other encoder_call_ functions are in encoder_http.c. */
 enum status encoder_http_call_open(const struct encoder *encoder, const struct text *texts,
 				   size_t n_texts, struct encoder_call **call_out, struct err *err);
 

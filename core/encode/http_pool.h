@@ -77,8 +77,8 @@ struct http_flight {
 
 /**
  * http_pool_start(pool, mux, flight): http_pool_post() without waiting: http_mux_run() calls done
- * some time later. false: nothing was begun, since no connection is open
- * and free, or there is no memory.
+ * some time later. false: nothing was begun, since no connection is open and free, or there is no
+ * memory.
  */
 bool http_pool_start(struct http_pool *pool, struct http_mux *mux, struct http_flight *flight);
 

@@ -39,8 +39,7 @@ enum status remote_fingerprint(struct remote *remote, float *row_out, struct err
 struct remote_start {
 	struct embedding_call call;
 	struct remote *remote;
-	bool
-	    is_known; /* after the reply: it gave vectors, and no fingerprint has to be asked for */
+	bool is_known; /* it gave vectors, and its server has shown its fingerprint */
 	void (*done)(void *context);
 	void *context;
 };
