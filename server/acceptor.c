@@ -21,7 +21,7 @@
 #define HOPE_TICK_MS   2    /* while somebody waits for somebody to leave, */
 #define HOPE_SECONDS   0.5  /* which is so long at most */
 #define GATHER_MS      1    /* who asks in vain is answered together with others */
-#define NICENESS       9    /* to say no must not keep others from answering */
+#define NICENESS       11   /* to say no must not keep others from answering */
 #define N_SPARES       16
 #define PAUSE_SECONDS  0.1 /* until another file may be opened */
 #define MARGIN_SHARE   8   /* a limit is near when this part of it is left, */
