@@ -195,24 +195,31 @@ static enum status start_httpd(struct microd *d, struct err *err)
 	return status == STATUS_OK ? httpd_start(&options, &d->api, &d->httpd, err) : status;
 }
 
-static enum status write_port_file(const struct microd *d, struct err *err)
+static enum status write_text_file(const char *path, const char *text, struct err *err)
 {
 	struct atomic_file file;
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u\n", (unsigned)d->port);
-	enum status status;
+	enum status status = atomic_file_open(&file, path, err);
 
-	if (d->config.port_file == NULL)
-		return STATUS_OK;
-	status = atomic_file_open(&file, d->config.port_file, err);
 	if (status != STATUS_OK)
 		return status;
-	status = atomic_file_write(&file, text, (size_t)len, err);
+	status = atomic_file_write(&file, text, strlen(text), err);
 	if (status != STATUS_OK) {
 		atomic_file_abort(&file);
 		return status;
 	}
 	return atomic_file_commit(&file, err);
+}
+
+static enum status write_port_file(const struct microd *d, struct err *err)
+{
+	char text[16];
+
+	if (d->config.port_file == NULL)
+		return STATUS_OK;
+	snprintf(text, sizeof(text), "%u\n", (unsigned)d->port);
+	if (write_text_file(d->config.port_file, text, err) == STATUS_OK)
+		return STATUS_OK;
+	return err_wrap(err, "port file %s", d->config.port_file);
 }
 
 /* An encoder's server is told of once when it goes and once when it is back. */
@@ -238,32 +245,6 @@ static enum status open_model(struct microd *d, struct err *err)
 	encoder.max_failures = ENCODER_MAX_FAILURES;
 	encoder.notify = note_encoder;
 	return live_model_open_at(d->config.model, &encoder, &d->api.live, err);
-}
-
-static enum status start(struct microd *d, struct err *err)
-{
-	enum status status = open_model(d, err);
-
-	set_up_api(d);
-	if (status == STATUS_OK)
-		status = open_access(d, err);
-	if (status == STATUS_OK)
-		status = open_tls(d, err);
-	if (status == STATUS_OK)
-		status = open_store(d, err);
-	if (status == STATUS_OK)
-		status = open_receipt_key(d, err);
-	if (status == STATUS_OK)
-		status = start_writer(d, err);
-	if (status == STATUS_OK)
-		status = start_retention(d, err);
-	if (status == STATUS_OK)
-		status = start_workers(d, err);
-	if (status == STATUS_OK)
-		status = start_httpd(d, err);
-	if (status == STATUS_OK)
-		status = write_port_file(d, err);
-	return status;
 }
 
 static void log_listening(const struct microd *d)
@@ -296,6 +277,35 @@ static void warn_of_root(void)
 	log_end(&line);
 }
 
+static enum status start(struct microd *d, struct err *err)
+{
+	enum status status = open_model(d, err);
+
+	set_up_api(d);
+	if (status == STATUS_OK)
+		status = open_access(d, err);
+	if (status == STATUS_OK)
+		status = open_tls(d, err);
+	if (status == STATUS_OK)
+		status = open_store(d, err);
+	if (status == STATUS_OK)
+		status = open_receipt_key(d, err);
+	if (status == STATUS_OK)
+		status = start_writer(d, err);
+	if (status == STATUS_OK)
+		status = start_retention(d, err);
+	if (status == STATUS_OK)
+		status = start_workers(d, err);
+	if (status == STATUS_OK)
+		status = start_httpd(d, err);
+	if (status != STATUS_OK)
+		return status;
+	/* who finds the port in the file finds it in the log, too */
+	log_listening(d);
+	warn_of_root();
+	return write_port_file(d, err);
+}
+
 static void log_fault(const char *event, const struct err *err)
 {
 	struct log_line line;
@@ -325,11 +335,11 @@ static void note_reload(struct microd *d, enum reloaded what, const struct err *
 	    [RELOADED_TLS] = {"tls_reloaded", "tls_reload_failed"},
 	};
 
+	metrics_reload(&d->api.metrics, what, err->code);
 	if (err->code == STATUS_OK)
 		log_event(LOG_INFO, events[what].done);
 	else
 		log_fault(events[what].failed, err);
-	metrics_reload(&d->api.metrics, what, err->code);
 }
 
 /* Each by itself: a bad model must not keep a key alive that was taken out. */
@@ -416,8 +426,6 @@ int serve_run(int argc, char **argv)
 	linalg_set_threads(1);
 	process_keep_memory();
 	if (start(&d, &err) == STATUS_OK) {
-		log_listening(&d);
-		warn_of_root();
 		serve(&d);
 		drain(&d);
 	}

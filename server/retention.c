@@ -79,16 +79,12 @@ static void count(struct retention *retention, const struct store_expire *before
 	pthread_mutex_unlock(&retention->lock);
 }
 
-static void end_pass(struct retention *retention, const struct store_expire *expire, double seconds,
-		     const struct err *err)
+static void log_pass(const struct retention *retention, const struct store_expire *expire,
+		     double seconds, const struct err *err)
 {
 	bool failed = err->code != STATUS_OK;
 	struct log_line line;
 
-	pthread_mutex_lock(&retention->lock);
-	retention->stats.passes += !failed;
-	retention->stats.failures += failed;
-	pthread_mutex_unlock(&retention->lock);
 	if (!failed && expire->users_out == 0 && expire->events_out == 0)
 		return;
 	log_begin(&line, failed ? LOG_WARN : LOG_INFO, failed ? "retention_failed" : "retention");
@@ -101,6 +97,19 @@ static void end_pass(struct retention *retention, const struct store_expire *exp
 		log_text(&line, "message", err->msg);
 	}
 	log_end(&line);
+}
+
+/* Who sees a pass in the metrics finds it in the log, too. */
+static void end_pass(struct retention *retention, const struct store_expire *expire, double seconds,
+		     const struct err *err)
+{
+	bool failed = err->code != STATUS_OK;
+
+	log_pass(retention, expire, seconds, err);
+	pthread_mutex_lock(&retention->lock);
+	retention->stats.passes += !failed;
+	retention->stats.failures += failed;
+	pthread_mutex_unlock(&retention->lock);
 }
 
 /* Over all users; until when to wait for the next one, below 0: it is time to stop. */

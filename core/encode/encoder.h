@@ -36,7 +36,8 @@ struct text {
 	size_t len;
 };
 
-/* Told of a server that has become unavailable (why) or is back (NULL); on any thread. */
+/* Told of a server that has become unavailable (why) or is back (NULL), in that order, before
+ * others see it; on any thread. It must not call the encoder. */
 typedef void encoder_notify_fn(void *context, const struct err *why);
 
 /* Of encoders behind HTTP. Strings are copied. */

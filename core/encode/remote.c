@@ -90,11 +90,12 @@ static void record(struct remote *remote, enum call_kind kind, enum status statu
 		remote->last = *err;
 	if (before == BREAKER_CLOSED && after == BREAKER_OPEN)
 		pthread_cond_broadcast(&remote->changed);
-	pthread_mutex_unlock(&remote->lock);
+	/* under the lock: told in the order in which it happened, and before anyone can see it */
 	if (before == BREAKER_CLOSED && after == BREAKER_OPEN)
 		tell(remote, err);
 	if (before != BREAKER_CLOSED && after == BREAKER_CLOSED)
 		tell(remote, NULL);
+	pthread_mutex_unlock(&remote->lock);
 }
 
 enum status remote_health(struct remote *remote, struct err *err)

@@ -355,8 +355,16 @@ class PortFile(Scenario):
     def test_listening_is_logged_with_the_port_of_the_file(self):
         models.write_vector_model(self.folder / "m")
         daemon = self.start(self.folder / "m")
-        line = f"event=listening address=127.0.0.1 port={daemon.port} "
-        wait_until(lambda: line in daemon.log(), line)
+        self.assertIn(f"event=listening address=127.0.0.1 port={daemon.port} ", daemon.log())
+
+    def test_log_comes_before_the_file(self):
+        """Whoever waits for the file may look into the log."""
+        models.write_vector_model(self.folder / "m")
+        status, _, errors = run("microd", "--model", self.folder / "m", "--state",
+                                self.folder / "s", "--port", "0", "--port-file",
+                                self.folder / "absent" / "port")
+        self.assertEqual(status, 1)
+        self.assertRegex(errors, "(?s)event=listening .*event=failed .*absent/port")
 
     def test_root_is_warned_and_nobody_else(self):
         models.write_vector_model(self.folder / "m")
