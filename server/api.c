@@ -5,13 +5,10 @@
 
 #include "generated/openapi.h"
 #include "server/clock.h"
-#include "server/idempotency_key.h"
 #include "server/log.h"
-#include "server/protocol.h"
+#include "server/preference_routes.h"
 #include "server/user_routes.h"
 #include "server/user_stream.h"
-#include "server/wire_read.h"
-#include "server/wire_tensors.h"
 #include "server/wire_write.h"
 
 #define JSON_CONTENT_TYPE "application/json"
@@ -177,204 +174,25 @@ void api_open(struct api *api, struct exchange *exchange, const struct exchange_
 		api_refuse(api, exchange);
 }
 
-/* The model, and what a body for it is held to. */
-static enum status hold_model(struct api *api, struct exchange *exchange,
-			      struct wire_limits *limits_out)
-{
-	exchange->served = live_model_acquire(api->live);
-	*limits_out = (struct wire_limits){
-	    .dim = exchange->served->model.heads.dim,
-	    .max_items = api->max_items,
-	    .max_responses = api->max_responses,
-	    .max_strength = api->max_strength,
-	};
-	return person_read(&exchange->person, &exchange->arena, &limits_out->person,
-			   &exchange->err);
-}
-
-static enum status read_feedback(struct exchange *exchange, const struct wire_limits *limits,
-				 struct feedback *out)
-{
-	struct buffer *body = &exchange->body;
-	struct err *err = &exchange->err;
-
-	buffer_terminate(body);
-	if (buffer_status(body, "the body", err) != STATUS_OK)
-		return err->code;
-	if (exchange->body_type == MEDIA_SAFETENSORS)
-		return wire_tensors_feedback(body->bytes, body->len, limits, &exchange->arena, out,
-					     err);
-	return wire_read_feedback(body->bytes, body->len, limits, &exchange->arena, out, err);
-}
-
-/* A question in the words of another server. */
-static enum status read_foreign(const struct exchange *exchange, const struct reader *reader,
-				const struct wire_limits *limits,
-				struct protocol_request *request_out)
-{
-	const struct protocol_reading in = {reader, limits, &limits->person, exchange->format};
-
-	return exchange->protocol->read(&in, request_out);
-}
-
-/* Room for what is asked, which outlives the function that reads it. */
-static void *new_request(struct exchange *exchange, size_t size)
-{
-	void *request = arena_array(&exchange->arena, 1, size);
-
-	if (request == NULL)
-		err_no_memory(&exchange->err, "the request");
-	return request;
-}
-
-/* What is read may stay where it is: the body is there until it is answered or submitted. */
-static enum status read_question(struct exchange *exchange, const struct wire_limits *limits)
-{
-	struct protocol_request *asked = new_request(exchange, sizeof(*asked));
-	struct buffer *body = &exchange->body;
-	struct err *err = &exchange->err;
-	struct reader reader;
-	enum status status;
-
-	if (asked == NULL)
-		return STATUS_NO_MEMORY;
-	exchange->asked = asked;
-	exchange->protocol = protocol_of(exchange->match.route);
-	buffer_terminate(body);
-	if (buffer_status(body, "the body", err) != STATUS_OK)
-		return err->code;
-	if (exchange->body_type == MEDIA_SAFETENSORS)
-		return wire_tensors_score(body->bytes, body->len, limits, &exchange->arena,
-					  &asked->score, err);
-	status = reader_open(&reader, body->bytes, body->len, &exchange->arena, err);
-	if (status != STATUS_OK)
-		return status;
-	if (exchange->protocol == NULL && protocol_is_slime(reader.root))
-		exchange->protocol = protocol_slime();
-	if (exchange->protocol == NULL)
-		return wire_read_question(&reader, limits, &asked->score);
-	return read_foreign(exchange, &reader, limits, asked);
-}
-
-static void answer_foreign(struct api *api, struct exchange *exchange)
-{
-	const struct protocol_facts facts = {
-	    .model_id = exchange->served->model.id,
-	    .request_id = exchange->request_id,
-	    .time_us = api->service.now_us(),
-	};
-
-	exchange->protocol->write(&exchange->answer, exchange->asked, &facts);
-	api_answer(api, exchange);
-}
-
-static enum api_next refuse(struct api *api, struct exchange *exchange)
-{
-	api_refuse(api, exchange);
-	return API_ANSWERED;
-}
-
-static enum api_next answer_score(struct api *api, struct exchange *exchange)
-{
-	struct score_request *scored = &exchange->asked->score;
-	size_t n_scored = 0;
-
-	if (service_score(&api->service, exchange->served, scored, &exchange->arena,
-			  &exchange->err) != STATUS_OK)
-		return refuse(api, exchange);
-	for (size_t i = 0; i < scored->n_items; i++)
-		n_scored += scored->items[i].question.n_responses;
-	atomic_fetch_add(&api->metrics.scored, n_scored);
-	if (exchange->protocol != NULL) {
-		answer_foreign(api, exchange);
-		return API_ANSWERED;
-	}
-	wire_write_scores(&exchange->answer, exchange->served->model.id, scored);
-	api_answer(api, exchange);
-	return API_ANSWERED;
-}
-
-static enum api_next score(struct api *api, struct exchange *exchange)
-{
-	struct wire_limits limits;
-
-	if (hold_model(api, exchange, &limits) != STATUS_OK ||
-	    read_question(exchange, &limits) != STATUS_OK ||
-	    service_gather_score(exchange->served, &exchange->asked->score, &exchange->arena,
-				 &exchange->err) != STATUS_OK)
-		return refuse(api, exchange);
-	if (exchange->asked->score.texts != NULL)
-		return API_WAIT;
-	return answer_score(api, exchange);
-}
-
-static enum api_next prepare_feedback(struct api *api, struct exchange *exchange)
-{
-	if (service_prepare_feedback(&api->service, exchange->served, exchange->feedback,
-				     &exchange->arena, &exchange->op, &exchange->err) != STATUS_OK)
-		return refuse(api, exchange);
-	/* what waits for the writer has no part in it any more */
-	buffer_free(&exchange->body);
-	return API_WRITE;
-}
-
-static enum status take_idempotency_key(struct exchange *exchange)
-{
-	if (exchange->idempotency_key == NULL)
-		return STATUS_OK;
-	return idempotency_key_take(exchange->idempotency_key, &exchange->arena, exchange->feedback,
-				    &exchange->err);
-}
-
-static enum api_next feedback(struct api *api, struct exchange *exchange)
-{
-	struct wire_limits limits;
-
-	if (hold_model(api, exchange, &limits) != STATUS_OK)
-		return refuse(api, exchange);
-	exchange->feedback = new_request(exchange, sizeof(*exchange->feedback));
-	if (exchange->feedback == NULL ||
-	    read_feedback(exchange, &limits, exchange->feedback) != STATUS_OK ||
-	    take_idempotency_key(exchange) != STATUS_OK ||
-	    service_gather_feedback(exchange->served, exchange->feedback, &exchange->arena,
-				    &exchange->err) != STATUS_OK)
-		return refuse(api, exchange);
-	if (exchange->feedback->texts != NULL)
-		return API_WAIT;
-	return prepare_feedback(api, exchange);
-}
-
-/* NULL: no server is asked for any, or not yet known. */
-static struct text_batch *texts_of(const struct exchange *exchange)
-{
-	if (exchange->asked != NULL)
-		return exchange->asked->score.texts;
-	return exchange->feedback != NULL ? exchange->feedback->texts : NULL;
-}
-
 bool api_ask(struct exchange *exchange, struct http_mux *mux, void (*done)(void *context),
 	     void *context)
 {
-	return text_batch_start(texts_of(exchange), mux, done, context);
+	return text_batch_start(preference_routes_texts(exchange), mux, done, context);
 }
 
 bool api_is_ready(const struct exchange *exchange)
 {
-	return text_batch_is_ready(texts_of(exchange));
+	return text_batch_is_ready(preference_routes_texts(exchange));
 }
 
 void api_put_off(struct exchange *exchange)
 {
-	if (exchange->asked != NULL)
-		service_put_off_score(&exchange->asked->score);
-	else
-		service_put_off_feedback(exchange->feedback);
+	preference_routes_put_off(exchange);
 }
 
 enum api_next api_work(struct api *api, struct exchange *exchange)
 {
-	return exchange->asked != NULL ? answer_score(api, exchange)
-				       : prepare_feedback(api, exchange);
+	return preference_routes_work(api, exchange);
 }
 
 static void show_model(struct api *api, struct exchange *exchange)
@@ -446,9 +264,9 @@ enum api_next api_begin(struct api *api, struct exchange *exchange)
 	case ROUTE_CLASSIFY:
 	case ROUTE_SCORE_EVALUATION:
 	case ROUTE_RERANK:
-		return score(api, exchange);
+		return preference_routes_score(api, exchange);
 	case ROUTE_FEEDBACK:
-		return feedback(api, exchange);
+		return preference_routes_feedback(api, exchange);
 	case ROUTE_USERS:
 	case ROUTE_USER:
 	case ROUTE_USER_EXPORT:
@@ -475,21 +293,6 @@ enum api_next api_begin(struct api *api, struct exchange *exchange)
 	return API_ANSWERED;
 }
 
-static void end_feedback(struct api *api, struct exchange *exchange)
-{
-	const struct store_feedback *step = &exchange->op.feedback;
-
-	enum feedback_result result = FEEDBACK_APPLIED;
-
-	if (step->dry_run)
-		result = FEEDBACK_DRY_RUN;
-	else if (step->duplicate_out)
-		result = FEEDBACK_DUPLICATE;
-	atomic_fetch_add(&api->metrics.feedback[result], 1);
-	wire_write_feedback(&exchange->answer, step);
-	api_answer(api, exchange);
-}
-
 void api_end(struct api *api, struct exchange *exchange)
 {
 	if (service_check_write(&exchange->op, &exchange->err) != STATUS_OK) {
@@ -497,7 +300,7 @@ void api_end(struct api *api, struct exchange *exchange)
 		return;
 	}
 	if (exchange->op.kind == STORE_FEEDBACK)
-		end_feedback(api, exchange);
+		preference_routes_end(api, exchange);
 	else
 		user_routes_end(api, exchange);
 }
@@ -505,7 +308,7 @@ void api_end(struct api *api, struct exchange *exchange)
 void api_close(struct api *api, struct exchange *exchange)
 {
 	user_stream_close(exchange->stream);
-	text_batch_close(texts_of(exchange));
+	text_batch_close(preference_routes_texts(exchange));
 	live_model_release(api->live, exchange->served);
 	arena_free(&exchange->arena);
 	buffer_free(&exchange->body);

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/http_call.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "core/base/mem.h"
 #include "server/http_head.h"
+#include "server/http_response.h"
 
 /* A refused body is read to its end, because a client that is still sending would
  * see a reset connection instead of the answer. But not for ever. */
 #define DISCARD_MAX (64u << 20)
-
-/* Bytes of a stream that are made at once. */
-#define STREAM_BLOCK (64u << 10)
 
 /* One request on its connection. */
 struct call {
@@ -33,72 +30,18 @@ struct call {
 	struct http_task task;
 };
 
-static bool add_retry_after(const struct exchange *exchange, struct MHD_Response *response)
-{
-	unsigned seconds = exchange->err.retry_after;
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", seconds == 0 ? 1 : seconds);
-	return MHD_add_response_header(response, "Retry-After", text);
-}
-
-static bool add_headers(const struct call *call, struct MHD_Response *response)
-{
-	const struct exchange *exchange = &call->exchange;
-	bool ok = MHD_add_response_header(response, "Content-Type", exchange->content_type) &&
-		  MHD_add_response_header(response, "X-Request-Id", exchange->request_id);
-
-	if (exchange->http_status == 401)
-		ok = ok &&
-		     MHD_add_response_header(response, "WWW-Authenticate",
-					     ACCESS_CHALLENGE_BEARER) &&
-		     MHD_add_response_header(response, "WWW-Authenticate", ACCESS_CHALLENGE_BASIC);
-	if (exchange->http_status == 405)
-		ok = ok &&
-		     MHD_add_response_header(response, "Allow", route_allow(exchange->match.route));
-	if (exchange->http_status == 503)
-		ok = ok && add_retry_after(exchange, response);
-	if (call->last || atomic_load(&call->lane->server->api->stopping))
-		ok = ok && MHD_add_response_header(response, "Connection", "close");
-	return ok;
-}
-
-static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t size)
-{
-	struct call *call = context;
-	ssize_t n = api_read_stream(call->lane->server->api, &call->exchange, bytes, size);
-
-	(void)position;
-	if (n < 0)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
-	return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
-}
-
-/* Text and stream live until http_call_completed(), and MHD is done with them then. */
-static struct MHD_Response *make_response(struct call *call)
-{
-	const struct exchange *exchange = &call->exchange;
-
-	if (exchange->stream != NULL && exchange->text == NULL)
-		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
-							 read_stream, call, NULL);
-	return MHD_create_response_from_buffer(exchange->text_len, (void *)exchange->text,
-					       MHD_RESPMEM_PERSISTENT);
-}
-
 /* MHD_NO closes the connection: without memory there is nothing better. */
 static enum MHD_Result respond(struct call *call)
 {
-	const struct exchange *exchange = &call->exchange;
-	struct MHD_Response *response = make_response(call);
-	enum MHD_Result result = MHD_NO;
+	struct exchange *exchange = &call->exchange;
+	struct MHD_Response *response =
+	    http_response_make(call->lane->server->api, exchange, call->last);
+	enum MHD_Result result;
 
 	if (response == NULL)
 		return MHD_NO;
 	http_loop_enter(call->lane->loop, call->connection, CLIENT_READING);
-	if (add_headers(call, response))
-		result =
-		    MHD_queue_response(call->connection, (unsigned)exchange->http_status, response);
+	result = MHD_queue_response(call->connection, (unsigned)exchange->http_status, response);
 	MHD_destroy_response(response);
 	return result;
 }

@@ -27,8 +27,6 @@
 #define ADMIT_MS      5	    /* between two looks whether more may be pending, while bodies wait */
 #define STAY_SECONDS  0.002 /* at one table while others wait, if it is worth it: */
 #define STAY_ANSWERS  8	    /* so many each time */
-#define TASK_SECONDS  5e-5  /* of deferred work between two looks at connections, and */
-#define TASK_SHARE    8	    /* at least this part of the time, so that it cannot pile up */
 
 struct http_loop {
 	size_t n_tables, max_tables;
@@ -43,13 +41,12 @@ struct http_loop {
 	atomic_bool stopping;
 	struct http_mux *mux; /* NULL: it was not asked for */
 	bool is_mux_readable;
-	struct http_task *tasks;
+	struct http_tasks tasks;
 	struct http_guests guests;
 	struct client_limits limits;
 	struct admission admission;
 	double now;		   /* the newest time that was asked for */
 	double began, checked;	   /* this turn; the last look for slow clients */
-	double tasks_ran;	   /* until when */
 	_Atomic double read_until; /* what had come by then was read; all has while it sleeps */
 	atomic_size_t n_to_shed;
 	atomic_size_t n_open;	 /* connections of all tables, each after its last run */
@@ -181,27 +178,12 @@ static void run(struct http_loop *loop, struct http_table *table)
 
 void http_loop_defer(struct http_loop *loop, struct http_task *task)
 {
-	DL_APPEND(loop->tasks, task);
+	http_tasks_add(&loop->tasks, task);
 }
 
-/* One at least, so that none waits for ever. */
 static void run_tasks(struct http_loop *loop)
 {
-	double end;
-
-	if (loop->tasks == NULL)
-		return;
-	loop->now = clock_monotonic();
-	end = loop->now +
-	      fmax(TASK_SECONDS, (loop->now - fmax(loop->tasks_ran, loop->began)) / TASK_SHARE);
-	while (loop->tasks != NULL && loop->now < end) {
-		struct http_task *task = loop->tasks;
-
-		DL_DELETE(loop->tasks, task);
-		task->run(task->context);
-		loop->now = clock_monotonic();
-	}
-	loop->tasks_ran = loop->now;
+	http_tasks_run(&loop->tasks, loop->began, &loop->now);
 }
 
 static void call_all(struct http_loop *loop)
@@ -363,7 +345,7 @@ static int timeout_of(struct http_loop *loop)
 	double due = HUGE_VAL;
 	int ms = atomic_load(&loop->n_open) == 0 ? -1 : (int)(CHECK_SECONDS * 1e3);
 
-	if (loop->tasks != NULL)
+	if (loop->tasks.first != NULL)
 		return 0;
 	if (loop->admission.waiting != NULL)
 		ms = ADMIT_MS;

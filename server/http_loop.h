@@ -18,6 +18,7 @@
 #include "server/acceptor.h"
 #include "server/admission.h"
 #include "server/clients.h"
+#include "server/http_tasks.h"
 #include "server/metrics.h"
 
 /* Flags of a daemon that is to be driven from here. */
@@ -82,19 +83,8 @@ void http_loop_forget(struct http_loop *loop, struct applicant *applicant);
  * without memory. */
 struct http_mux *http_loop_mux(struct http_loop *loop);
 
-/* Work of a lane that need not be done at once; the caller's, until it is run. */
-struct http_task {
-	void (*run)(void *context);
-	void *context;
-	struct http_task *prev, *next; /* the loop's */
-};
-
-/**
- * http_loop_defer(loop, task): run it on the loop's thread after the connections of a table were
- * looked at, in the order of the calls and some at a time: what is quickly answered does not wait
- * for a row of what takes its time. Tasks have an eighth of the time at least. From the daemons'
- * callbacks; the connection that it is for sleeps.
- */
+/** http_loop_defer(loop, task): run it on the loop's thread after the connections of a table were
+ * looked at. From the daemons' callbacks; the connection that it is for sleeps. */
 void http_loop_defer(struct http_loop *loop, struct http_task *task);
 
 /** http_loop_resume(loop, connection): go on with a connection that was suspended, when the loop
