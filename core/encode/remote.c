@@ -88,11 +88,11 @@ static void record(struct remote *remote, enum call_kind kind, enum status statu
 	if (status != STATUS_OK && after == BREAKER_OPEN &&
 	    (before == BREAKER_CLOSED || kind == CALL_PROBE))
 		remote->last = *err;
-	if (before == BREAKER_CLOSED && after == BREAKER_OPEN)
+	/* told under the lock: in the order in which it happened, and before anyone can see it */
+	if (before == BREAKER_CLOSED && after == BREAKER_OPEN) {
 		pthread_cond_broadcast(&remote->changed);
-	/* under the lock: told in the order in which it happened, and before anyone can see it */
-	if (before == BREAKER_CLOSED && after == BREAKER_OPEN)
 		tell(remote, err);
+	}
 	if (before != BREAKER_CLOSED && after == BREAKER_CLOSED)
 		tell(remote, NULL);
 	pthread_mutex_unlock(&remote->lock);

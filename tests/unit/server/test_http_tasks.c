@@ -63,7 +63,7 @@ START_TEST(all_that_there_is_time_for_are_run_in_order)
 	for (int i = 0; i < (int)LENGTH(jobs); i++)
 		ck_assert_int_eq(order[i], i);
 	ck_assert_ptr_null(tasks.first);
-	ck_assert_double_ge(now, before + LENGTH(jobs) * TAKES_TIME);
+	ck_assert_double_ge(now, before + (double)LENGTH(jobs) * TAKES_TIME);
 }
 END_TEST
 
