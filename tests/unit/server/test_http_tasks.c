@@ -55,15 +55,16 @@ END_TEST
 
 START_TEST(all_that_there_is_time_for_are_run_in_order)
 {
+	const int n = LENGTH(jobs);
 	double before = clock_monotonic(), now = 0;
 
 	add_all(note_slowly);
 	http_tasks_run(&tasks, LONG_AGO, &now);
-	ck_assert_uint_eq(n_run, LENGTH(jobs));
-	for (int i = 0; i < (int)LENGTH(jobs); i++)
+	ck_assert_uint_eq(n_run, n);
+	for (int i = 0; i < n; i++)
 		ck_assert_int_eq(order[i], i);
 	ck_assert_ptr_null(tasks.first);
-	ck_assert_double_ge(now, before + (double)LENGTH(jobs) * TAKES_TIME);
+	ck_assert_double_ge(now, before + n * TAKES_TIME);
 }
 END_TEST
 
