@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include <sqlite3.h>
 
@@ -11,23 +12,30 @@
 #define MAX_PAGE 65536
 /* page 1 begins with the header of the database */
 #define DATABASE_HEADER 100
+/* zeros that a log is made longer by, and how many are written at once */
+#define LOG_STEP  (1 << 20)
+#define LOG_ZEROS (1 << 16)
+/* of a disk that has less, nothing is taken before it is needed */
+#define DISK_MIN (64 << 20)
 
 /*
  * A file of this layer is a file of the layer below, which SQLite allocates, with
- * this behind it: only xWrite differs, and every other method works as it is.
+ * this behind it: some methods differ, and every other one works as it is.
  */
-struct scrubbed {
+struct layered {
 	sqlite3_io_methods methods;
 	const sqlite3_io_methods *below;
+	const char *log_name;  /* of a log: SQLite's, as long as the file is open */
+	sqlite3_int64 log_len; /* and its size, as far as is known */
 };
 
 static sqlite3_vfs *below; /* the default layer; set once, like layer */
 static sqlite3_vfs layer;
-static size_t scrubbed_offset; /* of struct scrubbed in a file */
+static size_t layered_offset; /* of struct layered in a file */
 
-static struct scrubbed *scrubbed_of(sqlite3_file *file)
+static struct layered *layered_of(sqlite3_file *file)
 {
-	return (struct scrubbed *)((unsigned char *)file + scrubbed_offset);
+	return (struct layered *)((unsigned char *)file + layered_offset);
 }
 
 static size_t read_u16(const unsigned char *bytes)
@@ -65,7 +73,7 @@ static bool find_unallocated(const unsigned char *page, size_t size, size_t head
 
 static int write_scrubbed(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 offset)
 {
-	const sqlite3_io_methods *methods = scrubbed_of(file)->below;
+	const sqlite3_io_methods *methods = layered_of(file)->below;
 	size_t begin, end, size = (size_t)n;
 	unsigned char page[MAX_PAGE];
 
@@ -79,34 +87,80 @@ static int write_scrubbed(sqlite3_file *file, const void *bytes, int n, sqlite3_
 	return methods->xWrite(file, page, n, offset);
 }
 
-static int open_scrubbed(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
-			 int *flags_out)
+static bool has_space(const char *name)
+{
+	struct statvfs disk;
+
+	return statvfs(name, &disk) == 0 &&
+	       (double)disk.f_bavail * (double)disk.f_frsize >= DISK_MIN;
+}
+
+/* Only whoever has SQLite's lock for it writes to a log: what is beyond its end now is nobody's.
+ * Without room for zeros it works as well, only slower. */
+static void lengthen(sqlite3_file *file)
+{
+	static const unsigned char zeros[LOG_ZEROS];
+	struct layered *log = layered_of(file);
+	sqlite3_int64 size;
+
+	if (!has_space(log->log_name) || log->below->xFileSize(file, &size) != SQLITE_OK)
+		return;
+	for (log->log_len = size; log->log_len < size + LOG_STEP; log->log_len += LOG_ZEROS) {
+		if (log->below->xWrite(file, zeros, LOG_ZEROS, log->log_len) != SQLITE_OK)
+			return;
+	}
+}
+
+static int write_log(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 offset)
+{
+	struct layered *log = layered_of(file);
+
+	if (offset + n > log->log_len)
+		lengthen(file);
+	return log->below->xWrite(file, bytes, n, offset);
+}
+
+static int truncate_log(sqlite3_file *file, sqlite3_int64 size)
+{
+	struct layered *log = layered_of(file);
+
+	log->log_len = 0;
+	return log->below->xTruncate(file, size);
+}
+
+static int open_layered(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+			int *flags_out)
 {
 	int result = below->xOpen(below, name, file, flags, flags_out);
-	struct scrubbed *scrubbed = scrubbed_of(file);
+	struct layered *layered = layered_of(file);
 
 	(void)vfs;
-	if (result != SQLITE_OK || (flags & SQLITE_OPEN_MAIN_DB) == 0)
+	if (result != SQLITE_OK || (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) == 0)
 		return result;
-	scrubbed->below = file->pMethods;
-	scrubbed->methods = *file->pMethods;
-	scrubbed->methods.xWrite = write_scrubbed;
-	file->pMethods = &scrubbed->methods;
+	*layered = (struct layered){.methods = *file->pMethods, .below = file->pMethods};
+	if (flags & SQLITE_OPEN_MAIN_DB) {
+		layered->methods.xWrite = write_scrubbed;
+	} else {
+		layered->log_name = name;
+		layered->methods.xWrite = write_log;
+		layered->methods.xTruncate = truncate_log;
+	}
+	file->pMethods = &layered->methods;
 	return SQLITE_OK;
 }
 
 static bool register_layer(void)
 {
-	const size_t alignment = _Alignof(struct scrubbed);
+	const size_t alignment = _Alignof(struct layered);
 
 	below = sqlite3_vfs_find(NULL);
 	if (below == NULL)
 		return false;
-	scrubbed_offset = ((size_t)below->szOsFile + alignment - 1) / alignment * alignment;
+	layered_offset = ((size_t)below->szOsFile + alignment - 1) / alignment * alignment;
 	layer = *below;
 	layer.zName = VFS_NAME;
-	layer.szOsFile = (int)(scrubbed_offset + sizeof(struct scrubbed));
-	layer.xOpen = open_scrubbed;
+	layer.szOsFile = (int)(layered_offset + sizeof(struct layered));
+	layer.xOpen = open_layered;
 	return sqlite3_vfs_register(&layer, 0) == SQLITE_OK;
 }
 
