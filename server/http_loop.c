@@ -20,7 +20,7 @@
 #include "server/clock.h"
 #include "server/http_guest.h"
 #include "server/http_table.h"
-#include "server/process.h"
+#include "server/processor.h"
 
 #define MAX_EVENTS    128   /* looked at in one turn; the others come in the next */
 #define CHECK_SECONDS 1.0   /* between two looks for slow clients */
@@ -35,7 +35,8 @@ struct http_loop {
 	size_t n_answers;	   /* since that was last set to 0 */
 	bool is_running;
 	pthread_t thread;
-	int epoll; /* the tables' epoll instances, wakeup, and the ends of clients */
+	size_t number, n_loops; /* this one's, of so many */
+	int epoll;		/* the tables' epoll instances, wakeup, and the ends of clients */
 	int wakeup;
 	atomic_bool is_woken; /* wakeup is readable, or about to be */
 	atomic_bool stopping;
@@ -404,7 +405,9 @@ struct http_mux *http_loop_mux(struct http_loop *loop)
 static void *drive(void *context)
 {
 	struct http_loop *loop = context;
+	struct processor processor;
 
+	processor_take(&processor, loop->number, loop->n_loops, clock_monotonic());
 	while (!atomic_load(&loop->stopping)) {
 		atomic_store(&loop->read_until, HUGE_VAL);
 		wait_for_events(loop);
@@ -418,7 +421,9 @@ static void *drive(void *context)
 		resume_admitted(loop, loop->now);
 		shed(loop);
 		end_slow(loop);
+		processor_check(&processor, loop->now);
 	}
+	processor_leave(&processor);
 	/* no connection may sleep when its daemon is stopped */
 	resume_admitted(loop, HUGE_VAL);
 	return NULL;
@@ -440,18 +445,15 @@ enum status http_loop_add(struct http_loop *loop, struct MHD_Daemon *daemon, str
 	return STATUS_OK;
 }
 
-enum status http_loop_start(struct http_loop *loop, struct err *err)
+enum status http_loop_start(struct http_loop *loop, size_t i, size_t n, struct err *err)
 {
+	loop->number = i;
+	loop->n_loops = n;
 	errno = pthread_create(&loop->thread, NULL, drive, loop);
 	if (errno != 0)
 		return err_errno(err, STATUS_IO, "start the HTTP server");
 	loop->is_running = true;
 	return STATUS_OK;
-}
-
-void http_loop_bind(struct http_loop *loop, size_t i, size_t n)
-{
-	process_bind(loop->thread, i, n);
 }
 
 void http_loop_wake(struct http_loop *loop)

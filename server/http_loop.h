@@ -42,12 +42,9 @@ void http_loop_note(void *context, struct MHD_Connection *connection, void **slo
  * from now on, also on error. */
 enum status http_loop_add(struct http_loop *loop, struct MHD_Daemon *daemon, struct err *err);
 
-/** http_loop_start(loop, err): drive its daemons, at least one, from a thread of its own. */
-enum status http_loop_start(struct http_loop *loop, struct err *err);
-
-/** http_loop_bind(loop, i, n): of n loops that are started, this is number i: see process_bind().
- * Two that share a processor for some milliseconds let all their clients wait. */
-void http_loop_bind(struct http_loop *loop, size_t i, size_t n);
+/** http_loop_start(loop, i, n, err): drive its daemons, at least one, from a thread of its own;
+ * of n loops this is number i: see processor_take(). */
+enum status http_loop_start(struct http_loop *loop, size_t i, size_t n, struct err *err);
 
 /**
  * http_loop_give(context, fd, address, len): context is a loop; serve this socket, not blocking, of

@@ -85,7 +85,7 @@ static enum status add_table(const struct httpd_options *options, struct http_la
 	return http_loop_add(lane->loop, daemon, err);
 }
 
-static enum status start_lane(const struct httpd_options *options, struct http_lane *lane,
+static enum status start_lane(const struct httpd_options *options, struct http_lane *lane, size_t i,
 			      struct err *err)
 {
 	const struct client_limits limits = {
@@ -96,9 +96,10 @@ static enum status start_lane(const struct httpd_options *options, struct http_l
 	enum status status = http_loop_open(n_tables, &limits, &lane->server->pending,
 					    &lane->server->api->metrics, &lane->loop, err);
 
-	for (size_t i = 0; i < n_tables && status == STATUS_OK; i++)
+	for (size_t k = 0; k < n_tables && status == STATUS_OK; k++)
 		status = add_table(options, lane, err);
-	return status == STATUS_OK ? http_loop_start(lane->loop, err) : status;
+	return status == STATUS_OK ? http_loop_start(lane->loop, i, options->n_threads, err)
+				   : status;
 }
 
 static enum status start_lanes(const struct httpd_options *options, struct httpd *httpd,
@@ -108,9 +109,7 @@ static enum status start_lanes(const struct httpd_options *options, struct httpd
 
 	for (size_t i = 0; i < httpd->server.n_lanes && status == STATUS_OK; i++) {
 		httpd->server.lanes[i].server = &httpd->server;
-		status = start_lane(options, &httpd->server.lanes[i], err);
-		if (status == STATUS_OK)
-			http_loop_bind(httpd->server.lanes[i].loop, i, httpd->server.n_lanes);
+		status = start_lane(options, &httpd->server.lanes[i], i, err);
 	}
 	return status;
 }

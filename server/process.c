@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <malloc.h>
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,22 +56,6 @@ uint64_t process_allow_files(uint64_t n)
 void process_give_way(int niceness)
 {
 	(void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + niceness);
-}
-
-/* With fewer threads than processors, all processes of a machine would gather on the first. */
-void process_bind(pthread_t thread, size_t i, size_t n)
-{
-	cpu_set_t all, one;
-	size_t n_seen = 0;
-
-	if (sched_getaffinity(0, sizeof(all), &all) != 0 || (size_t)CPU_COUNT(&all) != n)
-		return;
-	CPU_ZERO(&one);
-	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (CPU_ISSET(cpu, &all) && n_seen++ == i)
-			CPU_SET(cpu, &one);
-	}
-	(void)pthread_setaffinity_np(thread, sizeof(one), &one);
 }
 
 static double seconds(struct timeval t)

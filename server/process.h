@@ -3,7 +3,6 @@
 #ifndef MICRO_SERVER_PROCESS_H
 #define MICRO_SERVER_PROCESS_H
 
-#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,11 +34,6 @@ void process_keep_memory(void);
 /** process_give_way(niceness): let others have the processor before this thread, and this thread
  * alone, as nice(1) does; where the system forbids that, nothing changes. */
 void process_give_way(int niceness);
-
-/** process_bind(thread, i, n): of n threads, this is number i. Where the process may use n
- * processors, no more and no less, it gets one for itself; otherwise, and where the system
- * forbids that, nothing changes. */
-void process_bind(pthread_t thread, size_t i, size_t n);
 
 /** process_usage(usage_out): what cannot be read is 0. */
 void process_usage(struct process_usage *usage_out);
