@@ -31,6 +31,12 @@ static enum api_next list_users(struct api *api, struct exchange *exchange)
 	return answer(api, exchange);
 }
 
+static bool is_shown(const struct exchange *exchange)
+{
+	return exchange->match.route == ROUTE_USERS ||
+	       (exchange->match.route == ROUTE_USER && exchange->match.method != METHOD_DELETE);
+}
+
 /* Of the query alone: who is in the path. NULL: none. */
 static enum status read_context(struct exchange *exchange, const char **context_out)
 {
@@ -112,8 +118,20 @@ static enum api_next import_user(struct api *api, struct exchange *exchange)
 	return API_WRITE;
 }
 
+/* What is for every context is not done to one who asks for a single one. */
+static enum status check_for_all(struct exchange *exchange)
+{
+	if (exchange->person.query_context == NULL || is_shown(exchange))
+		return STATUS_OK;
+	return err_at(&exchange->err, STATUS_INVALID_VALUE, "?context",
+		      "this is for all contexts, want no ?context; one alone is taken back by "
+		      "POST /users/{id}/reset with {\"context\": \"...\"}");
+}
+
 enum api_next user_routes_begin(struct api *api, struct exchange *exchange)
 {
+	if (check_for_all(exchange) != STATUS_OK)
+		return refuse(api, exchange);
 	switch (exchange->match.route) {
 	case ROUTE_USERS:
 		return list_users(api, exchange);

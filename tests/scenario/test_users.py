@@ -87,6 +87,24 @@ class Users(SharedDaemon):
                           param=None)
         self.assertEqual(self.client.get("/users/ned").json["events"], 1)
 
+    def test_context_in_the_query_of_what_is_for_all_contexts_is_refused(self):
+        """One who asks for the end of one context must not lose all of them."""
+        self.give("otto", context="work")
+        self.give("otto")
+        lines = self.client.get("/users/otto/export").body
+        as_lines = {"Content-Type": "application/x-ndjson"}
+        for method, path, body, headers in (("DELETE", "", None, {}), ("POST", "/reset", {}, {}),
+                                            ("POST", "/reset", {"context": "work"}, {}),
+                                            ("GET", "/export", None, {}),
+                                            ("POST", "/import", lines, as_lines)):
+            for query in ("?context=work", "?context=", "?x=1&context=work"):
+                with self.subTest(method=method, path=path + query):
+                    answer = self.client.request(method, f"/users/otto{path}{query}", body,
+                                                 headers=headers)
+                    self.assert_error(answer, 422, "invalid_value", "/users/{id}/reset",
+                                      param="?context")
+        self.assertEqual(self.client.get("/users/otto").json["events"], 2)
+
     def test_unknown_user(self):
         self.assert_error(self.client.get("/users/nobody"), 404, "not_found")
 
