@@ -105,6 +105,14 @@ void api_refuse(struct api *api, struct exchange *exchange)
 	answer(api, exchange, status_http(exchange->err.code), JSON_CONTENT_TYPE);
 }
 
+enum status api_check_head(struct exchange *exchange)
+{
+	if (exchange->twofold == NULL)
+		return STATUS_OK;
+	return err_at(&exchange->err, STATUS_INVALID_VALUE, exchange->twofold,
+		      "it is there with two values, want one");
+}
+
 static enum status check_lines_type(struct exchange *exchange, const char *content_type)
 {
 	if (exchange->body_type == MEDIA_LINES || content_type == NULL)
@@ -166,6 +174,7 @@ void api_open(struct api *api, struct exchange *exchange, const struct exchange_
 	exchange->person = head->person;
 	exchange->format = head->format;
 	exchange->idempotency_key = head->idempotency_key;
+	exchange->twofold = head->twofold;
 	exchange->page = head->page;
 	status = admit(api, exchange, head);
 	if (status == STATUS_OK)

@@ -91,6 +91,10 @@ void api_answer_stream(struct api *api, struct exchange *exchange, const char *c
  * if it breaks off, which is logged and counted here. */
 ssize_t api_read_stream(struct api *api, struct exchange *exchange, char *bytes, size_t size);
 
+/** api_check_head(exchange): STATUS_INVALID_VALUE if a header or a parameter of the query that
+ * means something here came with two values: which one would be believed? */
+enum status api_check_head(struct exchange *exchange);
+
 /** api_refuse(api, exchange): answer with exchange->err. */
 void api_refuse(struct api *api, struct exchange *exchange);
 

@@ -32,6 +32,7 @@ struct exchange_head {
 	struct person_source person;
 	const char *format;	     /* "format" of the query; NULL: none */
 	const char *idempotency_key; /* NULL: none */
+	const char *twofold;	     /* which of these came with two values; NULL: none */
 	struct page_source page;
 };
 
@@ -49,6 +50,7 @@ struct exchange {
 	struct person_source person; /* these live as long as the connection's request */
 	const char *format;
 	const char *idempotency_key;
+	const char *twofold;
 	struct page_source page;
 	struct buffer body;
 	/* while it is answered */

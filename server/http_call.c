@@ -149,6 +149,7 @@ static void open_exchange(struct call *call, const char *method, const char *pat
 		       .header_context = head->value[HEAD_CONTEXT]},
 	    .format = head->value[HEAD_QUERY_FORMAT],
 	    .idempotency_key = head->value[HEAD_IDEMPOTENCY_KEY],
+	    .twofold = head->twofold,
 	    .page = {.limit = head->value[HEAD_QUERY_LIMIT],
 		     .cursor = head->value[HEAD_QUERY_CURSOR]},
 	};

@@ -4,27 +4,31 @@
 #include <string.h>
 #include <strings.h>
 
-#define NAME(text) .name = (text), .len = sizeof(text) - 1
+#define NAME(text)	.name = (text), .len = sizeof(text) - 1
+#define HEADER(text)	NAME(text), .kind = MHD_HEADER_KIND
+#define MEANT(text)	HEADER(text), .single = (text)
+#define PARAMETER(text) NAME(text), .kind = MHD_GET_ARGUMENT_KIND, .single = "?" text
 
 static const struct {
 	const char *name;
 	size_t len;
 	enum MHD_ValueKind kind;
+	const char *single; /* what it is called where it may not say two things; NULL: it may */
 } fields[N_HEAD_FIELDS] = {
-    [HEAD_CONTENT_LENGTH] = {NAME("Content-Length"), MHD_HEADER_KIND},
-    [HEAD_TRANSFER_ENCODING] = {NAME("Transfer-Encoding"), MHD_HEADER_KIND},
-    [HEAD_EXPECT] = {NAME("Expect"), MHD_HEADER_KIND},
-    [HEAD_CONTENT_TYPE] = {NAME("Content-Type"), MHD_HEADER_KIND},
-    [HEAD_REQUEST_ID] = {NAME("X-Request-Id"), MHD_HEADER_KIND},
-    [HEAD_AUTHORIZATION] = {NAME("Authorization"), MHD_HEADER_KIND},
-    [HEAD_USER] = {NAME("X-Micro-User"), MHD_HEADER_KIND},
-    [HEAD_CONTEXT] = {NAME("X-Micro-Context"), MHD_HEADER_KIND},
-    [HEAD_IDEMPOTENCY_KEY] = {NAME("Idempotency-Key"), MHD_HEADER_KIND},
-    [HEAD_QUERY_USER] = {NAME("user"), MHD_GET_ARGUMENT_KIND},
-    [HEAD_QUERY_CONTEXT] = {NAME("context"), MHD_GET_ARGUMENT_KIND},
-    [HEAD_QUERY_FORMAT] = {NAME("format"), MHD_GET_ARGUMENT_KIND},
-    [HEAD_QUERY_LIMIT] = {NAME("limit"), MHD_GET_ARGUMENT_KIND},
-    [HEAD_QUERY_CURSOR] = {NAME("cursor"), MHD_GET_ARGUMENT_KIND},
+    [HEAD_CONTENT_LENGTH] = {HEADER("Content-Length")},
+    [HEAD_TRANSFER_ENCODING] = {HEADER("Transfer-Encoding")},
+    [HEAD_EXPECT] = {HEADER("Expect")},
+    [HEAD_CONTENT_TYPE] = {HEADER("Content-Type")},
+    [HEAD_REQUEST_ID] = {HEADER("X-Request-Id")},
+    [HEAD_AUTHORIZATION] = {HEADER("Authorization")},
+    [HEAD_USER] = {MEANT("X-Micro-User")},
+    [HEAD_CONTEXT] = {MEANT("X-Micro-Context")},
+    [HEAD_IDEMPOTENCY_KEY] = {MEANT("Idempotency-Key")},
+    [HEAD_QUERY_USER] = {PARAMETER("user")},
+    [HEAD_QUERY_CONTEXT] = {PARAMETER("context")},
+    [HEAD_QUERY_FORMAT] = {PARAMETER("format")},
+    [HEAD_QUERY_LIMIT] = {PARAMETER("limit")},
+    [HEAD_QUERY_CURSOR] = {PARAMETER("cursor")},
 };
 
 /* One pass over all that there is, which is little, instead of one for each field. */
@@ -40,6 +44,9 @@ static enum MHD_Result take_field(void *context, enum MHD_ValueKind kind, const 
 			continue;
 		if (head->value[f] == NULL)
 			head->value[f] = value;
+		else if (fields[f].single != NULL && value != NULL &&
+			 strcmp(head->value[f], value) != 0)
+			head->twofold = fields[f].single;
 		head->n_lengths += f == HEAD_CONTENT_LENGTH || f == HEAD_TRANSFER_ENCODING;
 	}
 	return MHD_YES;

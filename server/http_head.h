@@ -28,6 +28,8 @@ enum head_field {
 struct http_head {
 	const char *value[N_HEAD_FIELDS]; /* the first of each name; NULL: none, or it has none */
 	size_t n_lengths;		  /* fields that say how long the body is */
+	/* what says two things where one is meant, as "?user" or "X-Micro-User"; NULL: none */
+	const char *twofold;
 };
 
 /** http_head_read(connection, head_out): texts are the connection's, until its request is

@@ -24,6 +24,8 @@ static enum status hold_model(struct api *api, struct exchange *exchange,
 	    .max_responses = api->max_responses,
 	    .max_strength = api->max_strength,
 	};
+	if (api_check_head(exchange) != STATUS_OK)
+		return exchange->err.code;
 	return person_read(&exchange->person, &exchange->arena, &limits_out->person,
 			   &exchange->err);
 }

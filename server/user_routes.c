@@ -130,7 +130,7 @@ static enum status check_for_all(struct exchange *exchange)
 
 enum api_next user_routes_begin(struct api *api, struct exchange *exchange)
 {
-	if (check_for_all(exchange) != STATUS_OK)
+	if (api_check_head(exchange) != STATUS_OK || check_for_all(exchange) != STATUS_OK)
 		return refuse(api, exchange);
 	switch (exchange->match.route) {
 	case ROUTE_USERS:

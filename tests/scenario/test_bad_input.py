@@ -259,6 +259,23 @@ class RawBytes(Scenario):
                                    for part in (body[:7], body[7:])) + b"0\r\n\r\n")
         self.assertIn(b" 200 ", answer.splitlines()[0])
 
+    def test_headers_with_two_values_are_refused(self):
+        """A gateway's and the client's own: neither is believed."""
+        body = json.dumps(FEEDBACK).encode()
+        for name, values, status in (("X-Micro-User", ("ada", "ada"), b" 200 "),
+                                     ("X-Micro-User", ("ada", "bob"), b" 422 "),
+                                     ("X-Micro-User", ("bob", "ada"), b" 422 "),
+                                     ("X-Micro-Context", ("a", "b"), b" 422 "),
+                                     ("Idempotency-Key", ('"1"', '"2"'), b" 422 ")):
+            with self.subTest(name=name, values=values):
+                said = "".join(f"{name}: {value}\r\n" for value in values)
+                answer = self.raw(f"POST /feedback HTTP/1.1\r\nHost: x\r\n{said}Connection: close"
+                                  f"\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                self.assertIn(status, answer.splitlines()[0])
+                if status != b" 200 ":
+                    self.assertIn(f'"param":"{name}"'.encode(), answer)
+        self.assertEqual(self.daemon.new_client().get("/users/ada").json["events"], 1)
+
     def test_bytes_that_are_no_http(self):
         for request in (b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n", b"\0" * 100,
                         b"GET /livez HTTP/9.9\r\n\r\n", b"POST /score HTTP/1.1\r\n"

@@ -210,6 +210,8 @@ class BesideTheBody(models.VectorDaemon):
                                       fragment, param)
             for way, status, code, param in (
                     (("?user=a", {"X-Micro-User": "b"}), 422, "invalid_value", "X-Micro-User"),
+                    (("?user=a&user=b", {}), 422, "invalid_value", "?user"),
+                    (("?context=a&user=u&context=", {}), 422, "invalid_value", "?context"),
                     (("?user=", {}), 422, "invalid_value", "?user"),
                     (("?user=%4", {}), 400, "malformed", "?user"),
                     (("", {"X-Micro-Context": b"\xff"}), 400, "malformed", "X-Micro-Context")):

@@ -244,7 +244,7 @@ class Lists(Scenario):
             load.stop()
 
     def test_what_is_no_page_is_refused(self):
-        for query, param in (("limit=0", "?limit"), ("limit=1001", "?limit"), ("limit=x", "?limit"),
+        for query, param in (("limit=0", "?limit"), ("limit=1&limit=2", "?limit"), ("limit=1001", "?limit"), ("limit=x", "?limit"),
                              ("limit=-1", "?limit"), ("limit=99999999999999999999", "?limit"),
                              ("limit=1%30", "?limit"), ("cursor=u", "?cursor"),
                              ("cursor=dQ", "?cursor"), ("cursor=eHg", "?cursor"),
