@@ -13,6 +13,7 @@
  * unless raw_scores asks for rewards. Equal ones stay in their order. "user" and "context" may be
  * in the body.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "server/protocol.h"
@@ -64,18 +65,23 @@ static enum status read_query(const struct protocol_reading *in, struct question
 	return protocol_prompt(in, query, "query", PLACE_NONE, &question->prompt);
 }
 
-/* 0 is all, as vLLM has it. */
+/* 0 is all, as vLLM has it; and so is more than there are. */
 static enum status read_top_n(const struct protocol_reading *in, size_t *out)
 {
 	const struct node *top_n = reader_find(in->reader->root, "top_n");
-	enum status status = STATUS_OK;
 
-	*out = 0;
-	if (top_n != NULL)
-		status = reader_index(in->reader, top_n, out);
-	if (*out == 0)
-		*out = SIZE_MAX;
-	return status;
+	*out = SIZE_MAX;
+	if (top_n == NULL)
+		return STATUS_OK;
+	if (top_n->kind != NODE_NUMBER)
+		return reader_wrong_type(in->reader, top_n, "how many results, 0 is all");
+	if (top_n->number < 0 || top_n->number != floor(top_n->number))
+		return reader_fault(in->reader, top_n, STATUS_INVALID_VALUE,
+				    "%g, want how many results: a whole number, 0 is all",
+				    top_n->number);
+	if (top_n->number > 0 && top_n->number < INDEX_MAX)
+		*out = (size_t)top_n->number;
+	return STATUS_OK;
 }
 
 static enum status read_options(const struct protocol_reading *in, struct protocol_request *out)

@@ -186,11 +186,29 @@ enum status reader_index(const struct reader *reader, const struct node *node, s
 	return to_index(node->number, out) ? STATUS_OK : no_index(reader, node, node->number);
 }
 
+/* An array that did not become floats is empty, or has what is no number or too great a one. */
+static enum status no_indices(const struct reader *reader, const struct node *array)
+{
+	const struct node *node, *end = node_end(array);
+	size_t index;
+
+	for (node = node_first(array); node != end; node = node_next(node)) {
+		enum status status = reader_index(reader, node, &index);
+
+		if (status != STATUS_OK)
+			return status;
+	}
+	return reader_fault(reader, array, STATUS_INVALID_VALUE,
+			    "0 elements, want the number of one response or more");
+}
+
 enum status reader_indices(const struct reader *reader, const struct node *node, const size_t **out,
 			   size_t *n_out)
 {
 	size_t *indices;
 
+	if (node->kind == NODE_ARRAY)
+		return no_indices(reader, node);
 	if (node->kind != NODE_NUMBER && node->kind != NODE_FLOATS)
 		return reader_wrong_type(reader, node,
 					 "the number of a response, or an array of them");

@@ -203,6 +203,11 @@ class Trainers(SharedDaemon):
         self.assertEqual(top["results"], [{
             "index": best, "relevance_score": self.native(PROMPT, ANSWERS[best], "reader")}])
 
+    def test_rerank_of_more_than_there_are_is_all(self):
+        for top_n in (None, 0, 3, 4, 1.0e9, 2 ** 63):
+            body = {"query": PROMPT, "documents": ANSWERS, "top_n": top_n}
+            self.assertEqual(len(self.post("/rerank", body).json["results"]), 3, top_n)
+
     def test_rerank_of_tei_is_a_bare_array(self):
         answer = self.post("/rerank", {"query": PROMPT, "texts": ANSWERS + ANSWERS[:1],
                                        "raw_scores": True, "return_text": True}).json
@@ -271,6 +276,9 @@ class Trainers(SharedDaemon):
                 ("/get_reward?user=", {"query": ["a"]}, "invalid_value", "?user"),
                 ("/get_reward?user=a%00", {"query": ["a"]}, "invalid_value", "?user")):
             self.assert_error(self.post(path, body), 422, code, "", param)
+        for top_n, code in ((-1, "invalid_value"), (0.5, "invalid_value"), ("1", "invalid_type")):
+            body = {"query": "q", "documents": ["a"], "top_n": top_n}
+            self.assert_error(self.post("/rerank", body), 422, code, "how many results", "/top_n")
         for path, param in (("/get_reward?user=%4", "?user"), ("/get_reward?user=%ff", "?user")):
             self.assert_error(self.post(path, {"query": ["a"]}), 400, "malformed", "", param)
         self.assert_error(self.post("/get_reward?user=a", {"query": ["a"]},
