@@ -7,6 +7,7 @@
 
 #include "core/math/logmath.h"
 #include "server/wire_chat.h"
+#include "server/wire_fields.h"
 
 #define WANT_TEXT   "a string"
 #define WANT_PROMPT "a string or an array of messages"
@@ -99,6 +100,19 @@ enum status protocol_item(const struct protocol_reading *in, struct protocol_req
 	if (status == STATUS_OK)
 		request_out->score.items[0] = item_of(in);
 	return status;
+}
+
+enum status protocol_named_item(const struct protocol_reading *in,
+				struct protocol_request *request_out)
+{
+	struct score_item *item;
+	enum status status = protocol_item(in, request_out);
+
+	if (status != STATUS_OK)
+		return status;
+	item = &request_out->score.items[0];
+	return wire_fields_person(in->reader, in->reader->root, in->person, &item->user,
+				  &item->question.context);
 }
 
 enum status protocol_items(const struct protocol_reading *in, const struct protocol_texts *texts,

@@ -109,6 +109,11 @@ enum status protocol_texts(const struct protocol_reading *in, const char *field,
  */
 enum status protocol_item(const struct protocol_reading *in, struct protocol_request *request_out);
 
+/** protocol_named_item(in, request_out): the same for "user" and "context" of the body, where it
+ * has them; STATUS_INVALID_VALUE if in->person is another. */
+enum status protocol_named_item(const struct protocol_reading *in,
+				struct protocol_request *request_out);
+
 /**
  * protocol_items(in, texts, request_out): an item for each text, which is its one response;
  * the prompt is the empty text, user and context are in->person's.

@@ -46,7 +46,7 @@ static enum status read_texts(const struct protocol_reading *in, const char *fie
 static enum status read_request(const struct protocol_reading *in, struct protocol_request *out)
 {
 	const struct reader *reader = in->reader;
-	const struct node *messages;
+	const struct node *messages, *input;
 	enum status status = STATUS_OK;
 
 	if (reader->root->kind != NODE_OBJECT)
@@ -56,13 +56,15 @@ static enum status read_request(const struct protocol_reading *in, struct protoc
 		status = read_scale(in, out);
 	if (status != STATUS_OK)
 		return status;
+	input = reader_find(reader->root, "input");
 	messages = reader_find(reader->root, "messages");
-	if (messages == NULL)
-		return read_texts(in, out->is_bare ? "text" : "input", out);
-	if (out->is_bare || reader_find(reader->root, "input") != NULL)
-		return reader_fault(reader, messages, STATUS_INVALID_VALUE,
+	if (out->is_bare + (input != NULL) + (messages != NULL) > 1)
+		return reader_fault(reader, messages != NULL ? messages : input,
+				    STATUS_INVALID_VALUE,
 				    "want input, text or messages, only one of them");
-	return protocol_conversation(in, messages, out);
+	if (messages != NULL)
+		return protocol_conversation(in, messages, out);
+	return read_texts(in, out->is_bare ? "text" : "input", out);
 }
 
 static void add_reward(struct buffer *out, const char *before,

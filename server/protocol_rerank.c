@@ -103,14 +103,8 @@ static enum status read_options(const struct protocol_reading *in, struct protoc
 static enum status read_question(const struct protocol_reading *in, const char *documents,
 				 struct score_item *item)
 {
-	const struct node *root = in->reader->root;
-	enum status status;
+	enum status status = read_query(in, &item->question);
 
-	status = reader_name(in->reader, root, "user", 1, &item->user);
-	if (status == STATUS_OK)
-		status = reader_name(in->reader, root, "context", 0, &item->question.context);
-	if (status == STATUS_OK)
-		status = read_query(in, &item->question);
 	return status == STATUS_OK ? read_documents(in, documents, &item->question) : status;
 }
 
@@ -121,7 +115,7 @@ static enum status read_request(const struct protocol_reading *in, struct protoc
 
 	if (root->kind != NODE_OBJECT)
 		return reader_wrong_type(in->reader, root, "an object");
-	status = protocol_item(in, out);
+	status = protocol_named_item(in, out);
 	if (status != STATUS_OK)
 		return status;
 	out->is_bare = reader_find(root, "texts") != NULL;

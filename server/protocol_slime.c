@@ -5,8 +5,8 @@
  *   {"prompt": "<text>" or [messages], "response": "<text>", "label": anything}
  *   -> {"score": r, "heads": [...], "entropy": ...}, or r alone with ?format=scalar
  *
- * --reward-key score takes the reward out of the object. A body of our own has "responses"; prompt
- * and response may be all that they are there.
+ * --reward-key score takes the reward out of the object. A body of our own has "responses"; prompt,
+ * response, user and context may be all that they are there.
  */
 #include <string.h>
 
@@ -56,7 +56,7 @@ static enum status read_request(const struct protocol_reading *in, struct protoc
 	enum status status = read_format(in, &out->is_bare);
 
 	if (status == STATUS_OK)
-		status = protocol_item(in, out);
+		status = protocol_named_item(in, out);
 	if (status != STATUS_OK)
 		return status;
 	item = &out->score.items[0];

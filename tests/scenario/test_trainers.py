@@ -183,6 +183,16 @@ class Trainers(SharedDaemon):
             self.assertEqual(answer.status, status, answer)
             self.assertNotIn("scores", answer.json)
 
+    def test_slime_s_body_may_name_the_user(self):
+        self.teach("slime user")
+        body = {"prompt": PROMPT, "response": ANSWERS[0], "label": None}
+        want = self.native(PROMPT, ANSWERS[0], "slime user")
+        self.assertNotEqual(want, self.native(PROMPT, ANSWERS[0]))
+        for path in ("/score", "/score?user=slime+user"):
+            self.assertEqual(self.post(path, body | {"user": "slime user"}).json["score"], want)
+        self.assertEqual(self.post("/score?user=slime+user", body | {"user": None}).json["score"],
+                         want)
+
     # ---- rerankers ----
 
     def test_rerank_puts_the_best_first(self):
@@ -250,6 +260,13 @@ class Trainers(SharedDaemon):
                  "/use_activation"),
                 ("/classify", {"input": "a", "messages": CHAT}, "invalid_value", "/messages"),
                 ("/classify", {"text": "a", "messages": CHAT}, "invalid_value", "/messages"),
+                ("/classify", {"text": "a", "input": "a"}, "invalid_value", "/input"),
+                ("/score?user=a", {"response": "a", "user": "b"}, "invalid_value", "/user"),
+                ("/score", {"response": "a", "user": ""}, "invalid_value", "/user"),
+                ("/rerank?user=a", {"query": "q", "documents": ["a"], "user": "b"},
+                 "invalid_value", "/user"),
+                ("/rerank?context=a", {"query": "q", "documents": ["a"], "context": "b"},
+                 "invalid_value", "/context"),
                 ("/classify", {"messages": CHAT}, "invalid_value", "/messages/1/role"),
                 ("/classify", {"messages": [{"role": "assistant", "content": "a"}]},
                  "invalid_value", "/messages"),
