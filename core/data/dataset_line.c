@@ -72,6 +72,9 @@ static enum status read_name(const json_t *json, char digits[DATASET_LINE_DIGITS
 		return STATUS_OK;
 	if (json_is_string(json)) {
 		*out = (struct text){json_string_value(json), json_string_length(json)};
+		if (memchr(out->bytes, '\0', out->len) != NULL)
+			return err_set(err, STATUS_INVALID_VALUE,
+				       "a name has the character U+0000, want none");
 		return STATUS_OK;
 	}
 	if (!json_is_integer(json))
@@ -316,7 +319,9 @@ enum status dataset_line_parse(struct dataset_line *line, struct text bytes, str
 	json_decref(line->json);
 	arena_free(&line->arena);
 	line->chat = (struct chat){0};
-	line->json = json_loadb(bytes.bytes, bytes.len, JSON_REJECT_DUPLICATES, &e);
+	/* texts are as a model wrote them */
+	line->json =
+	    json_loadb(bytes.bytes, bytes.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
 	if (line->json == NULL)
 		return parse_fault(&e, err);
 	if (!json_is_object(line->json))

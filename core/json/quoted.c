@@ -129,8 +129,6 @@ static enum quoted_fault take_unicode(const char *p, uint32_t *code_out, size_t 
 	if (!take_hex(p + 2, &high))
 		return QUOTED_ESCAPE;
 	*code_out = high;
-	if (high == 0)
-		return QUOTED_NUL;
 	if (high < SURROGATE_HIGH || high >= SURROGATE_END)
 		return QUOTED_OK;
 	if (is_low_surrogate(high) || p[6] != '\\' || p[7] != 'u')
@@ -166,12 +164,18 @@ static char short_escape(char letter)
 }
 
 /* The escape at p; *len_out: its characters. */
-static enum quoted_fault check_escape(const char *p, size_t *len_out)
+static enum quoted_fault check_escape(const char *p, size_t *len_out, struct quoted *out)
 {
+	enum quoted_fault fault;
 	uint32_t code;
 
-	if (p[1] == 'u')
-		return take_unicode(p, &code, len_out);
+	out->escaped = true;
+	if (p[1] == 'u') {
+		fault = take_unicode(p, &code, len_out);
+		if (fault == QUOTED_OK && code == 0 && out->nul == NULL)
+			out->nul = p;
+		return fault;
+	}
 	*len_out = 2;
 	return short_escape(p[1]) == '\0' ? QUOTED_ESCAPE : QUOTED_OK;
 }
@@ -191,8 +195,7 @@ enum quoted_fault quoted_scan(const char *text, const char *end, struct quoted *
 		if (p == end) {
 			fault = QUOTED_NO_END;
 		} else if (*p == '\\') {
-			out->escaped = true;
-			fault = check_escape(p, &len);
+			fault = check_escape(p, &len, out);
 		} else if ((unsigned char)*p < 0x20) {
 			fault = QUOTED_CONTROL;
 		} else {

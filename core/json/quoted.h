@@ -12,7 +12,7 @@ enum quoted_fault {
 	QUOTED_CONTROL,	  /* a control character as it is */
 	QUOTED_ESCAPE,	  /* no such escape */
 	QUOTED_SURROGATE, /* half of a pair */
-	QUOTED_NUL,	  /* \u0000 */
+	QUOTED_NUL,	  /* \u0000 where there may be none, for who calls quoted_scan() to find */
 	QUOTED_UTF8,
 };
 
@@ -20,13 +20,13 @@ enum quoted_fault {
 struct quoted {
 	const char *begin;
 	const char *end; /* of a fault: where it is */
+	const char *nul; /* the first \u0000; NULL: none */
 	bool escaped;	 /* there is an escape */
 };
 
 /**
  * quoted_scan(text, end, out): check the string that follows a quote at text[-1]: UTF-8
- * (RFC 3629), escapes, paired surrogates, no control characters, no U+0000. There is a NUL
- * at end.
+ * (RFC 3629), escapes, paired surrogates, no control characters. There is a NUL at end.
  */
 enum quoted_fault quoted_scan(const char *text, const char *end, struct quoted *out);
 

@@ -108,7 +108,7 @@ static void skip_space(struct parser *parser)
 /* ---- scalars ---- */
 
 /* The string that begins with the quote at p. */
-static enum status read_string(struct parser *parser, struct node **node_out)
+static enum status read_string(struct parser *parser, bool is_name, struct node **node_out)
 {
 	struct quoted quoted;
 	enum quoted_fault wrong = quoted_scan(parser->p + 1, parser->end, &quoted);
@@ -116,6 +116,8 @@ static enum status read_string(struct parser *parser, struct node **node_out)
 
 	if (wrong != QUOTED_OK)
 		return fault(parser, quoted.end, quoted_fault_text(wrong));
+	if (quoted.nul != NULL && (is_name || parser->integers))
+		return fault(parser, quoted.nul, quoted_fault_text(QUOTED_NUL));
 	node = add_node(parser, NODE_STRING);
 	if (node == NULL)
 		return no_memory(parser);
@@ -346,7 +348,7 @@ static enum status read_name(struct parser *parser)
 	if (*at != '"')
 		return unexpected(parser, parser->open->n == 0 ? "a field's name in quotes or '}'"
 							       : "a field's name in quotes");
-	status = read_string(parser, &name);
+	status = read_string(parser, true, &name);
 	if (status == STATUS_OK)
 		status = check_name(parser, at, name);
 	if (status != STATUS_OK)
@@ -420,7 +422,7 @@ static enum status read_value(struct parser *parser, bool *whole_out)
 			return status;
 		return open_container(parser, NODE_ARRAY, whole_out);
 	case '"':
-		return read_string(parser, &string);
+		return read_string(parser, false, &string);
 	default:
 		return is_number_start(*parser->p) ? read_number(parser) : read_word(parser);
 	}

@@ -15,7 +15,7 @@
 #include "core/json/tree.h"
 #include "tests/fuzz/fuzz.h"
 
-#define FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL)
+#define FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL)
 
 static void fail(const char *what)
 {

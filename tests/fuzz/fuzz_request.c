@@ -274,7 +274,8 @@ static void check_item(const json_t *item, const json_t *asked, const struct exc
 static void check_score(const json_t *json, const struct request *request,
 			const struct exchange *exchange)
 {
-	json_t *asked = json_loadb(request->body, request->n_body, JSON_REJECT_DUPLICATES, NULL);
+	json_t *asked = json_loadb(request->body, request->n_body,
+				   JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 	const json_t *items = json_object_get(asked, "items");
 	const json_t *answers = json_object_get(json, "items");
 
@@ -296,8 +297,9 @@ static void check_score(const json_t *json, const struct request *request,
 static void check_json(const struct request *request, const struct exchange *exchange)
 {
 	const bool any = exchange->http_status == 200; /* an array or a number, for some clients */
-	json_t *json = json_loadb(exchange->text, exchange->text_len,
-				  JSON_REJECT_DUPLICATES | (any ? JSON_DECODE_ANY : 0), NULL);
+	json_t *json =
+	    json_loadb(exchange->text, exchange->text_len,
+		       JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | (any ? JSON_DECODE_ANY : 0), NULL);
 
 	require(json != NULL && (any || json_is_object(json)), "JSON", exchange);
 	if (exchange->http_status != 200)

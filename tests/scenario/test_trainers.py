@@ -7,7 +7,7 @@ import pickle
 
 import models
 import trainer_clients as clients
-from harness import Scenario, SharedDaemon, main
+from harness import Scenario, SharedDaemon, main, run
 
 PROMPT = "How long do I boil an egg?\n"
 CHAT = [{"role": "system", "content": "Be brief."},
@@ -60,6 +60,24 @@ class Trainers(SharedDaemon):
         self.assertEqual(answer["reward"], self.native(PROMPT, ANSWERS[0]))
         empty = self.post("/get_reward", {"query": [], "prompts": [], "labels": []})
         self.assertEqual(empty.body, b'{"rewards":[],"scores":[],"extra_logs":{}}')
+
+    def test_a_policy_may_write_nul(self):
+        """A tokenizer of bytes has U+0000, too: no reason to lose the rest of the rollout."""
+        texts = [ANSWERS[0], "a\0b", "\0", ANSWERS[1] + "\0"]
+        answer = self.post("/get_reward", {"query": [PROMPT + "\0" + text for text in texts],
+                                           "prompts": [PROMPT + "\0"] * 4})
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(answer.json["rewards"],
+                         [self.native(PROMPT + "\0", text) for text in texts])
+        self.assertNotEqual(self.native(PROMPT, "a\0b"), self.native(PROMPT, "a"))
+        ranked = self.post("/rerank", {"query": "q", "documents": texts}).json["results"]
+        self.assertEqual({one["document"]["text"] for one in ranked}, set(texts))
+        given = self.post("/feedback", {"user": "nul", "id": "1", "prompt": PROMPT,
+                                        "chosen": "a\0b", "rejected": "a\0c"})
+        self.assertEqual(given.status, 200, given)
+        self.assert_error(self.post("/feedback", {"user": "nul", "id": "1", "prompt": PROMPT,
+                                                  "chosen": "a\0b", "rejected": "a"}),
+                          422, "event_id_reused", param="/id")
 
     def test_a_rollout_of_thousands_comes_in_one_post(self):
         n = 3000
@@ -302,6 +320,30 @@ class Trainers(SharedDaemon):
                                     headers={"X-Micro-User": "b"}), 422, "invalid_value",
                           "another value", "X-Micro-User")
         self.assert_error(self.client.get("/get_reward"), 405, "method_not_allowed")
+
+
+class Kept(Scenario):
+    def test_texts_with_nul_can_be_kept_moved_and_trained_on(self):
+        model = models.text_model(self.folder)
+        daemon = self.start(model, "--keep-inputs")
+        for i in range(20):
+            given = daemon.client.post("/feedback", {"user": "nul", "prompt": f"{i}\0",
+                                                     "chosen": f"\0a{i}\0", "rejected": "\0"})
+            self.assertEqual(given.status, 200, given)
+        lines = daemon.client.get("/users/nul/export").body
+        daemon.client.delete("/users/nul")
+        answer = daemon.client.post("/users/nul/import", lines,
+                                    headers={"Content-Type": "application/x-ndjson"})
+        self.assertEqual(answer.json["imported"], {"events": 20})
+        kept = [json.loads(line).get("input") for line in lines.decode().splitlines()]
+        pairs = self.folder / "pairs.jsonl"
+        pairs.write_text("".join(line if line.endswith("\n") else line + "\n"
+                                 for line in kept if line))
+        self.assertEqual(json.loads(pairs.read_text().splitlines()[3])["chosen"], "\0a3\0")
+        status, said, fault = run("micro-model", "eval", "--model", model, "--data", pairs,
+                                  "--json")
+        self.assertEqual((status, fault), (0, ""))
+        self.assertEqual(json.loads(said)["n_pairs"], 20)
 
 
 class Vectors(Scenario):

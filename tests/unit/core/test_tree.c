@@ -84,6 +84,23 @@ START_TEST(integers_are_exact_where_they_are_wanted)
 }
 END_TEST
 
+/* A text may have U+0000, a name and what is read of a file may not. */
+START_TEST(nul_is_for_texts)
+{
+	static const char text[] = "{\"a\":\"b\\u0000c\"}", name[] = "{\"a\\u0000\":0}";
+	const struct node *root, *string = node_find(must_parse(text), "a");
+	struct err err;
+
+	ck_assert_uint_eq(string->n, 3);
+	ck_assert_mem_eq(string->bytes, "b\0c", 3);
+	ck_assert_int_eq(tree_parse(name, strlen(name), &arena, &root, &err), STATUS_MALFORMED);
+	ck_assert_str_eq(err.msg, "line 1, column 4: a string has the character U+0000, want none");
+	ck_assert_int_eq(tree_parse_integers(text, strlen(text), &arena, &root, &err),
+			 STATUS_MALFORMED);
+	ck_assert_str_eq(err.msg, "line 1, column 8: a string has the character U+0000, want none");
+}
+END_TEST
+
 /* Longer than what is kept while the length is not known. */
 START_TEST(long_array_of_numbers_is_read)
 {
@@ -283,6 +300,7 @@ int main(void)
 	tcase_add_test(tcase, scalars_are_read);
 	tcase_add_test(tcase, array_of_numbers_becomes_aligned_floats);
 	tcase_add_test(tcase, integers_are_exact_where_they_are_wanted);
+	tcase_add_test(tcase, nul_is_for_texts);
 	tcase_add_test(tcase, long_array_of_numbers_is_read);
 	tcase_add_test(tcase, array_with_something_else_has_a_node_for_each);
 	tcase_add_test(tcase, fields_are_found_and_visited_in_order);
