@@ -283,6 +283,13 @@ class RawBytes(Scenario):
             self.assertNotIn(b" 200 ", self.raw(request))
         self.assertEqual(self.daemon.new_client().get("/livez").status, 200)
 
+    def test_statuses_of_what_is_no_request_are_those_of_the_contract(self):
+        """Those of heads that are too long may be lost: what is not read resets the connection."""
+        for request, status in ((b"GET /livez HTTP/1.1\r\n\r\n", b" 400 "),
+                                (b"GET /livez HTTP/9.9\r\nHost: x\r\n\r\n", b" 505 ")):
+            with self.subTest(status=status):
+                self.assertIn(status, self.raw(request).splitlines()[0])
+
     def test_feedback_that_breaks_off_is_none(self):
         body = json.dumps(FEEDBACK).encode()
         head = b"POST /feedback HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
