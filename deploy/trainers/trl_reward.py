@@ -2,8 +2,9 @@
 """A TRL reward function: GRPOTrainer(reward_funcs=MicroReward("http://127.0.0.1:8080"), ...).
 
 Picklable. The dataset's columns `user` and `context`, if there are any, say for whom. A 503 is tried
-again when the server says; any other fault is an exception with the server's words, never a reward
-that is not one.
+again when the server says, and a connection that breaks or is refused, as while it restarts, after
+1, 2, 4 and up to 30 s; any other fault is an exception with the server's words, never a reward that
+is not one.
 """
 import json
 import math
@@ -26,15 +27,20 @@ def text(completion):
 def ask(request, timeout):
     """The answer's JSON."""
     for attempt in range(TRIES):
+        wait = min(2 ** attempt, LONGEST_WAIT)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             fault = f"{error.code}: {error.read(2000).decode(errors='replace')}"
-            wait = error.headers.get("Retry-After", "")
-            if error.code != 503 or attempt + 1 == TRIES:
+            if error.code != 503:
                 break
-            time.sleep(min(int(wait) if wait.isdecimal() else 1, LONGEST_WAIT))
+            told = error.headers.get("Retry-After", "")
+            wait = min(int(told), LONGEST_WAIT) if told.isdecimal() else 1
+        except OSError as error:  # no connection, or one that broke
+            fault = str(error)
+        if attempt + 1 < TRIES:
+            time.sleep(wait)
     raise RuntimeError(f"{request.full_url}: {fault}")
 
 

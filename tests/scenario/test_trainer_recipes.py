@@ -233,6 +233,15 @@ class Recipes(SharedDaemon):
             self.ask_trl()
         self.assertEqual(self.front.faults, [])
 
+    def test_trl_s_function_bridges_a_restart(self):
+        self.front.faults = [CUT_OFF, 503, CUT_OFF]
+        self.assertEqual(self.ask_trl(), [self.native(PROMPT)])
+        self.assertEqual(self.waits, [1, 1, 4])
+        self.front.faults = [CUT_OFF] * self.trl.TRIES
+        with self.assertRaisesRegex(RuntimeError, "/score: .*closed connection"):
+            self.ask_trl()
+        self.assertEqual((self.front.faults, max(self.waits)), ([], self.trl.LONGEST_WAIT))
+
     def test_trl_s_function_raises_with_the_server_s_words(self):
         reward = self.trl.MicroReward(self.front.url)
         with self.assertRaisesRegex(RuntimeError, "422: .*/items/0/prompt/0"):
