@@ -97,13 +97,12 @@ static bool has_space(const char *name)
 
 /* Only whoever has SQLite's lock for it writes to a log: what is beyond its end now is nobody's.
  * Without room for zeros it works as well, only slower. */
-static void lengthen(sqlite3_file *file)
+static void lengthen(sqlite3_file *file, sqlite3_int64 size)
 {
 	static const unsigned char zeros[LOG_ZEROS];
 	struct layered *log = layered_of(file);
-	sqlite3_int64 size;
 
-	if (!has_space(log->log_name) || log->below->xFileSize(file, &size) != SQLITE_OK)
+	if (!has_space(log->log_name))
 		return;
 	for (log->log_len = size; log->log_len < size + LOG_STEP; log->log_len += LOG_ZEROS) {
 		if (log->below->xWrite(file, zeros, LOG_ZEROS, log->log_len) != SQLITE_OK)
@@ -111,13 +110,23 @@ static void lengthen(sqlite3_file *file)
 	}
 }
 
-static int write_log(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 offset)
+/* Others may have made it longer, or shorter, since this connection last looked. */
+static void have_space_until(sqlite3_file *file, sqlite3_int64 end)
 {
 	struct layered *log = layered_of(file);
+	sqlite3_int64 size;
 
-	if (offset + n > log->log_len)
-		lengthen(file);
-	return log->below->xWrite(file, bytes, n, offset);
+	if (end <= log->log_len || log->below->xFileSize(file, &size) != SQLITE_OK)
+		return;
+	log->log_len = size;
+	if (end > size)
+		lengthen(file, size);
+}
+
+static int write_log(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 offset)
+{
+	have_space_until(file, offset + n);
+	return layered_of(file)->below->xWrite(file, bytes, n, offset);
 }
 
 static int truncate_log(sqlite3_file *file, sqlite3_int64 size)

@@ -148,6 +148,25 @@ START_TEST(emptied_log_is_empty_and_grows_again)
 }
 END_TEST
 
+/* A connection does not know what others wrote; of a log that is long enough nothing is taken. */
+START_TEST(log_that_is_long_enough_stays_as_it_is)
+{
+	sqlite3 *db = open_database(folder.file);
+	int64_t size;
+
+	exec(db, "INSERT INTO t VALUES (1)");
+	size = log_size();
+	for (int i = 0; i < N_FILLS; i++) {
+		sqlite3_close(db);
+		db = open_database(folder.file);
+		exec(db, "INSERT INTO t VALUES (1)");
+		ck_assert_int_eq(log_size(), size);
+	}
+	check(db, N_FILLS + 1);
+	sqlite3_close(db);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("store_sqlite_vfs");
@@ -158,6 +177,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_committed_is_found_after_a_kill);
 	tcase_add_test(tcase, connections_write_by_turns);
 	tcase_add_test(tcase, emptied_log_is_empty_and_grows_again);
+	tcase_add_test(tcase, log_that_is_long_enough_stays_as_it_is);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
