@@ -14,6 +14,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from ports import free_port
+
 
 def vector_of(text, dim, salt=""):
     """What the server says of a text; salt: another model."""
@@ -53,7 +55,7 @@ class EmbeddingServer:
         self.always = None
         self.lock = threading.Lock()
         self.requests = []  # each: path, headers, body, texts, connection
-        self.port = 0
+        self.port = free_port()  # also while it is away
         self.server = None
         self.connections = set()
         self.start()
@@ -65,7 +67,6 @@ class EmbeddingServer:
         class Handler(_Handler):
             service = owner
         self.server = _Server(("127.0.0.1", self.port), Handler)
-        self.port = self.server.server_address[1]
         if self.tls is not None:
             self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True,
                                                       do_handshake_on_connect=False)

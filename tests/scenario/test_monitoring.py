@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import models
 from embedding_server import PROBE, EmbeddingServer, vector_of
 from harness import PATIENCE, ROOT, Scenario, main, run, wait_until
 from load import feedback_body, score_body, seeded
+from ports import free_port
 from prometheus import parse_metrics
 
 PROMETHEUS = ROOT / "deploy/prometheus"
@@ -62,11 +62,6 @@ def expressions():
 def promtool(*arguments):
     return subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True,
                           timeout=PATIENCE)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @unittest.skipUnless(shutil.which("promtool"), "promtool is not installed")

@@ -20,6 +20,7 @@ import subprocess
 
 import models
 from harness import BIN_DIR, PATIENCE, ROOT, Scenario, clean_environment, main
+from ports import free_port
 
 PAGES = ["README.md", "core/README.md", "server/README.md"]  # each goes on where the last ended
 NOT_RUN = re.compile(r"(?m)^tests/run\.sh\b.*$")
@@ -56,11 +57,6 @@ def same_words(got, promised):
         promised = promised[:-1]
         got = got[:len(promised)]
     return len(got) == len(promised) and all(map(same_word, got, promised))
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 class Readme(Scenario):
