@@ -394,10 +394,11 @@ class Gone(Clients):
         self.start_daemon("--busy-timeout", "20000")
         body = feedback_body(self.rng, "ada", id="event-1")
         with self.database_held():
-            for end in (socket.socket.close, self.reset):
+            for number, end in enumerate((socket.socket.close, self.reset), 1):
                 connection = self.connect()
                 connection.sendall(self.request("/feedback", body))
-                wait_until(lambda: self.in_flight() > 1, "the write")
+                # and the one that asks
+                wait_until(lambda number=number: self.in_flight() == number + 1, "the write")
                 end(connection)
             self.assert_scores()
         # learnt once, although nobody was told; the client that asks again is

@@ -76,12 +76,12 @@ class Fault(Served):
         self.assertEqual(self.server.n_requests(), before)
 
     def test_slow_server_is_given_up_in_time(self):
-        self.serve("--encoder-timeout", "0.3", "--encoder-cache", "0")
-        self.server.delay = 3
+        self.serve("--encoder-timeout", "2", "--encoder-cache", "0")
+        self.server.delay = 60
         began = time.monotonic()
         answer = self.refused(503, "encoder_down", "timed out")
         self.assertIn("Retry-After", answer.headers)
-        self.assertLess(time.monotonic() - began, 2.5)
+        self.assertLess(time.monotonic() - began, 20)
         self.server.delay = 0
         self.assert_scores()
 

@@ -16,7 +16,7 @@ from collections import Counter
 
 from embedding_server import cut_off, hang_up
 from encoder_scenario import BODY, Served
-from harness import SANITIZED, Client, main, run, wait_until
+from harness import PATIENCE, SANITIZED, Client, main, run, wait_until
 from prometheus import read_metrics
 
 
@@ -125,11 +125,19 @@ class Queue(Served):
     def test_who_is_refused_is_not_counted(self):
         self.serve("--threads", "1", "--encoder-connections", "1", "--encoder-queue", "1")
         self.assert_scores()
-        self.server.delay = 1
+        answering = threading.Event()
+        self.addCleanup(answering.set)
+
+        def hold(handler, body):
+            answering.wait(PATIENCE)
+            handler.reply(200, body)
+        self.server.faults = [hold]
         before = read_metrics(self.daemon.client)
         clients = self.send(6, lambda number: BODY | {"prompt": f"{number}"})
-        statuses = self.statuses(clients)
-        self.assertEqual(Counter(statuses), {200: 2, 503: 4})
+        wait_until(lambda: read_metrics(self.daemon.client)
+                   ['micro_http_refusals_total{code="overloaded"}'] == 4, "the refusals")
+        answering.set()
+        self.assertEqual(Counter(self.statuses(clients)), {200: 2, 503: 4})
         after = read_metrics(self.daemon.client)
         for name in ("texts_total", "cache_misses_total"):
             name = f"micro_encoder_{name}"

@@ -57,7 +57,8 @@ class Stopping(Scenario):
         with socket.create_connection(("127.0.0.1", self.daemon.port), PATIENCE) as connection:
             connection.sendall(b"POST /feedback HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
                                % len(body) + body[:20])
-            time.sleep(0.1)
+            wait_until(lambda: read_metrics(self.daemon.client)["micro_http_requests_in_flight"]
+                       == 2, "the request")
             self.daemon.signal(signal.SIGTERM)
             time.sleep(0.1)
             connection.sendall(body[20:])
