@@ -220,6 +220,8 @@ static enum status check_read(struct store_sqlite *s, struct err *err)
 	return status;
 }
 
+/* It is tried again until something is learnt: a try is shorter than that, and may have taken the
+ * last place of a log that is longer than what is in it. */
 static enum status check_write(struct store_sqlite *s, struct err *err)
 {
 	struct conn probe;
@@ -230,8 +232,6 @@ static enum status check_write(struct store_sqlite *s, struct err *err)
 	if (status == STATUS_OK)
 		status = schema_rewrite(&probe, err);
 	conn_close(&probe);
-	if (status == STATUS_OK)
-		atomic_store(&s->write_failed, false);
 	return status;
 }
 
