@@ -50,6 +50,7 @@ static void answer_text(struct api *api, struct exchange *exchange, int http_sta
 	exchange->content_type = content_type;
 	exchange->text = text;
 	exchange->text_len = len;
+	in_progress_leave(&api->in_progress, &exchange->entry);
 	record(api, exchange);
 }
 
@@ -316,6 +317,7 @@ void api_end(struct api *api, struct exchange *exchange)
 
 void api_close(struct api *api, struct exchange *exchange)
 {
+	in_progress_leave(&api->in_progress, &exchange->entry);
 	user_stream_close(exchange->stream);
 	text_batch_close(preference_routes_texts(exchange));
 	live_model_release(api->live, exchange->served);

@@ -23,6 +23,7 @@
 #include "core/base/err.h"
 #include "server/access.h"
 #include "server/exchange.h"
+#include "server/in_progress.h"
 #include "server/live_model.h"
 #include "server/metrics.h"
 #include "server/retention.h"
@@ -40,6 +41,7 @@ struct api {
 	struct access *access;	     /* NULL: everyone may do everything */
 	struct retention *retention; /* for /metrics; NULL: users stay */
 	struct tls *tls;	     /* for /metrics; NULL: plain HTTP */
+	struct in_progress in_progress;
 	struct metrics metrics;
 	size_t max_body; /* bytes */
 	size_t max_items;

@@ -14,6 +14,7 @@
 #include "server/access.h"
 #include "server/buffer.h"
 #include "server/identifier.h"
+#include "server/in_progress.h"
 #include "server/live_model.h"
 #include "server/media_type.h"
 #include "server/page.h"
@@ -59,6 +60,7 @@ struct exchange {
 	struct protocol_request *asked;	 /* in arena; NULL: it is no question */
 	const struct protocol *protocol; /* in whose words; NULL: our own */
 	struct feedback *feedback;	 /* in arena; NULL: it is none */
+	struct in_progress_entry entry;	 /* of its Idempotency-Key, until it is answered */
 	struct store_op op;		 /* what the writer is asked to do */
 	struct err err;			 /* why it was refused, code STATUS_OK if it was not */
 	/* the answer */

@@ -3,9 +3,9 @@
  * idempotency_key.h - the header Idempotency-Key (draft-ietf-httpapi-idempotency-key-header-07):
  * the id of a feedback, for clients that put one beside every POST.
  *
- * A key with the same feedback gets the first answer, with another one 422 event_id_reused; of
- * two at once the second waits for the first, so nobody is told 409. Keys count per user and
- * never expire.
+ * A key with the same feedback gets the first answer, with another one 422 event_id_reused; while
+ * the first is not answered yet, 409 in_progress (in_progress.h). Keys count per user and never
+ * expire.
  */
 #ifndef MICRO_SERVER_IDEMPOTENCY_KEY_H
 #define MICRO_SERVER_IDEMPOTENCY_KEY_H

@@ -150,12 +150,21 @@ static enum api_next prepare_feedback(struct api *api, struct exchange *exchange
 	return API_WRITE;
 }
 
-static enum status take_idempotency_key(struct exchange *exchange)
+static enum status take_idempotency_key(struct api *api, struct exchange *exchange)
 {
+	struct feedback *feedback = exchange->feedback;
+	enum status status;
+
 	if (exchange->idempotency_key == NULL)
 		return STATUS_OK;
-	return idempotency_key_take(exchange->idempotency_key, &exchange->arena, exchange->feedback,
-				    &exchange->err);
+	status = idempotency_key_take(exchange->idempotency_key, &exchange->arena, feedback,
+				      &exchange->err);
+	if (status != STATUS_OK || in_progress_enter(&api->in_progress, &exchange->entry,
+						     feedback->user, feedback->event_id))
+		return status;
+	return err_at(&exchange->err, STATUS_IN_PROGRESS, "Idempotency-Key",
+		      "a feedback with this key is not answered yet: want it answered first; sent "
+		      "again then, this one has the same answer");
 }
 
 enum api_next preference_routes_feedback(struct api *api, struct exchange *exchange)
@@ -167,7 +176,7 @@ enum api_next preference_routes_feedback(struct api *api, struct exchange *excha
 	exchange->feedback = new_request(exchange, sizeof(*exchange->feedback));
 	if (exchange->feedback == NULL ||
 	    read_feedback(exchange, &limits, exchange->feedback) != STATUS_OK ||
-	    take_idempotency_key(exchange) != STATUS_OK ||
+	    take_idempotency_key(api, exchange) != STATUS_OK ||
 	    service_gather_feedback(exchange->served, exchange->feedback, &exchange->arena,
 				    &exchange->err) != STATUS_OK)
 		return refuse(api, exchange);

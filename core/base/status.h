@@ -22,6 +22,7 @@
 	X(STATUS_NOT_FINITE, "not_finite", 422)                                                    \
 	X(STATUS_INVALID_BASE64, "invalid_base64", 422)                                            \
 	X(STATUS_EVENT_ID_REUSED, "event_id_reused", 422)                                          \
+	X(STATUS_IN_PROGRESS, "in_progress", 409)                                                  \
 	X(STATUS_MODEL_MISMATCH, "model_mismatch", 422)                                            \
 	/* receipts */                                                                             \
 	X(STATUS_RECEIPT_MALFORMED, "receipt_malformed", 422)                                      \

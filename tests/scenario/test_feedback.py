@@ -117,12 +117,30 @@ class Explained(models.VectorDaemon):
 
             with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
                 answers = list(pool.map(give, clients))
-            self.assertEqual([answer.status for answer in answers], [200] * len(clients))
-            self.assertEqual(sum(not answer.json["duplicate"] for answer in answers), 1)
-            first = next(answer.json for answer in answers if not answer.json["duplicate"])
+            first, = (answer.json for answer in answers
+                      if answer.status == 200 and not answer.json["duplicate"])
             self.assertEqual(first["updates"], key + 1)
-            for answer in answers:
+            for client, answer in zip(clients, answers):
+                if answer.status != 200:
+                    self.assert_error(answer, 409, "in_progress", "not answered yet",
+                                      "Idempotency-Key")
+                    # sent again when the first has its answer
+                    answer = give(client, start=threading.Barrier(1))
                 self.assertEqual(answer.json | {"duplicate": False}, first)
+
+    def test_of_many_with_one_id_at_once_one_is_applied_and_all_are_answered(self):
+        body = self.learner.body() | {"id": "of-many"}
+        clients = [self.daemon.new_client() for _ in range(8)]
+        start = threading.Barrier(len(clients))
+
+        def give(client):
+            start.wait(timeout=30)
+            return client.post("/feedback", body)
+
+        with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+            answers = list(pool.map(give, clients))
+        self.assertEqual([answer.status for answer in answers], [200] * len(clients))
+        self.assertEqual(sum(not answer.json["duplicate"] for answer in answers), 1)
 
 
 class BesideTheBody(models.VectorDaemon):

@@ -229,6 +229,57 @@ START_TEST(feedback_is_counted_by_what_became_of_it)
 }
 END_TEST
 
+/* Up to the write, with a key. */
+static enum api_next begin_with_key(struct exchange *asked, const char *user, const char *key)
+{
+	char body[256];
+
+	memset(asked, 0, sizeof(*asked));
+	api_open(
+	    &api, asked,
+	    &(struct exchange_head){.method = "POST", .path = "/feedback", .idempotency_key = key});
+	snprintf(body, sizeof(body), "{\"user\":\"%s\",\"chosen\":" V ",\"rejected\":" V "}", user);
+	buffer_add_string(&asked->body, body);
+	return api_begin(&api, asked);
+}
+
+START_TEST(second_feedback_with_a_key_is_refused_until_the_first_is_answered)
+{
+	struct exchange first, other_user;
+
+	ck_assert_int_eq(begin_with_key(&first, "ada", "\"k\""), API_WRITE);
+	ck_assert_int_eq(begin_with_key(&other_user, "bob", "k"), API_WRITE);
+	ck_assert_int_eq(begin_with_key(&exchange, "ada", "k"), API_ANSWERED);
+	assert_answer(409, "\"param\":\"Idempotency-Key\",\"code\":\"in_progress\"");
+	ck_assert_int_eq(begin_with_key(&exchange, "ada", "another"), API_WRITE);
+	api_close(&api, &exchange);
+	fake_store_apply(&fake, &first.op);
+	api_end(&api, &first);
+	ck_assert_int_eq(first.http_status, 200);
+	/* before its client can have read the answer */
+	ck_assert_int_eq(begin_with_key(&exchange, "ada", "k"), API_WRITE);
+	api_close(&api, &exchange);
+	api_close(&api, &first);
+	api_close(&api, &other_user);
+	ck_assert_ptr_null(api.in_progress.first);
+}
+END_TEST
+
+START_TEST(refused_feedback_leaves_its_key)
+{
+	ck_assert_int_eq(begin_with_key(&exchange, "", "k"), API_ANSWERED);
+	ck_assert_int_eq(exchange.http_status, 422);
+	api_close(&api, &exchange);
+	ck_assert_int_eq(begin_with_key(&exchange, "ada", "k"), API_WRITE);
+	fake.fails = STATUS_STATE_BUSY;
+	fake_store_apply(&fake, &exchange.op);
+	api_end(&api, &exchange);
+	ck_assert_int_eq(exchange.http_status, 503);
+	ck_assert_ptr_null(api.in_progress.first);
+	api_close(&api, &exchange);
+}
+END_TEST
+
 START_TEST(fault_of_the_store_has_its_http_status)
 {
 	static const struct {
@@ -351,6 +402,8 @@ int main(void)
 	tcase_add_test(tcase, feedback_without_an_id_is_answered_with_one);
 	tcase_add_test(tcase, refused_feedback_writes_nothing);
 	tcase_add_test(tcase, feedback_is_counted_by_what_became_of_it);
+	tcase_add_test(tcase, second_feedback_with_a_key_is_refused_until_the_first_is_answered);
+	tcase_add_test(tcase, refused_feedback_leaves_its_key);
 	tcase_add_test(tcase, fault_of_the_store_has_its_http_status);
 	tcase_add_test(tcase, stopping_daemon_is_not_ready);
 	tcase_add_test(tcase, content_type_must_be_one_of_the_routes);
