@@ -14,7 +14,7 @@ import time
 import unittest
 
 from harness import (PATIENCE, ROOT, SANITIZED, Scenario, clean_environment, main, program, run,
-                     run_on_terminal)
+                     run_on_terminal, wait_until)
 
 NEED = re.compile(r"needs at most (\d+) MB")
 TRAIN = ("--heads", "8", "--quiet")
@@ -268,6 +268,11 @@ class Scale(Scenario):
                                  "--quiet", *options], stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True, env=self.environment)
 
+    def wait_for_bytes(self, process, path, n_bytes):
+        """Until so much of the file is written; holes do not count."""
+        wait_until(lambda: process.poll() is not None or
+                   (path.exists() and path.stat().st_blocks * 512 >= n_bytes), "the file")
+
     def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(self):
         train, _ = self.demo()
         options = ("--encoder", "hash:2048", "--dtype", "bf16")
@@ -293,9 +298,7 @@ class Scale(Scenario):
         options = ("--encoder", "hash:8192", "--dtype", "bf16")
         out, part = self.folder / "f.safetensors", self.folder / "f.safetensors.part"
         process = self.start_embedding(train, out, *options)
-        while process.poll() is None and not part.exists():
-            time.sleep(0.001)
-        time.sleep(0.05)
+        self.wait_for_bytes(process, part, 1 << 20)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 130, errors)
@@ -319,8 +322,7 @@ class Scale(Scenario):
         train, _ = self.demo()
         out, part = self.folder / "f.safetensors", self.folder / "f.safetensors.part"
         process = self.start_embedding(train, out, "--encoder", "hash:8192")
-        while process.poll() is None and not part.exists():
-            time.sleep(0.001)
+        self.wait_for_bytes(process, part, 1)  # it is locked before anything is written
         process.send_signal(signal.SIGSTOP)
         said = self.refuse("embed", "--data", train, "--out", out, "--encoder", "hash:8192")
         process.kill()
