@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/api.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "generated/openapi.h"
@@ -303,9 +304,20 @@ enum api_next api_begin(struct api *api, struct exchange *exchange)
 	return API_ANSWERED;
 }
 
+static enum status check_write(struct exchange *exchange)
+{
+	struct err *err = &exchange->err;
+	enum status status = service_check_write(&exchange->op, err);
+
+	/* its id may be there alone */
+	if (status == STATUS_EVENT_ID_REUSED && exchange->idempotency_key != NULL)
+		snprintf(err->param, sizeof(err->param), "Idempotency-Key");
+	return status;
+}
+
 void api_end(struct api *api, struct exchange *exchange)
 {
-	if (service_check_write(&exchange->op, &exchange->err) != STATUS_OK) {
+	if (check_write(exchange) != STATUS_OK) {
 		api_refuse(api, exchange);
 		return;
 	}

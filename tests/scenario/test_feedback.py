@@ -99,7 +99,7 @@ class Explained(models.VectorDaemon):
             again = self.client.post("/feedback", body | more, headers={"Idempotency-Key": key})
             self.assertEqual(again.json, first.json | {"duplicate": True})
         other = self.give({"Idempotency-Key": '"k-1"'})
-        self.assert_error(other, 422, "event_id_reused", "k-1", "/id")
+        self.assert_error(other, 422, "event_id_reused", "k-1", "Idempotency-Key")
         self.assert_error(self.give({"Idempotency-Key": '"a"'}, id="b"), 422, "invalid_value",
                           "another id", "Idempotency-Key")
         self.assert_error(self.give({"Idempotency-Key": '"a'}), 400, "malformed", "quoted",
