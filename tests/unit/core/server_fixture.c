@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 static struct server_plan plan;
 static int listener = -1;
 static in_port_t port; /* network order; 0: not chosen yet */
+static bool is_up;
 static pthread_t acceptor;
 static int connections[MAX_CONNECTIONS];
 static pthread_t threads[MAX_CONNECTIONS];
@@ -182,35 +184,44 @@ static void *accept_all(void *context)
 	return NULL;
 }
 
-void server_start(void)
+/* Bound and not listening, it refuses all, and nobody else is given the port. */
+static void take_port(void)
 {
 	struct sockaddr_in address = {
 	    .sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
 	int one = 1;
 
-	plan = (struct server_plan){0};
-	n_connections = 0;
-	atomic_store(&n_requests, 0);
-	atomic_store(&n_texts, 0);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
 	require(listener >= 0, "socket");
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	require(bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0, "bind");
-	require(listen(listener, 16) == 0, "listen");
 	require(getsockname(listener, (struct sockaddr *)&address, &len) == 0, "getsockname");
 	port = address.sin_port;
+}
+
+void server_start(void)
+{
+	plan = (struct server_plan){0};
+	n_connections = 0;
+	atomic_store(&n_requests, 0);
+	atomic_store(&n_texts, 0);
+	if (listener < 0)
+		take_port();
+	require(listen(listener, 16) == 0, "listen");
+	is_up = true;
 	require(pthread_create(&acceptor, NULL, accept_all, NULL) == 0, "thread");
 }
 
 void server_stop(void)
 {
-	if (listener < 0)
+	if (!is_up)
 		return;
+	is_up = false;
 	shutdown(listener, SHUT_RDWR);
 	pthread_join(acceptor, NULL);
 	close(listener);
-	listener = -1;
+	take_port();
 	for (size_t i = 0; i < n_connections; i++) {
 		shutdown(connections[i], SHUT_RDWR);
 		pthread_join(threads[i], NULL);

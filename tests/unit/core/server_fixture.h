@@ -19,7 +19,7 @@ struct server_plan {
 
 /**
  * server_start(): on a free port of 127.0.0.1; speaks TEI's /embed. The vector of a text is
- * server_vector(). server_stop() ends it; server_start() again takes the same port.
+ * server_vector(). server_stop() ends it, and keeps the port for server_start().
  */
 void server_start(void);
 void server_stop(void);
