@@ -43,6 +43,7 @@ static const struct {
     [ROUTE_RERANK] = {.scope = SCOPE_SCORE},
     [ROUTE_LIVEZ] = {.open = true},
     [ROUTE_READYZ] = {.open = true},
+    [ROUTE_HEALTH] = {.open = true},
 };
 
 static enum status read_own_key(struct access *access, const char *text, struct err *err)

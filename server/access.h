@@ -2,7 +2,7 @@
 /*
  * access.h - who may ask for what, and how often.
  *
- *   any caller         /livez, /readyz
+ *   any caller         /livez, /readyz, /health
  *   any known key      /metrics, /model, /openapi.yaml: nothing in them is of a user, so
  *                      whoever only watches gets a key with no scope
  *   scope score        POST /score

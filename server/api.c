@@ -291,6 +291,7 @@ enum api_next api_begin(struct api *api, struct exchange *exchange)
 		answer_text(api, exchange, 200, JSON_CONTENT_TYPE, alive, sizeof(alive) - 1);
 		break;
 	case ROUTE_READYZ:
+	case ROUTE_HEALTH: /* what vLLM, SGLang, TEI and llama.cpp call it */
 		ready(api, exchange);
 		break;
 	case ROUTE_METRICS:

@@ -233,7 +233,7 @@ static const struct option_spec options[] = {
      .max = PATH_MAX,
      .value_name = "FILE",
      .help = "Keys of clients, lines of microd key new; SIGHUP reads it again. Every route "
-	     "but /livez and /readyz needs a key then. A single key may be in "
+	     "but /livez, /readyz and /health needs a key then. A single key may be in "
 	     "MICROD_API_KEY instead, in the environment only.",
      .offset = AT(api_keys)},
     {.name = "allow-anonymous",

@@ -36,6 +36,7 @@ static const struct {
     [ROUTE_MODEL] = {"/model", "GET, HEAD", {[METHOD_GET] = true}},
     [ROUTE_LIVEZ] = {"/livez", "GET, HEAD", {[METHOD_GET] = true}},
     [ROUTE_READYZ] = {"/readyz", "GET, HEAD", {[METHOD_GET] = true}},
+    [ROUTE_HEALTH] = {"/health", "GET, HEAD", {[METHOD_GET] = true}},
     [ROUTE_METRICS] = {"/metrics", "GET, HEAD", {[METHOD_GET] = true}},
     [ROUTE_OPENAPI] = {"/openapi.yaml", "GET, HEAD", {[METHOD_GET] = true}},
     [ROUTE_NONE] = {"none", "", {0}},

@@ -194,11 +194,16 @@ static bool is_status(int http_status)
 	return false;
 }
 
+static bool tells_readiness(enum route route)
+{
+	return route == ROUTE_READYZ || route == ROUTE_HEALTH;
+}
+
 /* Only what the store was told to do may be a fault of ours. */
 static void check_status(const struct exchange *exchange)
 {
 	int code = exchange->http_status;
-	bool is_ready = exchange->match.route == ROUTE_READYZ && code == 503;
+	bool is_ready = tells_readiness(exchange->match.route) && code == 503;
 
 	require(is_status(code), "status", exchange);
 	if (code == 200 || code / 100 == 4 || is_ready)
@@ -209,7 +214,7 @@ static void check_status(const struct exchange *exchange)
 static void check_access(const struct exchange *exchange, const struct exchange_head *head)
 {
 	enum route route = exchange->match.route;
-	bool is_open = route == ROUTE_LIVEZ || route == ROUTE_READYZ;
+	bool is_open = route == ROUTE_LIVEZ || tells_readiness(route);
 
 	if (api.access == NULL || is_open)
 		return;
@@ -228,7 +233,7 @@ static void check_error(const json_t *json, const struct exchange *exchange)
 {
 	const json_t *error = json_object_get(json, "error");
 
-	if (exchange->match.route == ROUTE_READYZ && exchange->http_status == 503) {
+	if (tells_readiness(exchange->match.route) && exchange->http_status == 503) {
 		require(json_array_size(json_object_get(json, "reasons")) == 1, "reason", exchange);
 		return;
 	}

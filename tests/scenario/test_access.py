@@ -102,7 +102,7 @@ class Scopes(Keys):
     def test_without_a_key_only_the_probes_answer(self):
         daemon, _ = self.start_with({"a": "score"})
         for prefix in ("", "/v1"):
-            for path in ("/livez", "/readyz"):
+            for path in ("/livez", "/readyz", "/health"):
                 self.assertEqual(daemon.client.get(prefix + path).status, 200)
             for method, path in REQUESTS:
                 answer = self.ask(daemon.client, method, path, prefix)

@@ -35,7 +35,8 @@ class ModelRoutes(SharedDaemon):
     def test_livez_and_readyz(self):
         for prefix in ("", "/v1"):
             self.assertEqual(self.client.get(prefix + "/livez").json, {"status": "ok"})
-            self.assertEqual(self.client.get(prefix + "/readyz").json, {"status": "ready"})
+            for path in ("/readyz", "/health"):
+                self.assertEqual(self.client.get(prefix + path).json, {"status": "ready"})
 
     def test_metrics_are_prometheus_text(self):
         answer = self.client.get("/metrics")

@@ -102,6 +102,7 @@ START_TEST(every_route_answers)
 	    {"GET", "/livez", "", "application/json", "{\"status\":\"ok\"}"},
 	    {"GET", "/readyz", "", "application/json", "{\"status\":\"ready\"}"},
 	    {"HEAD", "/readyz", "", "application/json", "ready"},
+	    {"GET", "/health", "", "application/json", "{\"status\":\"ready\"}"},
 	    {"GET", "/metrics", "", "text/plain; version=0.0.4; charset=utf-8",
 	     "micro_build_info{"},
 	    {"GET", "/openapi.yaml", "", "application/yaml", "openapi: 3.1.0"},
@@ -314,6 +315,8 @@ START_TEST(stopping_daemon_is_not_ready)
 {
 	atomic_store(&api.stopping, true);
 	request("GET", "/readyz", "");
+	assert_answer(503, "the daemon is stopping");
+	request("GET", "/health", "");
 	assert_answer(503, "the daemon is stopping");
 	request("GET", "/livez", "");
 	assert_answer(200, "ok");

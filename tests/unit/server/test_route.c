@@ -26,6 +26,7 @@ START_TEST(every_route_is_found_with_and_without_v1)
 	    {"GET", "/model", ROUTE_MODEL},
 	    {"GET", "/livez", ROUTE_LIVEZ},
 	    {"GET", "/readyz", ROUTE_READYZ},
+	    {"GET", "/health", ROUTE_HEALTH},
 	    {"GET", "/metrics", ROUTE_METRICS},
 	    {"HEAD", "/livez", ROUTE_LIVEZ},
 	    {"GET", "/openapi.yaml", ROUTE_OPENAPI},
@@ -88,10 +89,11 @@ START_TEST(unknown_path_lists_the_routes)
 			      paths[i]);
 		ck_assert_int_eq(match.route, ROUTE_NONE);
 		ck_assert_ptr_nonnull(strstr(
-		    err.msg, "/score, /feedback, /users, /users/{id}, /users/{id}/reset, "
-			     "/users/{id}/export, /users/{id}/import, /get_reward, /classify, "
-			     "/score/evaluation, /rerank, /model, /livez, /readyz, /metrics, "
-			     "/openapi.yaml"));
+		    err.msg,
+		    "/score, /feedback, /users, /users/{id}, /users/{id}/reset, "
+		    "/users/{id}/export, /users/{id}/import, /get_reward, /classify, "
+		    "/score/evaluation, /rerank, /model, /livez, /readyz, /health, /metrics, "
+		    "/openapi.yaml"));
 	}
 }
 END_TEST
