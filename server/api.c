@@ -71,9 +71,10 @@ static void answer(struct api *api, struct exchange *exchange, int http_status,
 			    no_memory, sizeof(no_memory) - 1);
 }
 
-void api_answer(struct api *api, struct exchange *exchange)
+enum api_next api_answer(struct api *api, struct exchange *exchange)
 {
 	answer(api, exchange, 200, JSON_CONTENT_TYPE);
+	return API_ANSWERED;
 }
 
 void api_answer_stream(struct api *api, struct exchange *exchange, const char *content_type)
@@ -99,12 +100,13 @@ ssize_t api_read_stream(struct api *api, struct exchange *exchange, char *bytes,
 	return -1;
 }
 
-void api_refuse(struct api *api, struct exchange *exchange)
+enum api_next api_refuse(struct api *api, struct exchange *exchange)
 {
 	if (exchange->match.route == ROUTE_FEEDBACK && exchange->match.method == METHOD_POST)
 		atomic_fetch_add(&api->metrics.feedback[FEEDBACK_REFUSED], 1);
 	wire_write_error(&exchange->answer, &exchange->err);
 	answer(api, exchange, status_http(exchange->err.code), JSON_CONTENT_TYPE);
+	return API_ANSWERED;
 }
 
 enum status api_check_head(struct exchange *exchange)

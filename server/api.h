@@ -83,8 +83,8 @@ enum api_next api_work(struct api *api, struct exchange *exchange);
 /** api_end(api, exchange): answer with the outcome of exchange->op. */
 void api_end(struct api *api, struct exchange *exchange);
 
-/** api_answer(api, exchange): 200 with the JSON in exchange->answer. */
-void api_answer(struct api *api, struct exchange *exchange);
+/** api_answer(api, exchange): 200 with the JSON in exchange->answer; API_ANSWERED. */
+enum api_next api_answer(struct api *api, struct exchange *exchange);
 
 /** api_answer_stream(api, exchange, content_type): 200 with what exchange->stream makes. */
 void api_answer_stream(struct api *api, struct exchange *exchange, const char *content_type);
@@ -97,8 +97,8 @@ ssize_t api_read_stream(struct api *api, struct exchange *exchange, char *bytes,
  * means something here came with two values: which one would be believed? */
 enum status api_check_head(struct exchange *exchange);
 
-/** api_refuse(api, exchange): answer with exchange->err. */
-void api_refuse(struct api *api, struct exchange *exchange);
+/** api_refuse(api, exchange): answer with exchange->err; API_ANSWERED. */
+enum api_next api_refuse(struct api *api, struct exchange *exchange);
 
 /** api_close(api, exchange): release everything that the exchange holds. */
 void api_close(struct api *api, struct exchange *exchange);

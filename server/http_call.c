@@ -30,12 +30,16 @@ struct call {
 	struct http_task task;
 };
 
+static struct api *api_of(const struct call *call)
+{
+	return call->lane->server->api;
+}
+
 /* MHD_NO closes the connection: without memory there is nothing better. */
 static enum MHD_Result respond(struct call *call)
 {
 	struct exchange *exchange = &call->exchange;
-	struct MHD_Response *response =
-	    http_response_make(call->lane->server->api, exchange, call->last);
+	struct MHD_Response *response = http_response_make(api_of(call), exchange, call->last);
 	enum MHD_Result result;
 
 	if (response == NULL)
@@ -53,8 +57,8 @@ static void refuse_length(struct call *call)
 	buffer_free(&exchange->body);
 	err_set(&exchange->err, STATUS_TOO_LARGE,
 		"the body has more than %zu bytes, the limit of --max-body",
-		call->lane->server->api->max_body);
-	api_refuse(call->lane->server->api, exchange);
+		api_of(call)->max_body);
+	api_refuse(api_of(call), exchange);
 }
 
 /* n_bytes in all of this body. Refused when they are too many. */
@@ -74,7 +78,7 @@ static void reserve(struct call *call, uint64_t n_bytes)
 		"more than %llu bytes of requests are waiting, the limit of --max-pending: "
 		"try again later",
 		(unsigned long long)call->lane->server->pending.limit);
-	api_refuse(call->lane->server->api, exchange);
+	api_refuse(api_of(call), exchange);
 }
 
 static void release(struct call *call)
@@ -85,7 +89,7 @@ static void release(struct call *call)
 
 static bool is_endless(const struct call *call, uint64_t n_bytes)
 {
-	return n_bytes > (uint64_t)call->lane->server->api->max_body + DISCARD_MAX;
+	return n_bytes > (uint64_t)api_of(call)->max_body + DISCARD_MAX;
 }
 
 /* A proxy in front may have believed another length than libmicrohttpd does: what is a body
@@ -102,7 +106,7 @@ static void check_lengths(struct call *call, const struct http_head *head)
 	err_set(&exchange->err, STATUS_MALFORMED,
 		"the length of the body is not clear, want one Content-Length or one "
 		"Transfer-Encoding: chunked");
-	api_refuse(call->lane->server->api, exchange);
+	api_refuse(api_of(call), exchange);
 }
 
 /* After the headers; an answer right away only where no body follows, would follow too long or
@@ -126,7 +130,7 @@ static enum MHD_Result check_head(struct call *call, const struct http_head *hea
 	call->n_announced = length == NULL ? 0 : strtoull(length, NULL, 10);
 	call->expects = head->value[HEAD_EXPECT] != NULL;
 	check_lengths(call, head);
-	if (exchange->http_status == 0 && call->n_announced > call->lane->server->api->max_body)
+	if (exchange->http_status == 0 && call->n_announced > api_of(call)->max_body)
 		refuse_length(call);
 	call->waits =
 	    exchange->http_status == 0 &&
@@ -154,7 +158,7 @@ static void open_exchange(struct call *call, const char *method, const char *pat
 		     .cursor = head->value[HEAD_QUERY_CURSOR]},
 	};
 
-	api_open(call->lane->server->api, &call->exchange, &exchange_head);
+	api_open(api_of(call), &call->exchange, &exchange_head);
 }
 
 static enum MHD_Result open_call(struct http_lane *lane, struct MHD_Connection *connection,
@@ -177,7 +181,7 @@ static enum MHD_Result open_call(struct http_lane *lane, struct MHD_Connection *
 static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 {
 	struct exchange *exchange = &call->exchange;
-	struct api *api = call->lane->server->api;
+	struct api *api = api_of(call);
 
 	call->n_received += n;
 	admission_move(&call->place, call->n_received);
@@ -252,7 +256,7 @@ void http_call_wake(void *context)
 static void submit_write(struct call *call)
 {
 	struct exchange *exchange = &call->exchange;
-	struct api *api = call->lane->server->api;
+	struct api *api = api_of(call);
 
 	call->job = (struct writer_job){
 	    .op = &exchange->op,
@@ -272,7 +276,7 @@ static void work(void *context)
 {
 	struct call *call = context;
 
-	if (api_work(call->lane->server->api, &call->exchange) == API_WRITE)
+	if (api_work(api_of(call), &call->exchange) == API_WRITE)
 		submit_write(call);
 	else
 		wake(call);
@@ -281,7 +285,7 @@ static void work(void *context)
 static void submit_work(struct call *call)
 {
 	struct exchange *exchange = &call->exchange;
-	struct api *api = call->lane->server->api;
+	struct api *api = api_of(call);
 
 	api_put_off(exchange);
 	if (workers_submit(api->workers, &call->work, &exchange->err) == STATUS_OK)
@@ -294,14 +298,14 @@ static void submit_work(struct call *call)
 static void asked(void *context)
 {
 	struct call *call = context;
-	struct workers *workers = call->lane->server->api->workers;
+	struct workers *workers = api_of(call)->workers;
 	enum api_next next;
 
 	if (!api_is_ready(&call->exchange)) {
 		workers_take_over(workers, &call->work);
 		return;
 	}
-	next = api_work(call->lane->server->api, &call->exchange);
+	next = api_work(api_of(call), &call->exchange);
 	/* who has waited for the place finds the vectors in the cache */
 	workers_leave(workers);
 	if (next == API_WRITE)
@@ -313,7 +317,7 @@ static void asked(void *context)
 /* A server is asked for its texts from here, or else by a thread that may wait. */
 static void ask(struct call *call)
 {
-	struct workers *workers = call->lane->server->api->workers;
+	struct workers *workers = api_of(call)->workers;
 	struct http_mux *mux = http_loop_mux(call->lane->loop);
 
 	call->work = (struct workers_job){.run = work, .context = call};
@@ -326,7 +330,7 @@ static void ask(struct call *call)
 static void refuse_stopping(struct call *call)
 {
 	err_set(&call->exchange.err, STATUS_SHUTTING_DOWN, "the daemon is stopping");
-	api_refuse(call->lane->server->api, &call->exchange);
+	api_refuse(api_of(call), &call->exchange);
 }
 
 /* Before anyone else can know of the connection, so that it cannot be woken too early. */
@@ -349,10 +353,10 @@ static bool fall_asleep(struct call *call)
 static enum api_next begin(struct call *call)
 {
 	struct exchange *exchange = &call->exchange;
-	enum api_next next = api_begin(call->lane->server->api, exchange);
+	enum api_next next = api_begin(api_of(call), exchange);
 
 	if (next == API_WAIT && api_is_ready(exchange))
-		next = api_work(call->lane->server->api, exchange);
+		next = api_work(api_of(call), exchange);
 	/* where the body is still needed, what it costs is pending until the answer */
 	if (next == API_ANSWERED || (next == API_WRITE && exchange->body.bytes == NULL))
 		release(call);
@@ -397,7 +401,7 @@ static enum MHD_Result answer(struct call *call)
 	if (exchange->http_status != 0)
 		return respond(call);
 	if (call->submitted) {
-		api_end(call->lane->server->api, exchange);
+		api_end(api_of(call), exchange);
 		return respond(call);
 	}
 	if (may_be_deferred(exchange)) {
@@ -450,7 +454,7 @@ void http_call_completed(void *context, struct MHD_Connection *connection, void 
 	http_loop_enter(call->lane->loop, connection, CLIENT_IDLE);
 	http_loop_forget(call->lane->loop, &call->place);
 	release(call);
-	api_close(call->lane->server->api, &call->exchange);
+	api_close(api_of(call), &call->exchange);
 	mem_free(call);
 	*call_slot = NULL;
 }

@@ -7,12 +7,6 @@
 #include "server/wire_tensors.h"
 #include "server/wire_write.h"
 
-static enum api_next refuse(struct api *api, struct exchange *exchange)
-{
-	api_refuse(api, exchange);
-	return API_ANSWERED;
-}
-
 /* The model, and what a body for it is held to. */
 static enum status hold_model(struct api *api, struct exchange *exchange,
 			      struct wire_limits *limits_out)
@@ -94,7 +88,7 @@ static enum status read_question(struct exchange *exchange, const struct wire_li
 	return read_foreign(exchange, &reader, limits, asked);
 }
 
-static void answer_foreign(struct api *api, struct exchange *exchange)
+static void write_foreign(const struct api *api, struct exchange *exchange)
 {
 	const struct protocol_facts facts = {
 	    .model_id = exchange->served->model.id,
@@ -103,7 +97,6 @@ static void answer_foreign(struct api *api, struct exchange *exchange)
 	};
 
 	exchange->protocol->write(&exchange->answer, exchange->asked, &facts);
-	api_answer(api, exchange);
 }
 
 static enum api_next answer_score(struct api *api, struct exchange *exchange)
@@ -113,17 +106,15 @@ static enum api_next answer_score(struct api *api, struct exchange *exchange)
 
 	if (service_score(&api->service, exchange->served, scored, &exchange->arena,
 			  &exchange->err) != STATUS_OK)
-		return refuse(api, exchange);
+		return api_refuse(api, exchange);
 	for (size_t i = 0; i < scored->n_items; i++)
 		n_scored += scored->items[i].question.n_responses;
 	atomic_fetch_add(&api->metrics.scored, n_scored);
-	if (exchange->protocol != NULL) {
-		answer_foreign(api, exchange);
-		return API_ANSWERED;
-	}
-	wire_write_scores(&exchange->answer, exchange->served->model.id, scored);
-	api_answer(api, exchange);
-	return API_ANSWERED;
+	if (exchange->protocol != NULL)
+		write_foreign(api, exchange);
+	else
+		wire_write_scores(&exchange->answer, exchange->served->model.id, scored);
+	return api_answer(api, exchange);
 }
 
 enum api_next preference_routes_score(struct api *api, struct exchange *exchange)
@@ -134,7 +125,7 @@ enum api_next preference_routes_score(struct api *api, struct exchange *exchange
 	    read_question(exchange, &limits) != STATUS_OK ||
 	    service_gather_score(exchange->served, &exchange->asked->score, &exchange->arena,
 				 &exchange->err) != STATUS_OK)
-		return refuse(api, exchange);
+		return api_refuse(api, exchange);
 	if (exchange->asked->score.texts != NULL)
 		return API_WAIT;
 	return answer_score(api, exchange);
@@ -144,7 +135,7 @@ static enum api_next prepare_feedback(struct api *api, struct exchange *exchange
 {
 	if (service_prepare_feedback(&api->service, exchange->served, exchange->feedback,
 				     &exchange->arena, &exchange->op, &exchange->err) != STATUS_OK)
-		return refuse(api, exchange);
+		return api_refuse(api, exchange);
 	/* what waits for the writer has no part in it any more */
 	buffer_free(&exchange->body);
 	return API_WRITE;
@@ -172,14 +163,14 @@ enum api_next preference_routes_feedback(struct api *api, struct exchange *excha
 	struct wire_limits limits;
 
 	if (hold_model(api, exchange, &limits) != STATUS_OK)
-		return refuse(api, exchange);
+		return api_refuse(api, exchange);
 	exchange->feedback = new_request(exchange, sizeof(*exchange->feedback));
 	if (exchange->feedback == NULL ||
 	    read_feedback(exchange, &limits, exchange->feedback) != STATUS_OK ||
 	    take_idempotency_key(api, exchange) != STATUS_OK ||
 	    service_gather_feedback(exchange->served, exchange->feedback, &exchange->arena,
 				    &exchange->err) != STATUS_OK)
-		return refuse(api, exchange);
+		return api_refuse(api, exchange);
 	if (exchange->feedback->texts != NULL)
 		return API_WAIT;
 	return prepare_feedback(api, exchange);

@@ -6,18 +6,6 @@
 #include "server/wire_read.h"
 #include "server/wire_write.h"
 
-static enum api_next refuse(struct api *api, struct exchange *exchange)
-{
-	api_refuse(api, exchange);
-	return API_ANSWERED;
-}
-
-static enum api_next answer(struct api *api, struct exchange *exchange)
-{
-	api_answer(api, exchange);
-	return API_ANSWERED;
-}
-
 static enum api_next list_users(struct api *api, struct exchange *exchange)
 {
 	struct user_list list;
@@ -26,9 +14,9 @@ static enum api_next list_users(struct api *api, struct exchange *exchange)
 	if (page_read(&exchange->page, &page, &exchange->err) != STATUS_OK ||
 	    service_list_users(&api->service, &page, &exchange->arena, &list, &exchange->err) !=
 		STATUS_OK)
-		return refuse(api, exchange);
+		return api_refuse(api, exchange);
 	wire_write_users(&exchange->answer, &list);
-	return answer(api, exchange);
+	return api_answer(api, exchange);
 }
 
 static bool is_shown(const struct exchange *exchange)
@@ -60,7 +48,7 @@ static enum api_next show_user(struct api *api, struct exchange *exchange)
 					   &exchange->arena, &view, &exchange->err);
 	if (status == STATUS_OK)
 		wire_write_user(&exchange->answer, &view);
-	next = status == STATUS_OK ? answer(api, exchange) : refuse(api, exchange);
+	next = status == STATUS_OK ? api_answer(api, exchange) : api_refuse(api, exchange);
 	service_free_user(&view);
 	return next;
 }
@@ -83,7 +71,7 @@ static enum api_next reset_user(struct api *api, struct exchange *exchange)
 	if (buffer_status(body, "the body", &exchange->err) != STATUS_OK ||
 	    wire_read_reset(body->bytes, body->len, &exchange->arena, &context, &exchange->err) !=
 		STATUS_OK)
-		return refuse(api, exchange);
+		return api_refuse(api, exchange);
 	return delete_user(exchange, context);
 }
 
@@ -93,7 +81,7 @@ static enum api_next export_user(struct api *api, struct exchange *exchange)
 
 	if (user_stream_open(service->store, exchange->match.user, service->now_us(),
 			     &exchange->stream, &exchange->err) != STATUS_OK)
-		return refuse(api, exchange);
+		return api_refuse(api, exchange);
 	api_answer_stream(api, exchange, LINES_CONTENT_TYPE);
 	return API_ANSWERED;
 }
@@ -112,7 +100,7 @@ static enum api_next import_user(struct api *api, struct exchange *exchange)
 	if (buffer_status(body, "the body", &exchange->err) != STATUS_OK ||
 	    wire_lines_read(body->bytes, body->len, exchange->match.user, &exchange->arena, import,
 			    &exchange->err) != STATUS_OK)
-		return refuse(api, exchange);
+		return api_refuse(api, exchange);
 	import->model_id = model->id;
 	import->n_heads = model->heads.n_heads;
 	return API_WRITE;
@@ -131,7 +119,7 @@ static enum status check_for_all(struct exchange *exchange)
 enum api_next user_routes_begin(struct api *api, struct exchange *exchange)
 {
 	if (api_check_head(exchange) != STATUS_OK || check_for_all(exchange) != STATUS_OK)
-		return refuse(api, exchange);
+		return api_refuse(api, exchange);
 	switch (exchange->match.route) {
 	case ROUTE_USERS:
 		return list_users(api, exchange);
